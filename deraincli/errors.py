@@ -1,0 +1,64 @@
+"""Everything that can go wrong through no fault of the program, and the exit codes.
+
+DerainError                     exit 1, one sentence on stderr, no traceback
+├── UsageError                  exit 2: the command line or a config asks for something impossible
+├── InputError                  a picture, data set or file cannot be read or used
+│   └── UnreadableImageError    damaged, truncated, of an unknown kind, or too large
+├── OutputError                 the result cannot be written, or would overwrite something
+├── ModelError                  unknown model, damaged weights, weights for another network
+├── DeviceError                 the device or precision asked for is not there, or its memory ran out
+└── TrainingError               a training run cannot start or go on
+
+Libraries raise these; only `deraincli.cli` turns them into text and an exit code. Anything else is
+our own bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the shell sees."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    INTERRUPTED = 130
+
+
+class DerainError(Exception):
+    """Base of all expected errors: its text is one sentence that says what to do next."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(DerainError):
+    """The request itself is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(DerainError):
+    """Something to be read is missing or unusable."""
+
+
+class UnreadableImageError(InputError):
+    """A file is no picture that can be decoded in full."""
+
+
+class OutputError(DerainError):
+    """A result cannot be written where it was asked for."""
+
+
+class ModelError(DerainError):
+    """A model is unknown, damaged, or does not fit."""
+
+
+class DeviceError(DerainError):
+    """A device, precision or amount of memory is not to be had."""
+
+
+class TrainingError(DerainError):
+    """Training cannot start or continue."""

@@ -1,0 +1,1 @@
+"""Pictures as files: decoding, encoding, colour, and which file becomes which."""

@@ -1,0 +1,1 @@
+"""BAL-Net: two attention branches steering a multi-scale restorer. Knows no files, tiles or commands."""

@@ -1,0 +1,1 @@
+"""The systems BAL-Net is compared with, one file each."""
