@@ -1,0 +1,227 @@
+"""PSNR and SSIM under the named protocols of the deraining field.
+
+Two papers that both print "PSNR on Y" may differ by more than a decibel, so a number here always belongs
+to a protocol: which luminance, with or without rounding, and which SSIM window. Each protocol reproduces
+the script named in its `source`; ties between scripts that share a formula are no accident.
+
+Grey and 16-bit pictures: a protocol whose script reads colour sees a grey picture as three equal channels;
+`mprnet` compares grey values as they are, as its script does. 16-bit values are brought to the 0–255 scale
+(divided by 257): protocols on floating-point luminance keep the fraction, protocols on uint8 round first,
+as an 8-bit file would be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deraincli.errors import InputError, UsageError
+
+Pixels = npt.NDArray[Any]
+"""H×W×C picture, uint8 or uint16, C = 1 (grey) or 3 (RGB)."""
+Planes = npt.NDArray[np.float64]
+"""H×W×C values on the 0–255 scale, as a protocol compares them."""
+
+
+class Score(NamedTuple):
+    """PSNR in dB (infinite for equal pictures) and SSIM (at most 1)."""
+
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of computing PSNR and SSIM.
+
+    name: what `--protocol` takes.
+    summary: the definition in a line, for tables.
+    source: whose script it reproduces.
+    prepare: picture → the planes both metrics compare.
+    ssim: two sets of planes → mean SSIM.
+    smallest_side: pictures with a shorter side have no SSIM under this protocol.
+    """
+
+    name: str
+    summary: str
+    source: str
+    prepare: Callable[[Pixels], Planes]
+    ssim: Callable[[Planes, Planes], float]
+    smallest_side: int = 11
+
+
+def psnr(image: npt.NDArray[Any], reference: npt.NDArray[Any], *, data_range: float) -> float:
+    """Peak signal-to-noise ratio in dB of two arrays of one shape: 10·log10(data_range² / MSE).
+
+    The MSE is the mean over all elements in float64. Equal arrays give `math.inf`.
+    """
+    if image.shape != reference.shape:
+        raise ValueError(f"psnr compares arrays of one shape, not {image.shape} and {reference.shape}")
+    error = float(np.mean((image.astype(np.float64) - reference.astype(np.float64)) ** 2))
+    return math.inf if error == 0.0 else 10.0 * math.log10(data_range**2 / error)
+
+
+def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
+    """PSNR and SSIM of a restored picture against its ground truth.
+
+    Both are H×W×C, uint8 or uint16, of one height and width; if only one of them is grey it counts as RGB.
+    Raises InputError when the sizes differ or the picture is smaller than the SSIM window.
+    """
+    if restored.shape[:2] != clean.shape[:2]:
+        raise InputError(
+            f"sizes differ: the restored picture is {_size(restored)}, its ground truth {_size(clean)}; "
+            "make them the same size"
+        )
+    if min(clean.shape[:2]) < protocol.smallest_side:
+        raise InputError(
+            f"{_size(clean)} is smaller than the SSIM window of protocol {protocol.name}; "
+            f"use pictures of at least {protocol.smallest_side}×{protocol.smallest_side}"
+        )
+    if restored.shape[2] != clean.shape[2]:
+        restored, clean = as_rgb(restored), as_rgb(clean)
+    compared, reference = protocol.prepare(restored), protocol.prepare(clean)
+    return Score(psnr(compared, reference, data_range=255), protocol.ssim(compared, reference))
+
+
+def as_rgb(pixels: Pixels) -> Pixels:
+    """H×W×1 or H×W×3 → H×W×3: grey is repeated, RGB returned as it is."""
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def protocols_named(name: str) -> list[Protocol]:
+    """The protocol of that name, or every one for "all"; UsageError for an unknown name."""
+    if name == "all":
+        return list(PROTOCOLS.values())
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {name!r}; choose one of {', '.join(PROTOCOLS)} or all")
+    return [PROTOCOLS[name]]
+
+
+def _size(pixels: Pixels) -> str:
+    return f"{pixels.shape[1]}×{pixels.shape[0]}"
+
+
+def _scaled(pixels: Pixels) -> Planes:
+    """uint8 or uint16 → float64 on the 0–255 scale, fractions kept."""
+    scale = {np.dtype(np.uint8): 1.0, np.dtype(np.uint16): 257.0}[pixels.dtype]
+    return pixels / scale
+
+
+def _rounded(values: Planes) -> Planes:
+    """To the nearest integer, halves up (as MATLAB and OpenCV round positive numbers)."""
+    return np.floor(values + 0.5)
+
+
+def _bt601(rgb: Planes) -> Planes:
+    """RGB on 0–255 → BT.601 luminance on 16–235, H×W×1: what MATLAB's rgb2ycbcr computes."""
+    return 16.0 + (rgb @ np.array([65.481, 128.553, 24.966]) / 255.0)[..., np.newaxis]
+
+
+def _float_luminance(pixels: Pixels) -> Planes:
+    return _bt601(_scaled(as_rgb(pixels)))
+
+
+def _uint8_luminance(pixels: Pixels) -> Planes:
+    values = _rounded(_scaled(pixels))
+    return values if pixels.shape[2] == 1 else _rounded(_bt601(values))
+
+
+def _opencv_luminance(pixels: Pixels) -> Planes:
+    """OpenCV's full-range Y as uint8 values, cropped at the right and bottom to multiples of 4."""
+    import cv2
+
+    rgb = _rounded(_scaled(as_rgb(pixels))).astype(np.uint8)
+    height, width = (side - side % 4 for side in rgb.shape[:2])
+    luminance = cv2.cvtColor(np.ascontiguousarray(rgb[:height, :width]), cv2.COLOR_RGB2YCrCb)[..., :1]
+    return luminance.astype(np.float64)
+
+
+def _colour(pixels: Pixels) -> Planes:
+    return _scaled(as_rgb(pixels))
+
+
+def _gaussian_ssim(image: Planes, reference: Planes) -> float:
+    """Wang et al. 2004: 11×11 Gaussian of σ 1.5, population covariance, whole windows only."""
+    return _windowed_ssim(image, reference, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+
+
+def _uniform_ssim(image: Planes, reference: Planes) -> float:
+    """scikit-image's defaults: 7×7 uniform window, sample covariance, whole windows only."""
+    return _windowed_ssim(image, reference)
+
+
+def _downsampled_gaussian_ssim(image: Planes, reference: Planes) -> float:
+    """Gaussian SSIM after Wang's automatic down-sampling to about 256 px on the shorter side.
+
+    The widely used ssim.m averages f×f boxes, f = max(1, round(min(H, W) / 256)), and keeps every f-th pixel.
+    That the deraining scripts call this version is inferred: they do not carry their ssim.m with them.
+    """
+    factor = max(1, math.floor(min(image.shape[:2]) / 256 + 0.5))
+    return _gaussian_ssim(_box_downsample(image, factor), _box_downsample(reference, factor))
+
+
+def _box_downsample(planes: Planes, factor: int) -> Planes:
+    """MATLAB's imfilter(planes, ones(f) / f², 'symmetric') followed by (1:f:end, 1:f:end)."""
+    import cv2
+
+    if factor == 1:
+        return planes
+    centre = (factor - 1) // 2  # MATLAB's choice for an even box; OpenCV's own would be factor // 2
+    averaged = cv2.blur(planes, (factor, factor), anchor=(centre, centre), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(averaged, dtype=np.float64).reshape(planes.shape)[::factor, ::factor]
+
+
+def _windowed_ssim(image: Planes, reference: Planes, **window: float) -> float:
+    from skimage.metrics import structural_similarity
+
+    similarity = structural_similarity(image, reference, data_range=255, channel_axis=-1, **window)  # type: ignore[no-untyped-call]
+    return float(similarity)
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="prenet",
+            summary="BT.601 Y (16–235), not rounded; Gaussian SSIM after down-sampling to about 256 px",
+            source="PReNet (Ren et al., CVPR 2019) statistic_rain100L.m; also BRN, RCDNet",
+            prepare=_float_luminance,
+            ssim=_downsampled_gaussian_ssim,
+        ),
+        Protocol(
+            name="mprnet",
+            summary="BT.601 Y (16–235), rounded to uint8; Gaussian SSIM",
+            source="MPRNet (Zamir et al., CVPR 2021) evaluate_PSNR_SSIM.m; also Restormer",
+            prepare=_uint8_luminance,
+            ssim=_gaussian_ssim,
+        ),
+        Protocol(
+            name="basicsr-y",
+            summary="BT.601 Y (16–235), not rounded; Gaussian SSIM",
+            source="BasicSR basicsr/metrics/psnr_ssim.py with test_y_channel",
+            prepare=_float_luminance,
+            ssim=_gaussian_ssim,
+        ),
+        Protocol(
+            name="agan",
+            summary="OpenCV full-range Y (0–255), uint8, sides cropped to multiples of 4; 7×7 uniform SSIM",
+            source="AGAN raindrop removal (Qian et al., CVPR 2018) metrics.py and predict.py; also IDT",
+            prepare=_opencv_luminance,
+            ssim=_uniform_ssim,
+            smallest_side=8,
+        ),
+        Protocol(
+            name="rgb",
+            summary="RGB; Gaussian SSIM, mean of the three channels",
+            source="derain-toolbox",
+            prepare=_colour,
+            ssim=_gaussian_ssim,
+        ),
+    )
+}
+"""Every protocol by name, in the order of tables."""
