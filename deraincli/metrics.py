@@ -2,7 +2,8 @@
 
 Two papers that both print "PSNR on Y" may differ by more than a decibel, so a number here always belongs
 to a protocol: which luminance, with or without rounding, and which SSIM window. Each protocol reproduces
-the script named in its `source`; ties between scripts that share a formula are no accident.
+the script named in its `source`; scripts that share a formula agree. GNU Octave 7.3 (rgb2ycbcr, fspecial,
+filter2, imfilter) gave the same numbers to 5e-7 dB and 5e-9 SSIM; tests/octave_metrics.m repeats the check.
 
 Grey and 16-bit pictures: a protocol whose script reads colour sees a grey picture as three equal channels;
 `mprnet` compares grey values as they are, as its script does. 16-bit values are brought to the 0–255 scale
@@ -118,8 +119,11 @@ def _rounded(values: Planes) -> Planes:
 
 
 def _bt601(rgb: Planes) -> Planes:
-    """RGB on 0–255 → BT.601 luminance on 16–235, H×W×1: what MATLAB's rgb2ycbcr computes."""
-    return 16.0 + (rgb @ np.array([65.481, 128.553, 24.966]) / 255.0)[..., np.newaxis]
+    """RGB on 0–255 → BT.601 luminance on 16–235, H×W×1: what MATLAB's rgb2ycbcr computes.
+
+    Whole coefficients keep the sum exact for whole values, so that a luminance of k + ½ rounds up everywhere.
+    """
+    return 16.0 + (rgb @ np.array([65_481.0, 128_553.0, 24_966.0]) / 255_000.0)[..., np.newaxis]
 
 
 def _float_luminance(pixels: Pixels) -> Planes:

@@ -60,7 +60,7 @@ class Layout:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Picture files directly in the folder, by suffix, in natural order (2 before 10), without hidden ones."""
+    """Picture files directly in the folder, by suffix, in natural order (2 before 10), no hidden ones."""
     if not folder.is_dir():
         return []
     found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
