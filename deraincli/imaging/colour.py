@@ -1,0 +1,69 @@
+"""Conversions of whole pictures, in bands of rows so that no second copy of a large one appears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL import ImageCms
+
+from deraincli.imaging.image import Pixels
+
+_BAND_PIXELS = 1 << 20
+
+
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Cut `height` rows into slices of about a megapixel, at least one row each."""
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def to_8_bit(deep: Pixels) -> NDArray[np.uint8]:
+    """Round 0–65535 to 0–255, to the nearest: 65535 = 255 · 257.
+
+    Args:
+        deep: uint16, H×W or H×W×C.
+    """
+    shallow = np.empty(deep.shape, np.uint8)
+    for rows in row_bands(*deep.shape[:2]):
+        shallow[rows] = (deep[rows].astype(np.uint32) + 128) // 257
+    return shallow
+
+
+def unpremultiply(pixels: Pixels, alpha: Pixels) -> None:
+    """Turn colours stored as colour × alpha into straight ones, in place; under alpha 0 they become black.
+
+    Args:
+        pixels: uint16, H×W×C.
+        alpha: uint16, H×W.
+    """
+    for rows in row_bands(*alpha.shape):
+        weight = alpha[rows][..., None].astype(np.uint32)
+        # 65535 · 65535 + 32767 still fits 32 bits.
+        straight = (pixels[rows].astype(np.uint32) * 65535 + weight // 2) // np.maximum(weight, 1)
+        pixels[rows] = np.where(weight > 0, np.minimum(straight, 65535), 0)
+
+
+def to_srgb(picture: PIL.Image.Image, icc: bytes) -> PIL.Image.Image | None:
+    """Convert a grey, RGB or CMYK picture from its ICC profile to sRGB.
+
+    Relative colorimetric with black point compensation, as photo editors do.
+
+    Returns:
+        An RGB picture, or None where the profile is damaged or made for another kind of picture.
+    """
+    try:
+        return ImageCms.profileToProfile(
+            picture,
+            ImageCms.ImageCmsProfile(BytesIO(icc)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return None

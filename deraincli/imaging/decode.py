@@ -1,0 +1,182 @@
+"""A file or bytes to a picture in memory, or one sentence on why not."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import stat
+import warnings
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import PIL.Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from deraincli.errors import InputError, UnreadableImageError
+from deraincli.imaging import colour, metadata, pixels, png, samples
+from deraincli.imaging.formats import avif_supported, recognise
+from deraincli.imaging.image import Image
+from deraincli.imaging.samples import refusing
+
+# Pillow warns about damaged metadata on its way to a picture or an error; both are told in our words.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def decode(source: Path | bytes, *, max_pixels: int) -> Image:
+    """Read a JPEG, PNG, WebP, TIFF, BMP or AVIF of one frame, whole and upright.
+
+    The content decides on the format, not the name. 16-bit grey and colour stay 16 bit; palettes
+    become RGB; CMYK becomes sRGB, with a note. Transparent colours of PNGs become alpha.
+
+    Args:
+        source: a regular file, or the bytes of one.
+        max_pixels: refuse more than this many, before any is decoded.
+
+    Raises:
+        InputError: the file is missing or cannot be read.
+        UnreadableImageError: it is damaged, truncated, too large, or of a kind that is not handled.
+    """
+    name = "The picture" if isinstance(source, bytes) else f"'{source}'"
+    data = source if isinstance(source, bytes) else _read(source)
+    format = recognise(data[:16])
+    if format is None or (format == "AVIF" and not avif_supported()):
+        known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
+        raise UnreadableImageError(
+            f"{name} is {'empty' if not data else f'none of {known}'}: convert it first."
+        )
+    with refusing(name, format):
+        picture = _open(data, format)
+        frames = getattr(picture, "n_frames", 1)
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise UnreadableImageError(
+            f"{name} has {width} × {height} pixels, more than the limit of {max_pixels}: "
+            "raise it with --max-pixels if you trust the file."
+        )
+    if frames > 1:
+        raise UnreadableImageError(
+            f"{name} holds {frames} frames or pages: extract the one to restore first."
+        )
+    _check_whole(data, format, name)
+    return _decode(picture, data, format, name)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise InputError(
+                f"'{path}' is a folder: name a picture, or use `derain batch` for whole folders."
+            )
+        if not stat.S_ISREG(kind):
+            raise InputError(f"'{path}' is no regular file: pipe it in and name the input '-'.")
+        with path.open("rb") as file:
+            head = file.read(16)
+            # A huge file of another kind is not read to its end.
+            return head + file.read() if recognise(head) else head
+    except FileNotFoundError as error:
+        raise InputError(f"There is no file '{path}': check its name.") from error
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _open(data: bytes, format: str) -> ImageFile:
+    """Parse the header. The classes are called directly because `PIL.Image.open` adds its own limit."""
+    readers: dict[str, Callable[[BytesIO], ImageFile]] = {
+        "JPEG": JpegImageFile,
+        "PNG": PngImageFile,
+        "WEBP": WebPImageFile,
+        "TIFF": TiffImageFile,
+        "BMP": BmpImageFile,
+    }
+    if format == "AVIF":
+        from PIL.AvifImagePlugin import AvifImageFile
+
+        readers["AVIF"] = AvifImageFile
+    if format == "TIFF":
+        _silence_libtiff()
+    return readers[format](BytesIO(data))
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Stop Pillow's libtiff from printing to stderr; what goes wrong comes back as an exception anyway."""
+    library = ctypes.CDLL(PIL.Image.core.__file__)  # type: ignore[attr-defined]
+    for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        if hasattr(library, setter):  # not where it is linked in with its names hidden
+            getattr(library, setter)(None)
+
+
+def _check_whole(data: bytes, format: str, name: str) -> None:
+    """Refuse what the decoders would let pass: they fill up missing ends and skip checksums."""
+    try:
+        if format == "PNG":
+            for _ in png.chunks(data):
+                pass
+        elif format == "JPEG":
+            _check_jpeg(data)
+        elif format == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+            raise ValueError("it ends before the length in its header")
+    except ValueError as error:
+        raise UnreadableImageError(
+            f"{name} is damaged or cut off: {error}; get a whole copy of it."
+        ) from error
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Follow the markers to the end-of-image marker (ITU-T T.81, annex B).
+
+    Raises:
+        ValueError: it never comes.
+    """
+    # Neither stuffed zeros, restart markers nor fill bytes, so it ends entropy-coded data as well.
+    marker = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+    position = 2
+    while found := marker.search(data, position):
+        if found.group() == b"\xff\xd9":
+            return
+        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    raise ValueError("it has no end-of-image marker")
+
+
+def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
+    with refusing(name, format):
+        picture.load()
+    # Both decoders turn TIFFs themselves.
+    orientation = 1 if format == "TIFF" else metadata.orientation(picture)
+    exif, notes = metadata.read_exif(picture)
+    icc, xmp = picture.info.get("icc_profile") or None, metadata.read_xmp(picture)
+    if picture.mode == "CMYK":
+        converted, note = _cmyk_to_srgb(picture, icc)
+        icc, notes = None, (*notes, note)
+        colours, alpha = pixels.from_pillow(converted)
+    else:
+        colours, alpha = samples.read(picture, data, name)
+    if format == "AVIF" and _deeper_than_8_bit(data):
+        notes = (*notes, "More than 8 bits per channel of an AVIF are rounded to 8.")
+    picture.close()
+    colours = pixels.upright(colours, orientation)
+    alpha = None if alpha is None else pixels.upright(alpha, orientation)
+    kept = png.kept_chunks(data) if format == "PNG" else ()
+    return Image(colours, alpha, icc, exif, xmp, format, notes, png_chunks=kept)
+
+
+def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Image.Image, str]:
+    if icc and (converted := colour.to_srgb(picture, icc)):
+        return converted, "CMYK was converted to 8-bit sRGB by its colour profile."
+    return picture.convert(
+        "RGB"
+    ), "CMYK was converted to 8-bit sRGB without a colour profile: compare the colours."
+
+
+def _deeper_than_8_bit(data: bytes) -> bool:
+    """Read high_bitdepth of the AV1 codec configuration box (AV1-ISOBMFF, section 2.3)."""
+    box = data.find(b"av1C")
+    return box >= 0 and bool(int.from_bytes(data[box + 6 : box + 7], "big") & 0x40)

@@ -1,0 +1,179 @@
+"""A picture in memory to the bytes of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from deraincli.errors import OutputError, UsageError
+from deraincli.imaging import colour, metadata, pixels, png, tiff
+from deraincli.imaging.formats import FORMATS
+from deraincli.imaging.image import Image
+
+_JPEG_BLOCK = 65_533  # what a marker's 16-bit length leaves
+_EXIF_PREFIX = b"Exif\0\0"
+_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+_TIFF_BYTES = 2**32 - 2**24  # 32-bit offsets, with room for metadata
+
+_WEBP_QUALITY = 95
+_JPEG_QUALITY = 95
+_AVIF_QUALITY = 90
+_LOSSLESS = 100
+
+
+def encode(image: Image, format: str, *, quality: int | None = None, keep_metadata: bool = True) -> bytes:
+    """Write a picture as the bytes of a file.
+
+    PNG, TIFF and BMP are lossless. JPEG is written without chroma subsampling (4:4:4), as is AVIF.
+    Alpha is exact everywhere but in an AVIF for which a quality below 100 is asked.
+
+    Args:
+        image: adapted first (see `adapt`) where the format holds less than it has.
+        format: a key of `FORMATS`.
+        quality: 1–100 for JPEG (default 95), WebP (95) and AVIF (90, with alpha 100); 100 makes WebP
+            lossless. No effect on the others.
+        keep_metadata: False drops EXIF and XMP. The ICC profile stays, since the colours depend on it.
+
+    Raises:
+        UsageError: the quality is out of range.
+        OutputError: the format cannot hold the picture.
+    """
+    if quality is not None and not 1 <= quality <= 100:
+        raise UsageError(f"Quality {quality} is not between 1 and 100.")
+    return _ENCODERS[format](adapt(image, format, keep_metadata=keep_metadata), quality)
+
+
+def adapt(image: Image, format: str, *, keep_metadata: bool = True) -> Image:
+    """Bring a picture to what a format can hold, with a note for every loss.
+
+    16 bits are rounded to 8; alpha that is opaque everywhere is dropped; colours are converted to sRGB
+    where their profile has no place; EXIF and XMP are left out where there is no room for them.
+    A picture that fits already comes back as it is, so calling it twice changes nothing.
+
+    Raises:
+        OutputError: sides too long for the format, or transparency that it cannot hold.
+    """
+    limits = FORMATS[format]
+    _check_size(image, format)
+    if not keep_metadata:
+        image = replace(image, exif=None, xmp=None)
+    if image.alpha is not None and not limits.alpha:
+        if image.alpha.min() < np.iinfo(image.alpha.dtype).max:
+            raise OutputError(f"{format} cannot hold the picture's transparency: save as .png or .webp.")
+        image = replace(image, alpha=None)
+    if image.pixels.dtype == np.uint16 and not limits.deep:
+        image = _noted(
+            image,
+            f"16 bits per channel were rounded to the 8 that {format} holds.",
+            pixels=colour.to_8_bit(image.pixels),
+            alpha=None if image.alpha is None else colour.to_8_bit(image.alpha),
+        )
+    if image.icc and not (limits.icc and (limits.grey or image.icc[16:20] != b"GRAY")):
+        image = _as_srgb(image, format)
+    return _with_metadata_that_fits(image, format)
+
+
+def _check_size(image: Image, format: str) -> None:
+    height, width = image.pixels.shape[:2]
+    limit = FORMATS[format].max_side
+    if max(height, width) > limit:
+        raise OutputError(
+            f"{format} holds at most {limit} pixels along a side: save {width} × {height} as .png."
+        )
+    stored = image.pixels.nbytes + (0 if image.alpha is None else image.alpha.nbytes)
+    if format == "TIFF" and stored > _TIFF_BYTES:
+        raise OutputError(f"TIFF holds at most 4 GB: save {width} × {height} as .png.")
+
+
+def _as_srgb(image: Image, format: str) -> Image:
+    assert image.icc is not None
+    converted = colour.to_srgb(pixels.to_pillow(image.pixels, None), image.icc)
+    if converted is None:
+        return _noted(image, f"The colour profile is unusable and {format} has no place for it.", icc=None)
+    if image.pixels.shape[2] == 1:
+        converted = converted.convert("L")
+    shallow, _ = pixels.from_pillow(converted)
+    return _noted(
+        image,
+        f"Colours were converted to sRGB, as {format} cannot hold their profile.",
+        pixels=shallow,
+        icc=None,
+    )
+
+
+def _with_metadata_that_fits(image: Image, format: str) -> Image:
+    if not FORMATS[format].metadata and (image.exif or image.xmp):
+        return _noted(image, f"{format} holds no EXIF or XMP: they are left out.", exif=None, xmp=None)
+    if format == "JPEG" and image.exif and len(image.exif) + len(_EXIF_PREFIX) > _JPEG_BLOCK:
+        image = _noted(image, "The EXIF block exceeds the 64 KB of a JPEG and is left out.", exif=None)
+    if format == "JPEG" and image.xmp and len(image.xmp) + len(_XMP_PREFIX) > _JPEG_BLOCK:
+        image = _noted(image, "The XMP packet exceeds the 64 KB of a JPEG and is left out.", xmp=None)
+    return image
+
+
+def _noted(image: Image, note: str, **changes: Any) -> Image:
+    return replace(image, notes=(*image.notes, note), **changes)
+
+
+def _saved(image: Image, format: str, **options: Any) -> bytes:
+    """Let Pillow write it; options without a value are left out, as not every format accepts None."""
+    file = BytesIO()
+    given = {name: value for name, value in options.items() if value is not None}
+    pixels.to_pillow(image.pixels, image.alpha).save(file, format, **given)
+    return file.getvalue()
+
+
+def _jpeg(image: Image, quality: int | None) -> bytes:
+    exif = _EXIF_PREFIX + image.exif if image.exif else None
+    quality = quality or _JPEG_QUALITY
+    return _saved(
+        image, "JPEG", quality=quality, subsampling=0, icc_profile=image.icc, exif=exif, xmp=image.xmp
+    )
+
+
+def _webp(image: Image, quality: int | None) -> bytes:
+    quality = quality or _WEBP_QUALITY
+    return _saved(
+        image,
+        "WEBP",
+        quality=quality,
+        lossless=quality == _LOSSLESS,
+        exact=True,  # keeps the colours under alpha 0
+        icc_profile=image.icc,
+        exif=image.exif,
+        xmp=image.xmp,
+    )
+
+
+def _avif(image: Image, quality: int | None) -> bytes:
+    if image.exif:
+        metadata.parsed_exif(image.exif)  # Pillow takes it apart as well, and fails less clearly
+    # Pillow's encoder uses one quality for colours and alpha.
+    quality = quality or (_AVIF_QUALITY if image.alpha is None else _LOSSLESS)
+    return _saved(
+        image,
+        "AVIF",
+        quality=quality,
+        subsampling="4:4:4",
+        icc_profile=image.icc,
+        exif=image.exif,
+        xmp=image.xmp,
+    )
+
+
+def _bmp(image: Image, quality: int | None) -> bytes:
+    return _saved(image, "BMP")
+
+
+_ENCODERS: dict[str, Callable[[Image, int | None], bytes]] = {
+    "JPEG": _jpeg,
+    "PNG": lambda image, quality: png.encode(image),
+    "WEBP": _webp,
+    "TIFF": lambda image, quality: tiff.encode(image),
+    "BMP": _bmp,
+    "AVIF": _avif,
+}

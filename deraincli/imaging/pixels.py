@@ -1,0 +1,99 @@
+"""Pixels between Pillow, OpenCV and NumPy.
+
+Pillow reads 8-bit pictures and 16-bit grey; 16-bit colour it reduces to 8 bits without a word, so that
+goes through OpenCV. Pillow keeps RGB at four bytes a pixel, so a picture of N pixels needs 7·N bytes
+for the moment of its copying and 3·N afterwards.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+
+from deraincli.imaging.colour import row_bands
+from deraincli.imaging.image import Pixels
+
+_PLAIN_MODES = {
+    "1": "L",
+    "L": "L",
+    "LA": "LA",
+    "La": "LA",
+    "PA": "RGBA",
+    "RGB": "RGB",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "RGBA": "RGBA",
+    "RGBa": "RGBA",
+    "I;16": "I;16",
+    "I;16L": "I;16",
+    "I;16B": "I;16",
+}
+
+
+def plain_mode(picture: PIL.Image.Image) -> str | None:
+    """Name the mode (L, LA, RGB, RGBA or I;16) that holds the picture without loss; None where none does."""
+    if picture.mode == "P":
+        return "RGBA" if picture.has_transparency_data else "RGB"
+    return _PLAIN_MODES.get(picture.mode)
+
+
+def from_pillow(picture: PIL.Image.Image) -> tuple[Pixels, Pixels | None]:
+    """Copy a picture of mode L, LA, RGB, RGBA or I;16 into arrays.
+
+    Returns:
+        Pixels H×W×1 or H×W×3 and alpha H×W or None, uint16 for I;16 and else uint8.
+    """
+    width, height = picture.size
+    channels = len(picture.getbands())
+    colours = 1 if channels < 3 else 3
+    dtype = np.uint16 if picture.mode.startswith("I;16") else np.uint8
+    pixels = np.empty((height, width, colours), dtype)
+    alpha = np.empty((height, width), dtype) if channels > colours else None
+    for rows in row_bands(height, width):
+        band = np.asarray(picture.crop((0, rows.start, width, rows.stop)))
+        band = band.reshape(-1, width, channels)
+        pixels[rows] = band[..., :colours]
+        if alpha is not None:
+            alpha[rows] = band[..., -1]
+    return pixels, alpha
+
+
+def to_pillow(pixels: Pixels, alpha: Pixels | None) -> PIL.Image.Image:
+    """Make a picture of mode L, LA, RGB or RGBA of 8-bit arrays H×W×C and H×W."""
+    picture = PIL.Image.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]))
+    if alpha is not None:
+        picture.putalpha(PIL.Image.fromarray(np.ascontiguousarray(alpha)))
+    return picture
+
+
+def deep_colour(data: bytes) -> Pixels:
+    """Decode a PNG or TIFF of 16-bit colour.
+
+    Orientation tags of TIFFs are applied, as Pillow does too.
+
+    Returns:
+        H×W×3 RGB or H×W×4 RGBA, uint16.
+
+    Raises:
+        ValueError: where OpenCV makes anything else of it.
+    """
+    import cv2
+
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
+        raise ValueError("not decodable as 16-bit colour")
+    pixels = np.asarray(decoded, np.uint16)
+    for rows in row_bands(*pixels.shape[:2]):
+        pixels[rows, :, :3] = pixels[rows, :, 2::-1]  # OpenCV stores BGR
+    return pixels
+
+
+def upright(array: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation (1–8; TIFF 6.0, tag 274) to H×W or H×W×C; returns it C-contiguous."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)

@@ -1,0 +1,117 @@
+"""PNG at the level of its chunks: checksums, colour keys, metadata, and 16-bit encoding.
+
+Specification: W3C PNG, third edition.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+
+from deraincli.imaging.colour import row_bands
+from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.pixels import to_pillow
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEADER_END = len(_SIGNATURE) + 25
+_KEPT_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
+GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6
+_SUB_FILTER = 1
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Type and body of every chunk up to IEND.
+
+    Raises:
+        ValueError: at a chunk that is cut off or fails its checksum.
+    """
+    view, position, kind = memoryview(data), len(_SIGNATURE), b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise ValueError("it ends before its last chunk")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise ValueError("it ends before its last chunk")
+        (checksum,) = struct.unpack_from(">I", data, end - 4)
+        if zlib.crc32(view[position + 4 : end - 4]) != checksum:
+            raise ValueError("a chunk fails its checksum")
+        yield kind, view[position + 8 : end - 4]
+        position = end
+
+
+def header(data: bytes) -> tuple[int, int]:
+    """Bits a sample and colour type, out of the IHDR chunk."""
+    return data[24], data[25]
+
+
+def colour_key(data: bytes) -> tuple[int, ...] | None:
+    """The one transparent colour of a grey or RGB picture, in the range that Pillow decodes to."""
+    bits, colour_type = header(data)
+    body = next((body for kind, body in chunks(data) if kind == b"tRNS"), None)
+    if body is None or colour_type not in (GREY, RGB):
+        return None
+    samples = struct.unpack_from(f">{1 if colour_type == GREY else 3}H", body)
+    scale = 255 // (2**bits - 1) if bits < 8 else 1
+    return tuple((sample & (2**bits - 1)) * scale for sample in samples)
+
+
+def kept_chunks(data: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks that say how to show the colours where there is no ICC profile, and the resolution."""
+    return tuple((kind, bytes(body)) for kind, body in chunks(data) if kind in _KEPT_CHUNKS)
+
+
+def bare(data: bytes) -> bytes:
+    """The picture without its optional chunks, some of which libpng complains about or acts upon."""
+    stream = [_chunk(kind, body) for kind, body in chunks(data) if kind in (b"IHDR", b"IDAT", b"IEND")]
+    return _SIGNATURE + b"".join(stream)
+
+
+def encode(image: Image) -> bytes:
+    """Encode 8- or 16-bit grey or RGB, with or without alpha, and all metadata."""
+    if image.pixels.dtype == np.uint16:
+        stream = _deep(image.pixels, image.alpha)
+    else:
+        file = BytesIO()
+        to_pillow(image.pixels, image.alpha).save(file, "PNG")
+        stream = file.getvalue()
+    return b"".join((stream[:_HEADER_END], *_metadata(image), stream[_HEADER_END:]))
+
+
+def _metadata(image: Image) -> Iterator[bytes]:
+    for kind, body in image.png_chunks:
+        yield _chunk(kind, body)
+    if image.icc:
+        yield _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(image.icc))
+    if image.exif:
+        yield _chunk(b"eXIf", image.exif)
+    if image.xmp:
+        yield _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + image.xmp)
+
+
+def _deep(pixels: Pixels, alpha: Pixels | None) -> bytes:
+    """Encode uint16 H×W×C. Pillow has no 16-bit colour and OpenCV no grey with alpha."""
+    height, width, colours = pixels.shape
+    colour_type = {1: GREY, 3: RGB}[colours] | (0 if alpha is None else GREY_ALPHA)
+    stride = 2 * (colours if alpha is None else colours + 1)
+    compressor, stream = zlib.compressobj(), bytearray()
+    for rows in row_bands(height, width):
+        band = pixels[rows] if alpha is None else np.dstack((pixels[rows], alpha[rows]))
+        samples = np.ascontiguousarray(band, ">u2").view(np.uint8).reshape(len(band), -1)
+        lines = np.empty((len(band), 1 + samples.shape[1]), np.uint8)
+        lines[:, 0] = _SUB_FILTER
+        lines[:, 1:] = samples
+        lines[:, 1 + stride :] -= samples[:, :-stride]
+        stream += compressor.compress(lines.data)
+    stream += compressor.flush()
+    ihdr = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", ihdr) + _chunk(b"IDAT", stream) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes | bytearray | memoryview) -> bytes:
+    checksum = zlib.crc32(body, zlib.crc32(kind))
+    return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)))
