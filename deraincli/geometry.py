@@ -1,0 +1,61 @@
+"""Sizes, spans and regions of pictures: integers only, in pixels, rows before columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Height and width, both at least 1."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        """Width first, as people write it: `1024×768`."""
+        return f"{self.width}×{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The pixels start ≤ i < stop of one axis."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def slice(self) -> slice:
+        """Indexes an axis of an array."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle: a span of rows by a span of columns."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the rectangle."""
+        return Size(len(self.rows), len(self.columns))
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Indexes an H×W or H×W×C array."""
+        return self.rows.slice, self.columns.slice
+
+
+def round_up(length: int, multiple: int) -> int:
+    """The least multiple of `multiple` that is not below `length`."""
+    return -(-length // multiple) * multiple
+
+
+def round_down(length: int, multiple: int) -> int:
+    """The greatest multiple of `multiple` that is not above `length`."""
+    return length // multiple * multiple

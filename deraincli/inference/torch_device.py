@@ -1,0 +1,61 @@
+"""Which device PyTorch runs on, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from deraincli.errors import DeviceError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def available_devices() -> list[str]:
+    """What `choose_device` accepts on this machine, best first: `cuda:0`, …, `mps`, `cpu`."""
+    devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return [*devices, "cpu"]
+
+
+def choose_device(request: str) -> torch.device:
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` to a device that is there.
+
+    Raises DeviceError, naming what is there, for anything else.
+    """
+    available = available_devices()
+    name = {"auto": available[0], "cuda": "cuda:0"}.get(request, request)
+    if name not in available:
+        raise DeviceError(f"There is no device '{request}' here: choose from {', '.join(available)} or auto.")
+    return torch.device(name)
+
+
+def supported_precisions(device: torch.device) -> list[str]:
+    """The precisions that a device computes in, the one that `auto` takes first."""
+    if device.type == "cuda":
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return ["bf16", "fp32", "fp16"] if bf16 else ["fp32", "fp16"]
+    if device.type == "mps":
+        return ["fp32", "fp16"]
+    return ["bf16", "fp32"] if cpu_has_bf16() else ["fp32", "bf16"]
+
+
+def choose_precision(request: str, device: torch.device) -> str:
+    """`auto` or a key of PRECISIONS to a precision that the device supports.
+
+    Raises DeviceError, naming what it supports, for anything else.
+    """
+    supported = supported_precisions(device)
+    if request == "auto":
+        return supported[0]
+    if request not in supported:
+        raise DeviceError(
+            f"'{device}' does not compute in '{request}': choose from {', '.join(supported)} or auto."
+        )
+    return request
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 natively (avx512_bf16 or AMX); emulation is slower than fp32."""
+    # These are private, so a version of torch may lack one; `bool()` then stands for "no".
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
