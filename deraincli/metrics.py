@@ -75,13 +75,13 @@ def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
     """
     if restored.shape[:2] != clean.shape[:2]:
         raise InputError(
-            f"sizes differ: the restored picture is {_size(restored)}, its ground truth {_size(clean)}; "
-            "make them the same size"
+            f"The restored picture is {_size(restored)} but its ground truth {_size(clean)}: "
+            "make them the same size."
         )
     if min(clean.shape[:2]) < protocol.smallest_side:
         raise InputError(
-            f"{_size(clean)} is smaller than the SSIM window of protocol {protocol.name}; "
-            f"use pictures of at least {protocol.smallest_side}×{protocol.smallest_side}"
+            f"{_size(clean)} is smaller than the SSIM window of protocol {protocol.name}: "
+            f"use pictures of at least {protocol.smallest_side}×{protocol.smallest_side}."
         )
     if restored.shape[2] != clean.shape[2]:
         restored, clean = as_rgb(restored), as_rgb(clean)
@@ -99,7 +99,7 @@ def protocols_named(name: str) -> list[Protocol]:
     if name == "all":
         return list(PROTOCOLS.values())
     if name not in PROTOCOLS:
-        raise UsageError(f"unknown protocol {name!r}; choose one of {', '.join(PROTOCOLS)} or all")
+        raise UsageError(f"There is no protocol '{name}': choose one of {', '.join(PROTOCOLS)} or all.")
     return [PROTOCOLS[name]]
 
 

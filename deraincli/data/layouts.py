@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm"}
-)
+from deraincli.imaging.formats import FORMATS
+
+PICTURE_SUFFIXES = frozenset(suffix for format in FORMATS.values() for suffix in format.suffixes)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from typing import Literal
 
 from deraincli.data.layouts import HALVES, LAYOUTS, Layout, Matches
 from deraincli.errors import InputError, UsageError
+from deraincli.imaging.decode import decode
+from deraincli.imaging.image import Pixels
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]
@@ -61,7 +63,7 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
     Raises InputError when there is no such folder or nothing in it pairs, UsageError for impossible requests.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder; name the folder that holds the rainy and clean pictures")
+        raise InputError(f"'{folder}' is no folder: name the one that holds the rainy and clean pictures.")
     chosen, matches = _match(folder, _candidates(layout, left))
     if not matches.pairs:
         raise InputError(_nothing_found(folder, layout))
@@ -72,6 +74,24 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
     return PairedSet(folder, chosen, pairs, matches.unpaired)
 
 
+def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
+    """Decode a pair: (rainy, clean), each H×W×C, uint8 or uint16, C = 1 (grey) or 3 (RGB), of one size.
+
+    Raises InputError, which names the file, when one cannot be decoded in full or has more than max_pixels
+    (UnreadableImageError), or when the two differ in size.
+    """
+    rainy = decode(pair.rainy, max_pixels=max_pixels).pixels
+    if pair.rainy_half is not None:
+        return _halves(pair, rainy)
+    clean = decode(pair.clean, max_pixels=max_pixels).pixels
+    if rainy.shape[:2] != clean.shape[:2]:
+        raise InputError(
+            f"'{pair.rainy}' is {rainy.shape[1]}×{rainy.shape[0]} but its ground truth '{pair.clean.name}' "
+            f"is {clean.shape[1]}×{clean.shape[0]}: make them the same size or leave the pair out."
+        )
+    return rainy, clean
+
+
 def digest(pair: Pair) -> str:
     """SHA-256 (hex) of a pair's content: the bytes of both files, whatever they are called."""
     sha = hashlib.sha256()
@@ -80,7 +100,7 @@ def digest(pair: Pair) -> str:
             with path.open("rb") as file:
                 sha.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}); check the file") from error
+            raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     sha.update((pair.rainy_half or "").encode())
     return sha.hexdigest()
 
@@ -96,19 +116,27 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
+def _halves(pair: Pair, both: Pixels) -> tuple[Pixels, Pixels]:
+    width = both.shape[1]
+    if width % 2:
+        raise InputError(f"'{pair.rainy}' is {width} pixels wide and has no two equal halves: leave it out.")
+    left, right = both[:, : width // 2], both[:, width // 2 :]
+    return (left, right) if pair.rainy_half == "left" else (right, left)
+
+
 def _candidates(layout: str | None, left: Content | None) -> list[Layout]:
     if left is not None and layout in (None, HALVES.name):
         return [HALVES]
     if left is not None:
         raise UsageError(
-            f"--left is for pictures that hold both halves, not for layout {layout}; leave it out"
+            f"--left is for pictures that hold both halves, not for layout {layout}: leave it out."
         )
     if layout is None:
         return [candidate for candidate in LAYOUTS.values() if candidate is not HALVES]
     if layout == HALVES.name:
-        raise UsageError("layout halves does not say which half is which; add --left rainy or --left clean")
+        raise UsageError("Layout halves does not say which half is which: add --left rainy or --left clean.")
     if layout not in LAYOUTS:
-        raise UsageError(f"unknown layout {layout!r}; choose one of {', '.join(LAYOUTS)}")
+        raise UsageError(f"There is no layout '{layout}': choose one of {', '.join(LAYOUTS)}.")
     return [LAYOUTS[layout]]
 
 
@@ -123,12 +151,12 @@ def _match(folder: Path, layouts: list[Layout]) -> tuple[Layout, Matches]:
 
 def _nothing_found(folder: Path, layout: str | None) -> str:
     if layout is not None:
-        return f"no pairs in {folder} for layout {layout}, which expects {LAYOUTS[layout].description}"
+        return f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
     recognise = partial(_match, layouts=_candidates(None, None))
     inside = [child for child in sorted(folder.iterdir()) if child.is_dir() and recognise(child)[1].pairs]
     if inside:
-        return f"no pairs in {folder} itself; name one of its sub-folders, such as {inside[0]}"
+        return f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{inside[0]}'."
     return (
-        f"no rainy and clean pictures pair by name in {folder}; rename them to one of the layouts "
-        f"{', '.join(LAYOUTS)}, or add --left rainy|clean if each picture holds both halves"
+        f"No rainy and clean pictures pair by name in '{folder}': rename them to one of the layouts "
+        f"{', '.join(LAYOUTS)}, or add --left rainy|clean if each picture holds both halves."
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deraincli.data.layouts import LAYOUTS
-from deraincli.data.pairs import find_pairs, fingerprint
-from deraincli.errors import InputError, UsageError
+from deraincli.data.pairs import find_pairs, fingerprint, read_pair
+from deraincli.errors import InputError, UnreadableImageError, UsageError
 
 
 def write(path: Path, seed: int = 0) -> Path:
@@ -134,21 +134,58 @@ def test_fingerprint_tells_halves_apart(tmp_path):
     )
 
 
+def test_pairs_are_read_as_they_lie(tmp_path):
+    rainy, clean = write(tmp_path / "input" / "1.png", 1), write(tmp_path / "target" / "1.png", 2)
+    (pair,) = find_pairs(tmp_path).pairs
+    for pixels, path in zip(read_pair(pair, max_pixels=96), (rainy, clean), strict=True):
+        np.testing.assert_array_equal(pixels, cv2.imread(str(path))[..., ::-1])
+
+
+@pytest.mark.parametrize("left", ["rainy", "clean"])
+def test_halves_are_cut_apart(tmp_path, left):
+    pixels = cv2.imread(str(write(tmp_path / "1.png")))[..., ::-1]
+    (pair,) = find_pairs(tmp_path, left=left).pairs
+    first, second = read_pair(pair, max_pixels=96)
+    joined = (first, second) if left == "rainy" else (second, first)
+    np.testing.assert_array_equal(np.hstack(joined), pixels)
+
+
+def test_unusable_pairs_are_refused_by_name(tmp_path):
+    folder = tmp_path / "set"
+    for name in ("good", "size", "damaged"):
+        write(folder / "input" / f"{name}.png")
+        write(folder / "target" / f"{name}.png")
+    cv2.imwrite(str(folder / "target" / "size.png"), np.zeros((8, 13, 3), np.uint8))
+    whole = (folder / "target" / "damaged.png").read_bytes()
+    (folder / "target" / "damaged.png").write_bytes(whole[: len(whole) // 2])
+    pairs = {pair.name: pair for pair in find_pairs(folder).pairs}
+
+    with pytest.raises(InputError, match=r"size\.png' is 12×8 but its ground truth 'size\.png' is 13×8"):
+        read_pair(pairs["size"], max_pixels=1000)
+    with pytest.raises(UnreadableImageError, match=r"target/damaged\.png"):
+        read_pair(pairs["damaged"], max_pixels=1000)
+    with pytest.raises(UnreadableImageError, match=r"input/good\.png"):
+        read_pair(pairs["good"], max_pixels=95)
+    (odd,) = (pair for pair in find_pairs(folder / "target", left="rainy").pairs if pair.name == "size")
+    with pytest.raises(InputError, match=r"size\.png' is 13 pixels wide"):
+        read_pair(odd, max_pixels=1000)
+
+
 def test_folders_without_pairs_are_refused_with_a_remedy(tmp_path):
-    with pytest.raises(InputError, match="is not a folder"):
+    with pytest.raises(InputError, match="is no folder"):
         find_pairs(tmp_path / "missing")
-    with pytest.raises(InputError, match="no rainy and clean pictures pair by name"):
+    with pytest.raises(InputError, match="No rainy and clean pictures pair by name"):
         find_pairs(tmp_path)
     write(tmp_path / "test" / "input" / "1.png")
     write(tmp_path / "test" / "target" / "1.png")
-    with pytest.raises(InputError, match=f"sub-folders, such as {tmp_path / 'test'}"):
+    with pytest.raises(InputError, match=f"sub-folders, such as '{tmp_path / 'test'}'"):
         find_pairs(tmp_path)
-    with pytest.raises(InputError, match="layout agan, which expects data/N_rain"):
+    with pytest.raises(InputError, match="layout agan: it expects data/N_rain"):
         find_pairs(tmp_path / "test", layout="agan")
 
 
 def test_impossible_requests_are_usage_errors(tmp_path):
-    with pytest.raises(UsageError, match="unknown layout 'rain13k'"):
+    with pytest.raises(UsageError, match="no layout 'rain13k'"):
         find_pairs(tmp_path, layout="rain13k")
     with pytest.raises(UsageError, match="not for layout agan"):
         find_pairs(tmp_path, layout="agan", left="rainy")
