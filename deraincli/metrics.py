@@ -55,6 +55,14 @@ class Protocol:
     ssim: Callable[[Planes, Planes], float]
     smallest_side: int = 11
 
+    def check_size(self, pixels: Pixels) -> None:
+        """Refuse, with InputError, a picture that is smaller than the SSIM window."""
+        if min(pixels.shape[:2]) < self.smallest_side:
+            raise InputError(
+                f"{_size(pixels)} is smaller than the SSIM window of protocol {self.name}: "
+                f"use pictures of at least {self.smallest_side}×{self.smallest_side}."
+            )
+
 
 def psnr(image: npt.NDArray[Any], reference: npt.NDArray[Any], *, data_range: float) -> float:
     """Peak signal-to-noise ratio in dB of two arrays of one shape: 10·log10(data_range² / MSE).
@@ -78,11 +86,7 @@ def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
             f"The restored picture is {_size(restored)} but its ground truth {_size(clean)}: "
             "make them the same size."
         )
-    if min(clean.shape[:2]) < protocol.smallest_side:
-        raise InputError(
-            f"{_size(clean)} is smaller than the SSIM window of protocol {protocol.name}: "
-            f"use pictures of at least {protocol.smallest_side}×{protocol.smallest_side}."
-        )
+    protocol.check_size(clean)
     if restored.shape[2] != clean.shape[2]:
         restored, clean = as_rgb(restored), as_rgb(clean)
     compared, reference = protocol.prepare(restored), protocol.prepare(clean)
