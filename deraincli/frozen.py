@@ -1,0 +1,53 @@
+"""Frozen dataclasses to and from plain mappings: configs in TOML, and configs that travel with weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from deraincli.errors import UsageError
+
+T = TypeVar("T")
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """A frozen dataclass as nested plain dicts and lists, ready for JSON."""
+    return TypeAdapter(type(config)).dump_python(config, mode="json")
+
+
+def from_mapping(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
+    """Builds `cls` from nested mappings.
+
+    Raises UsageError, naming `source`, for an unknown key (with the nearest known one), a missing
+    one, or a value of the wrong type or range.
+    """
+    _refuse_unknown(cls, values, source, "")
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or cls.__name__
+        raise UsageError(f"{source}: {key}: {first['msg']}.") from None
+
+
+def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: str) -> None:
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    hints = _nested_dataclasses(cls)
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(known)}."
+            raise UsageError(f"{source}: unknown key {prefix}{key}; {hint}")
+        if key in hints and isinstance(value, Mapping):
+            _refuse_unknown(hints[key], value, source, f"{prefix}{key}.")
+
+
+def _nested_dataclasses(cls: Any) -> dict[str, Any]:
+    import typing
+
+    hints = typing.get_type_hints(cls)
+    return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}

@@ -1,0 +1,61 @@
+"""What training minimises. Pictures are B×3×H×W in 0–1, maps B×1×H×W in 0–1.
+
+Every loss is a mean of per-image values, so that splitting a batch over devices changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+AttentionLoss = Literal["balanced", "literal"]
+
+LUMA = (0.299, 0.587, 0.114)
+"""BT.601 weights of R, G, B in grey."""
+
+
+def grey(image: Tensor) -> Tensor:
+    """B×3×H×W to B×1×H×W luma."""
+    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    return (image * weights).sum(1, keepdim=True)
+
+
+def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """Ground truth of RAM and CAM, binary floats: the grey difference above or below its mean.
+
+    A picture without rain (no difference of 1/255) has RAM 0 and CAM 1 everywhere. Published work of
+    BAL-Net's group thresholds so; the document itself does not say.
+    """
+    difference = (grey(rainy) - grey(clean)).abs()
+    mean = difference.mean((1, 2, 3), keepdim=True)
+    dry = difference.amax((1, 2, 3), keepdim=True) < 1 / 255
+    ram = (difference > mean) & ~dry
+    cam = (difference < mean) | dry
+    return ram.float(), cam.float()
+
+
+def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Tensor:
+    """L_r1 of one map.
+
+    `literal` is the document's L1. On a sigmoid map it seeks the median, and since rain is the
+    minority the maps collapse to RAM ≡ 0, CAM ≡ 1. `balanced` averages the mean over rain pixels with
+    the mean over the others; an empty class is left out.
+    """
+    error = (estimate - target).abs()
+    if kind == "literal":
+        return error.mean()
+    inside = _masked_mean(error, target)
+    outside = _masked_mean(error, 1 - target)
+    classes = _any(target) + _any(1 - target)
+    return ((inside + outside) / classes).mean()
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the mask of each image; 0 where the mask is empty."""
+    return (values * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1)
+
+
+def _any(mask: Tensor) -> Tensor:
+    return (mask.sum((1, 2, 3)) > 0).to(mask.dtype)

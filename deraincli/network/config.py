@@ -1,0 +1,135 @@
+"""What a BAL-Net looks like, as frozen data that travels with its weights.
+
+The source document names the blocks and the parameter count of BAL-Net but not its widths; the
+numbers of `BALNET` are inferred by search for a network of exactly that count. `BALNET_LITE` is our
+own design of the same topology for CPUs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Attention = Literal["bi", "ram", "cam", "none"]
+Restorer = Literal["multiscale", "pix2pix"]
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """A multi-scale encoder and decoder; level 0 is the finest, the last level the bottleneck.
+
+    Tuples hold one number a level, except `pairs`, which holds the (DRB + MMB) pairs of every level
+    above the bottleneck, used by encoder and decoder alike.
+    """
+
+    widths: tuple[int, ...]
+    """Channels."""
+    pairs: tuple[int, ...]
+    bottleneck_pairs: int
+    growth: tuple[int, ...]
+    """Channels that each dense layer of a DRB adds."""
+    dense_layers: int
+    """Dense 3×3 layers of a DRB."""
+    stream_widths: tuple[int, ...]
+    """Channels of each stream of MSC and DC."""
+    se_hidden: tuple[int, ...]
+    """Hidden units of SE."""
+    stem_width: int
+    """Channels of each stream of MSFE."""
+    stem_kernels: tuple[int, ...] = (3, 5, 7)
+    """Kernel sizes of MSFE's streams."""
+    kernels: tuple[int, ...] = (3, 5, 7)
+    """Kernel sizes of MSC's streams."""
+    dilations: tuple[int, ...] = (1, 2, 4)
+    """Dilations of DC's streams."""
+    mix_streams: bool = True
+    """Whether MSC and DC each end in a 1×1, or leave all mixing to the 1×1 of their MMB."""
+
+    def __post_init__(self) -> None:
+        levels = len(self.widths)
+        if len(self.pairs) != levels - 1:
+            raise ValueError(f"pairs needs {levels - 1} numbers for {levels} levels, got {self.pairs}")
+        for name in ("growth", "stream_widths", "se_hidden"):
+            if len(getattr(self, name)) != levels:
+                raise ValueError(f"{name} needs {levels} numbers, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class BALNetConfig:
+    """A whole BAL-Net: the attention branches, the restorer they steer, and the ablations."""
+
+    restoration: UNetConfig
+    """The SRM (single image restoration model)."""
+    branch: UNetConfig
+    """Each attention branch."""
+    attention: Attention = "bi"
+    """`bi`: RAM and CAM by two branches. `ram`: RAM by one branch, CAM = 1 − RAM. `cam`: the reverse.
+    `none`: no maps."""
+    restorer: Restorer = "multiscale"
+    """`pix2pix` replaces the SRM by a plain U-Net on [I, I⊙RAM, I⊙CAM]."""
+    squeeze_excite: bool = True
+    unshuffle: int = 1
+    """Factor by which the networks work below input resolution (pixel-unshuffle); 1 is full resolution."""
+    tile_margin: int = 96
+    """Pixels of context that a tile needs on each side: the measured effective receptive field."""
+
+    def __post_init__(self) -> None:
+        if self.restorer == "pix2pix" and self.attention == "none":
+            raise ValueError("restorer = 'pix2pix' takes the maps as input, so it needs attention maps")
+
+
+BALNET = BALNetConfig(
+    restoration=UNetConfig(
+        widths=(32, 64, 128, 256),
+        pairs=(3, 1, 2),
+        bottleneck_pairs=4,
+        growth=(16, 32, 64, 128),
+        dense_layers=4,
+        stream_widths=(16, 16, 32, 64),
+        se_hidden=(4, 8, 16, 32),
+        stem_width=16,
+    ),
+    branch=UNetConfig(
+        widths=(16, 32, 64, 128),
+        pairs=(1, 2, 1),
+        bottleneck_pairs=1,
+        growth=(4, 8, 16, 32),
+        dense_layers=4,
+        stream_widths=(4, 8, 16, 32),
+        se_hidden=(4, 8, 16, 32),
+        stem_width=8,
+    ),
+)
+"""The full network: 27,393,708 parameters, 316.8 GFLOP at 320×320."""
+
+BALNET_LITE = BALNetConfig(
+    restoration=UNetConfig(
+        widths=(48, 48, 64),
+        pairs=(2, 1),
+        bottleneck_pairs=1,
+        growth=(32, 32, 32),
+        dense_layers=2,
+        stream_widths=(16, 16, 16),
+        se_hidden=(8, 8, 16),
+        stem_width=16,
+        kernels=(3, 5),
+        dilations=(2, 4),
+        mix_streams=False,
+    ),
+    branch=UNetConfig(
+        widths=(16, 32),
+        pairs=(1,),
+        bottleneck_pairs=1,
+        growth=(16, 16),
+        dense_layers=2,
+        stream_widths=(8, 8),
+        se_hidden=(4, 8),
+        stem_width=8,
+        kernels=(3, 5),
+        dilations=(2, 4),
+        mix_streams=False,
+    ),
+    unshuffle=2,
+    tile_margin=64,
+)
+"""The same topology at half resolution, for CPUs: under a million parameters."""

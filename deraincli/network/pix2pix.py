@@ -1,0 +1,37 @@
+"""The Pix2Pix U-Net (Isola et al., CVPR 2017) that the document's ablation puts in the SRM's place."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+DOWN_WIDTHS = (64, 128, 256, 512, 512)
+
+
+class Pix2PixUNet(nn.Module):
+    """Five 4×4 stride-2 convolutions down, five transposed ones up, skips between; sides multiples of 32.
+
+    Batch normalisation follows all but the first, the innermost and the last convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        ins = (inputs, *DOWN_WIDTHS[:-1])
+        self.down = nn.ModuleList([nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(ins, DOWN_WIDTHS, strict=True)])
+        self.down_norm = nn.ModuleList([nn.BatchNorm2d(width) for width in DOWN_WIDTHS[1:-1]])
+        ups = DOWN_WIDTHS[-2::-1]
+        self.up = nn.ModuleList([nn.ConvTranspose2d(DOWN_WIDTHS[-1], ups[0], 4, 2, 1)])
+        for skip, width in zip(ups, (*ups[1:], outputs), strict=True):
+            self.up.append(nn.ConvTranspose2d(2 * skip, width, 4, 2, 1))
+        self.up_norm = nn.ModuleList([nn.BatchNorm2d(width) for width in ups])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×inputs×H×W to B×outputs×H×W."""
+        skips = [self.down[0](x)]
+        for layer, norm in zip(list(self.down)[1:-1], self.down_norm, strict=True):
+            skips.append(norm(layer(F.leaky_relu(skips[-1], 0.2))))
+        x = self.down[-1](F.leaky_relu(skips[-1], 0.2))
+        for layer, norm, skip in zip(list(self.up)[:-1], self.up_norm, reversed(skips), strict=True):
+            x = torch.cat([norm(layer(F.relu(x))), skip], 1)
+        return self.up[-1](F.relu(x))

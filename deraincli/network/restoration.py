@@ -1,0 +1,18 @@
+"""What every deraining network returns."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Restoration(NamedTuple):
+    """The restored picture and, where the network has them, the maps that steered it."""
+
+    image: Tensor
+    """B×3×H×W, the estimate of the clean picture, 0–1 but not clamped."""
+    ram: Tensor | None = None
+    """B×1×H×W in 0–1: rainy regions related attention map."""
+    cam: Tensor | None = None
+    """B×1×H×W in 0–1: clean regions related attention map."""

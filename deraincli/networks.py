@@ -1,0 +1,41 @@
+"""The one table of networks: the name in a config → its default config and its module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from deraincli.errors import ModelError
+from deraincli.frozen import from_mapping, to_mapping
+from deraincli.network.balnet import BALNet
+from deraincli.network.config import BALNET, BALNET_LITE
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """How to build one kind of network."""
+
+    config: Any
+    """The default config, a frozen dataclass."""
+    build: Callable[[Any], nn.Module]
+    """Config → module with random weights; its call follows `network.restoration.Restoration`."""
+
+
+NETWORKS: dict[str, NetworkKind] = {
+    "balnet": NetworkKind(BALNET, BALNet),
+    "balnet-lite": NetworkKind(BALNET_LITE, BALNet),
+}
+
+
+def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
+    """The config of network `name` with some of its top-level keys replaced (the ablations).
+
+    Raises ModelError for an unknown network, UsageError for options it does not have.
+    """
+    if name not in NETWORKS:
+        raise ModelError(f"{source}: unknown network {name!r}; there are {', '.join(NETWORKS)}.")
+    default = NETWORKS[name].config
+    return from_mapping(type(default), {**to_mapping(default), **options}, source=source)

@@ -1,0 +1,42 @@
+"""Recorded rain layers (input − target of real training pairs), varied at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from deraincli.errors import InputError
+from deraincli.rain.streaks import Layer
+
+
+class RecordedLayers:
+    """Grey pictures of rain layers, from which crops are drawn: mirrored, turned, resized, thinned."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads every PNG of the folder. Raises InputError if there is none."""
+        paths = sorted(folder.glob("*.png"))
+        if not paths:
+            raise InputError(f"No rain layers (*.png) in {folder}.")
+        self.layers = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+
+    def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
+        """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
+        source = self.layers[int(rng.integers(len(self.layers)))]
+        turn = np.deg2rad(rng.normal(0, 6))
+        scale = float(np.exp(rng.uniform(np.log(0.6), np.log(1.5))))
+        mirror = -1.0 if rng.random() < 0.5 else 1.0
+        cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
+        linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+        centre = rng.uniform((0, 0), (source.shape[1], source.shape[0]))
+        offset = centre - linear @ np.array([width / 2, height / 2])
+        matrix = np.column_stack([linear, offset])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        crop = cv2.warpAffine(source, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        layer = crop.astype(np.float32) / 255
+        if heavy:
+            return layer * np.float32(rng.uniform(0.5, 1.1))
+        floor = np.quantile(layer, 1 - rng.uniform(0.1, 0.45))
+        peak = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
+        return np.clip((layer - floor) / max(layer.max() - floor, 0.05) * peak, 0, 1)

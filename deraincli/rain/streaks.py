@@ -1,0 +1,148 @@
+"""Rain streaks, procedurally: thresholded, motion-blurred noise.
+
+The data sets of the field are `clip(B + R)` with a grey layer R ≥ 0. A layer here is sparse noise,
+defocused and smeared along the fall, cut at a quantile (which leaves separate streaks of varied length
+and strength) and scaled to a peak. Two numbers thus set its statistics directly: the share of the
+picture it covers and its 99th percentile. Ranges follow what was measured on Rain100L, Rain12 and
+Rain200H (see DESIGN.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Layer = NDArray[np.float32]
+"""A rain layer R: H×W, float32, 0–1 of full scale, to be added to the clean picture."""
+
+
+@dataclass(frozen=True)
+class StreakStyle:
+    """One depth of rain: streaks that share a look. Lengths in pixels, angles in degrees."""
+
+    length: float
+    """Length of the smear."""
+    defocus: float
+    """Gaussian sigma of a drop before it is smeared: half the streak's width."""
+    angle: float
+    """Lean from the vertical; positive falls to the left."""
+    convergence: float
+    """How much the streaks fan out over the picture, as in a view up or down; 0 is parallel."""
+    coverage: float
+    """Share of the pixels that streaks cover, 0–1."""
+    peak: float
+    """99th percentile of the layer, 0–1 of full scale."""
+    clustering: float
+    """0: drops of one size. 1: sizes vary so much that few streaks dominate."""
+
+
+def light_style(rng: np.random.Generator) -> StreakStyle:
+    """A style like those of Rain100L and Rain12."""
+    return StreakStyle(
+        length=float(rng.uniform(8, 60)),
+        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.6)))),
+        angle=float(rng.normal(0, 14)),
+        convergence=float(rng.normal(0, 0.25)) if rng.random() < 0.5 else 0.0,
+        coverage=float(rng.uniform(0.06, 0.42)),
+        peak=float(np.exp(rng.uniform(np.log(0.07), np.log(0.6)))),
+        clustering=float(rng.uniform(0, 1)),
+    )
+
+
+def heavy_style(rng: np.random.Generator) -> StreakStyle:
+    """A style like one depth of Rain100H and Rain200H, which show several at once."""
+    return StreakStyle(
+        length=float(rng.uniform(15, 80)),
+        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.8)))),
+        angle=float(rng.normal(0, 16)),
+        convergence=0.0,
+        coverage=float(rng.uniform(0.2, 0.85)),
+        peak=float(rng.uniform(0.15, 0.75)),
+        clustering=float(rng.uniform(0, 1)),
+    )
+
+
+def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Generator) -> Layer:
+    """Draws one depth of rain, H×W."""
+    margin = int(style.length) + 4
+    size = (height + 2 * margin, width + 2 * margin)
+    noise = _drops(size, style, rng)
+    if style.defocus > 0.4:
+        noise = cv2.GaussianBlur(noise, (0, 0), style.defocus)
+    smeared = cv2.filter2D(noise, -1, _smear_kernel(style.length, style.angle), borderType=cv2.BORDER_WRAP)
+    if style.convergence:
+        smeared = _fan_out(smeared, style.convergence)
+    layer = np.ascontiguousarray(smeared[margin : margin + height, margin : margin + width])
+    # Statistics come from the padded canvas, so that a crop may hold more or less rain than its style.
+    threshold, top = np.quantile(smeared[::2, ::2], [1 - style.coverage, 0.99])
+    if top <= threshold:  # sparser than the 99th percentile: take the brightest streak as the peak
+        top = max(float(smeared.max()), threshold + 1e-6)
+    layer -= threshold
+    layer *= style.peak / (top - threshold)
+    return np.clip(layer, 0, 1, out=layer)
+
+
+def light_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
+    """One or two depths of light rain, falling nearly the same way."""
+    style = light_style(rng)
+    layer = streak_layer(height, width, style, rng)
+    if rng.random() < 0.35:
+        farther = replace(
+            light_style(rng),
+            angle=style.angle + float(rng.normal(0, 3)),
+            convergence=style.convergence,
+            peak=style.peak * float(rng.uniform(0.2, 0.8)),
+        )
+        layer += streak_layer(height, width, farther, rng)
+    return np.minimum(layer, 1)
+
+
+def heavy_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
+    """Two to four depths of heavy rain."""
+    depths = [streak_layer(height, width, heavy_style(rng), rng) for _ in range(int(rng.integers(2, 5)))]
+    return np.minimum(np.sum(depths, 0, dtype=np.float32), 1)
+
+
+def add_rain(clean: NDArray[np.uint8], rain: Layer) -> NDArray[np.uint8]:
+    """clip(B + R): how Rain100L, Rain12, Rain200L and Rain200H are made. H×W×3 and H×W to H×W×3."""
+    layer = np.rint(rain * 255).astype(np.uint8)
+    return cv2.add(clean, cv2.merge([layer, layer, layer]))
+
+
+def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) -> Layer:
+    """Points of light where drops are; the more the style covers, the more of them."""
+    area = size[0] * size[1]
+    spread = style.length * max(2 * style.defocus, 1)
+    count = max(4, int(area * min(0.25, 1.5 * style.coverage / spread)))
+    drops = np.zeros(area, np.float32)
+    strengths = rng.gamma(0.4 + 4 * (1 - style.clustering), size=count).astype(np.float32)
+    drops[rng.integers(0, area, count)] = strengths
+    return drops.reshape(size)
+
+
+def _smear_kernel(length: float, angle: float) -> Layer:
+    """A line of `length` pixels through the centre, leaning by `angle` degrees, tapered, of sum 1."""
+    half = int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+    lean = np.deg2rad(np.clip(angle, -60, 60))
+    dx, dy = np.sin(lean) * length / 2, np.cos(lean) * length / 2
+    unit = 2**8  # cv2.line takes fixed-point coordinates
+    start = (round((half + dx) * unit), round((half - dy) * unit))
+    end = (round((half - dx) * unit), round((half + dy) * unit))
+    canvas = np.zeros(kernel.shape, np.uint8)
+    cv2.line(canvas, start, end, 255, 1, cv2.LINE_AA, 8)
+    rows = np.linspace(-1, 1, len(kernel), dtype=np.float32)[:, None]
+    kernel[:] = canvas * (1 - 0.6 * rows**2)
+    return kernel / kernel.sum()
+
+
+def _fan_out(layer: Layer, convergence: float) -> Layer:
+    """Shears each column by its distance from the middle, as perspective does."""
+    height, width = layer.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    centred = x - width / 2
+    depth = 1 + convergence * (y / height - 0.5)
+    return cv2.remap(layer, centred * depth + width / 2, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)

@@ -1,0 +1,117 @@
+"""A training run as frozen data: the keys of the TOML file, their meaning, units and defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from deraincli.errors import InputError, UsageError
+from deraincli.frozen import from_mapping
+from deraincli.losses import AttentionLoss
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where clean photos and rain come from. Paths are relative to the config file's folder."""
+
+    clean: tuple[str, ...]
+    """Folders of clean photos, searched with their sub-folders."""
+    validation: str
+    """A paired data set (rainy and clean pictures), in any layout `derain eval` recognises."""
+    layers: str = ""
+    """A folder of recorded rain layers (grey PNG); empty: procedural rain only."""
+    layer_share: float = 0.5
+    """Share of rainy crops that take a recorded layer, 0–1."""
+    heavy_share: float = 0.2
+    """Share of rainy crops with heavy rain, 0–1."""
+    dry_share: float = 0.08
+    """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
+    crop: int = 96
+    """Side of the square crops, pixels; a multiple of the network's size multiple."""
+    batch: int = 16
+    """Crops a step."""
+    workers: int = 0
+    """Processes that make batches; 0 makes them in the training process."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the losses; the reconstruction loss L_r2 (L1 of the output) has weight 1."""
+
+    attention: float = 0.01
+    """λ_r1, for RAM and CAM each."""
+    attention_kind: AttentionLoss = "balanced"
+    """`literal` is the document's L1, under which the maps collapse."""
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """AdamW with linear warm-up and cosine decay to zero."""
+
+    rate: float = 2e-3
+    """Peak learning rate."""
+    steps: int = 20_000
+    warmup: int = 200
+    """Steps of linear warm-up."""
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    """Largest norm of the whole gradient."""
+    ema: float = 0.999
+    """Decay of the averaged weights, which are validated and exported."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The whole file."""
+
+    network: str
+    """A name of the table in `deraincli.networks`."""
+    data: DataConfig
+    task: Literal["auto", "streak", "drop"] = "streak"
+    """Which rain the model is for, kept in its card."""
+    network_options: dict[str, Any] = field(default_factory=dict)
+    """Top-level keys of the network's config to replace, as for the ablations."""
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Autocast precision of the forward pass; weights stay fp32."""
+    seed: int = 0
+    validate_every: int = 1000
+    """Steps between validations, each of which also saves the state."""
+    warm_start: str = ""
+    """A model file whose weights the run begins with."""
+
+
+def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
+    """Reads and validates a TOML file, with `a.b=value` settings on top.
+
+    Raises InputError if it cannot be read, UsageError for what it says wrongly.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"Cannot read the config {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no valid TOML: {error}.") from None
+    for setting in settings:
+        _set(values, setting)
+    return from_mapping(TrainingConfig, values, source=str(path))
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    """Applies one `a.b=value`; the value is read as TOML, or as a bare string."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set takes key=value, for example optimiser.steps=5000, not {setting!r}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise UsageError(f"--set {setting}: {parent} holds no keys.")
+    values[last] = value
