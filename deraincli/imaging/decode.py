@@ -118,8 +118,7 @@ def _check_whole(data: bytes, format: str, name: str) -> None:
     """Refuse what the decoders would let pass: they fill up missing ends and skip checksums."""
     try:
         if format == "PNG":
-            for _ in png.chunks(data):
-                pass
+            png.check(data)
         elif format == "JPEG":
             _check_jpeg(data)
         elif format == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little"):

@@ -108,6 +108,9 @@ def _as_srgb(image: Image, format: str) -> Image:
 def _with_metadata_that_fits(image: Image, format: str) -> Image:
     if not FORMATS[format].metadata and (image.exif or image.xmp):
         return _noted(image, f"{format} holds no EXIF or XMP: they are left out.", exif=None, xmp=None)
+    # TIFF stores EXIF among its own tags, and Pillow takes the orientation out of AVIF's.
+    if format in ("TIFF", "AVIF") and image.exif and metadata.parsed_exif(image.exif) is None:
+        image = _noted(image, metadata.DAMAGED_EXIF, exif=None)
     if format == "JPEG" and image.exif and len(image.exif) + len(_EXIF_PREFIX) > _JPEG_BLOCK:
         image = _noted(image, "The EXIF block exceeds the 64 KB of a JPEG and is left out.", exif=None)
     if format == "JPEG" and image.xmp and len(image.xmp) + len(_XMP_PREFIX) > _JPEG_BLOCK:
@@ -150,8 +153,6 @@ def _webp(image: Image, quality: int | None) -> bytes:
 
 
 def _avif(image: Image, quality: int | None) -> bytes:
-    if image.exif:
-        metadata.parsed_exif(image.exif)  # Pillow takes it apart as well, and fails less clearly
     # Pillow's encoder uses one quality for colours and alpha.
     quality = quality or (_AVIF_QUALITY if image.alpha is None else _LOSSLESS)
     return _saved(

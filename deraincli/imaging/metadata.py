@@ -14,8 +14,6 @@ from typing import NamedTuple
 import PIL.Image
 from PIL.ExifTags import IFD, Base
 
-from deraincli.errors import OutputError
-
 DAMAGED_EXIF = "The EXIF block is damaged and was left out."
 
 TIFF_TAGS = (
@@ -101,21 +99,15 @@ def upright_xmp(xmp: bytes) -> bytes:
     return _XMP_THUMBNAILS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
 
 
-def parsed_exif(exif: bytes) -> PIL.Image.Exif:
-    """Take EXIF apart, for formats that store it in another arrangement.
-
-    Raises:
-        OutputError: where it is so damaged that it can only be copied as it stands.
-    """
+def parsed_exif(exif: bytes) -> PIL.Image.Exif | None:
+    """Take EXIF apart for formats that arrange it anew; None where it is too damaged for that."""
     parsed = PIL.Image.Exif()
     try:
         parsed.load(exif)
         parsed.tobytes()
-    except Exception as error:
-        raise OutputError(
-            "The EXIF block is damaged and cannot be brought into this format: drop it with "
-            "--metadata strip, or save as JPEG or PNG."
-        ) from error
+    # As above.
+    except Exception:
+        return None
     return parsed
 
 

@@ -24,21 +24,22 @@ _PLAIN_MODES = {
     "YCbCr": "RGB",
     "RGBA": "RGBA",
     "RGBa": "RGBA",
+    # NumPy knows their byte orders, whereas Pillow's conversions between them clip at 255.
     "I;16": "I;16",
-    "I;16L": "I;16",
-    "I;16B": "I;16",
+    "I;16L": "I;16L",
+    "I;16B": "I;16B",
 }
 
 
 def plain_mode(picture: PIL.Image.Image) -> str | None:
-    """Name the mode (L, LA, RGB, RGBA or I;16) that holds the picture without loss; None where none does."""
+    """Name the mode, of L, LA, RGB, RGBA and the I;16, that holds the picture without loss, if any."""
     if picture.mode == "P":
         return "RGBA" if picture.has_transparency_data else "RGB"
     return _PLAIN_MODES.get(picture.mode)
 
 
 def from_pillow(picture: PIL.Image.Image) -> tuple[Pixels, Pixels | None]:
-    """Copy a picture of mode L, LA, RGB, RGBA or I;16 into arrays.
+    """Copy a picture of mode L, LA, RGB, RGBA or an I;16 into arrays.
 
     Returns:
         Pixels H×W×1 or H×W×3 and alpha H×W or None, uint16 for I;16 and else uint8.

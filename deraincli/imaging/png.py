@@ -19,7 +19,9 @@ from deraincli.imaging.pixels import to_pillow
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = len(_SIGNATURE) + 25
 _KEPT_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
-GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6
+GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_INFLATE_STEP = 1 << 20
 _SUB_FILTER = 1
 
 
@@ -42,6 +44,38 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise ValueError("a chunk fails its checksum")
         yield kind, view[position + 8 : end - 4]
         position = end
+
+
+def check(data: bytes) -> None:
+    """Make sure that the chunks are whole and hold every line: decoders leave missing ones black.
+
+    Raises:
+        ValueError: something is missing or fails its checksum.
+    """
+    inflater, missing = zlib.decompressobj(), _stream_length(data)
+    try:
+        for kind, body in chunks(data):
+            compressed = body if kind == b"IDAT" else b""
+            while compressed and missing > 0:
+                missing -= len(inflater.decompress(compressed, _INFLATE_STEP))
+                compressed = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise ValueError("its data cannot be decompressed") from error
+    if missing > 0:
+        raise ValueError("it holds fewer lines than its header says")
+
+
+def _stream_length(data: bytes) -> int:
+    """Bytes of all lines with their filter bytes, for the passes of Adam7 if interlaced."""
+    width, height = struct.unpack_from(">II", data, 16)
+    bits, colour_type, interlaced = data[24], data[25], data[28]
+    samples = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}[colour_type]
+    total = 0
+    for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0:
+            total += rows * (1 + -(-columns * samples * bits // 8))
+    return total
 
 
 def header(data: bytes) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL.ExifTags import IFD, Base
+from PIL.Image import Exif
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from deraincli.imaging import metadata
@@ -26,8 +27,7 @@ _BLACK_IS_ZERO, _RGB = 1, 2
 def encode(image: Image) -> bytes:
     """Encode 8- or 16-bit grey or RGB, with or without alpha, and all metadata.
 
-    Raises:
-        OutputError: the EXIF is too damaged to be taken apart.
+    EXIF is stored as far as `metadata.parsed_exif` can take it apart.
     """
     strips = list(_strips(image))
     directory = _directory(image, [len(strip) for strip in strips])
@@ -52,8 +52,8 @@ def _directory(image: Image, lengths: list[int]) -> ImageFileDirectory_v2:
     samples = colours if image.alpha is None else colours + 1
     ends = np.cumsum(lengths, dtype=np.uint64).tolist()
     directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    if image.exif:
-        _describe(directory, image.exif)
+    if image.exif and (parsed := metadata.parsed_exif(image.exif)):
+        _describe(directory, parsed)
     directory[Base.ImageWidth] = width
     directory[Base.ImageLength] = height
     directory[Base.BitsPerSample] = (8 * image.pixels.itemsize,) * samples
@@ -75,11 +75,10 @@ def _directory(image: Image, lengths: list[int]) -> ImageFileDirectory_v2:
     return directory
 
 
-def _describe(directory: ImageFileDirectory_v2, exif: bytes) -> None:
-    parsed = metadata.parsed_exif(exif)
+def _describe(directory: ImageFileDirectory_v2, exif: Exif) -> None:
     for tag in metadata.TIFF_TAGS:
-        if tag in parsed:
-            directory[tag] = parsed[tag]
+        if tag in exif:
+            directory[tag] = exif[tag]
     for group in (IFD.Exif, IFD.GPSInfo):
-        if tags := parsed.get_ifd(group):
+        if tags := exif.get_ifd(group):
             directory[group] = tags

@@ -1,0 +1,196 @@
+"""What cannot be decoded in full is refused in one sentence, and nothing else ever comes out."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from picture_files import chunk, deep_png, exif, raw_png, saved, texture, tiff
+
+from deraincli.errors import DerainError, InputError, UnreadableImageError
+from deraincli.imaging import codec
+from deraincli.imaging.formats import avif_supported
+
+LIMIT = 10**5
+
+
+def _valid_files() -> dict[str, bytes]:
+    picture = PIL.Image.fromarray(texture(24, 20))
+    grey = PIL.Image.fromarray(texture(24, 20, 1)[..., 0])
+    block = b"Exif\0\0" + exif(3)
+    files = {
+        "JPEG": saved(picture, "JPEG", exif=block),
+        "progressive JPEG": saved(picture, "JPEG", progressive=True),
+        "PNG": saved(picture, "PNG", exif=block),
+        "palette PNG": saved(picture.quantize(16), "PNG", transparency=3),
+        "16-bit PNG": deep_png(texture(12, 10, 3, np.uint16)),
+        "lossy WebP": saved(picture, "WEBP"),
+        "lossless WebP": saved(picture, "WEBP", lossless=True, exif=block),
+        "TIFF": saved(picture, "TIFF"),
+        "LZW TIFF": saved(picture, "TIFF", compression="tiff_lzw"),
+        "G4 TIFF": saved(grey.convert("1"), "TIFF", compression="group4"),
+        "16-bit TIFF": tiff(texture(12, 10, 3, np.uint16), photometric="rgb", compression="zlib"),
+        "BMP": saved(picture, "BMP"),
+    }
+    if avif_supported():
+        files["AVIF"] = saved(picture, "AVIF", exif=block)
+    return files
+
+
+VALID = _valid_files()
+
+
+@pytest.mark.parametrize("kind", VALID)
+def test_the_files_below_are_valid(kind: str) -> None:
+    codec.decode(VALID[kind], max_pixels=LIMIT)
+
+
+def _essential_length(kind: str, data: bytes) -> int:
+    """Bytes without which something is lost: TIFF writers may end with padding or directories."""
+    return len(data) - 1 if "TIFF" not in kind else int(len(data) * 0.9)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in VALID if kind != "G4 TIFF"])
+def test_cut_off_anywhere_is_refused(kind: str) -> None:
+    data = VALID[kind]
+    step = max(1, len(data) // 150)
+    for length in {*range(1, _essential_length(kind, data), step), _essential_length(kind, data)}:
+        with pytest.raises(UnreadableImageError):
+            codec.decode(data[:length], max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["palette PNG", "16-bit PNG"])
+def test_any_flipped_bit_of_a_png_is_refused(kind: str) -> None:
+    data = VALID[kind]
+    for position in range(len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 1 << position % 8
+        with pytest.raises(UnreadableImageError):
+            codec.decode(bytes(damaged), max_pixels=LIMIT)
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_damage_gives_a_picture_or_a_refusal(data: st.DataObject) -> None:
+    damaged = bytearray(VALID[data.draw(st.sampled_from(sorted(VALID)))])
+    positions = st.integers(0, len(damaged) - 1)
+    for position, value in data.draw(st.lists(st.tuples(positions, st.integers(0, 255)), max_size=6)):
+        damaged[position] = value
+    if data.draw(st.booleans()):
+        del damaged[data.draw(positions) :]
+    try:
+        image = codec.decode(bytes(damaged), max_pixels=LIMIT)
+    except DerainError as error:
+        assert "\n" not in str(error)
+    else:
+        assert image.pixels.ndim == 3
+        assert image.pixels.shape[2] in (1, 3)
+        codec.encode(image, "PNG")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_png_with_too_few_lines_is_refused(bits: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whole chunks, good checksums, but the last line is short or missing."""
+    lines = [bytes(20 * 3 * bits // 8)] * 11
+    whole = raw_png(20, 12, bits, 2, [*lines, lines[0]])
+    codec.decode(whole, max_pixels=LIMIT)
+    with pytest.raises(UnreadableImageError, match="fewer lines"):
+        codec.decode(raw_png(20, 12, bits, 2, [*lines, lines[0][:-1]]), max_pixels=LIMIT)
+    with pytest.raises(UnreadableImageError, match="fewer lines"):
+        codec.decode(raw_png(20, 12, bits, 2, lines), max_pixels=LIMIT)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+def test_size_is_checked_before_any_pixel(kind: str, bits: int) -> None:
+    """The headers promise 2.5 gigapixels, and nothing follows them."""
+    side = 50_000
+    if kind == "PNG":
+        data = raw_png(side, side, bits, 2, [])
+    elif kind == "BMP":
+        data = (
+            b"BM"
+            + struct.pack("<IHHI", 0, 0, 0, 54)
+            + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, *[0] * 6)
+        )
+    else:
+        small = tiff(texture(2, 2, 3, np.uint8 if bits == 8 else np.uint16), photometric="rgb")
+        data = small.replace(struct.pack("<HHII", 256, 4, 1, 2), struct.pack("<HHII", 256, 4, 1, side))
+        data = data.replace(struct.pack("<HHII", 257, 4, 1, 2), struct.pack("<HHII", 257, 4, 1, side))
+    with pytest.raises(UnreadableImageError, match=r"50000 × 50000 pixels.*--max-pixels"):
+        codec.decode(data, max_pixels=LIMIT)
+
+
+def test_limit_itself_is_allowed() -> None:
+    data = saved(PIL.Image.new("L", (30, 20)), "PNG")
+    assert codec.decode(data, max_pixels=600).pixels.shape == (20, 30, 1)
+    with pytest.raises(UnreadableImageError):
+        codec.decode(data, max_pixels=599)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "AVIF"])
+def test_several_frames_are_refused(format: str) -> None:
+    if format == "AVIF" and not avif_supported():
+        pytest.skip("Pillow without AVIF")
+    frames = [PIL.Image.fromarray(texture(16, 16 + 0 * n) + np.uint8(40 * n)) for n in range(3)]
+    data = saved(frames[0], format, save_all=True, append_images=frames[1:])
+    with pytest.raises(UnreadableImageError, match="3 frames"):
+        codec.decode(data, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "LAB"])
+def test_other_kinds_of_samples_are_refused(mode: str) -> None:
+    with pytest.raises(UnreadableImageError, match="convert it to 8 or 16 bits"):
+        codec.decode(saved(PIL.Image.new(mode, (4, 4)), "TIFF"), max_pixels=LIMIT)
+
+
+def test_16_bit_colour_in_separate_planes_is_refused() -> None:
+    planes = texture(8, 9, 3, np.uint16).transpose(2, 0, 1)
+    data = tiff(np.ascontiguousarray(planes), photometric="rgb", planarconfig="separate")
+    with pytest.raises(UnreadableImageError, match="separate planes"):
+        codec.decode(data, max_pixels=LIMIT)
+
+
+def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[str]) -> None:
+    """libpng would print its opinion of these to stderr, where only our own sentences belong."""
+    stored = texture(6, 5, 3, np.uint16)
+    bogus = (chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32)), chunk(b"tIME", b"\xff" * 7))
+    lines = [line.astype(">u2").tobytes() for line in stored]
+    image = codec.decode(raw_png(5, 6, 16, 2, lines, *bogus), max_pixels=LIMIT)
+    np.testing.assert_array_equal(image.pixels, stored)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"just some text", b"GIF89a" + bytes(50), b"\xff\xd8\xff", b"BM"])
+def test_other_content_is_refused_whatever_its_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableImageError, match=r"photo\.jpg"):
+        codec.decode(path, max_pixels=LIMIT)
+
+
+def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(VALID["PNG"])
+    assert codec.decode(path, max_pixels=LIMIT).format == "PNG"
+
+
+def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    for path, reason in (
+        (tmp_path / "missing.png", "There is no file"),
+        (tmp_path, "is a folder"),
+        (pipe, "is no regular file"),
+        (tmp_path / ("x" * 300), "cannot be read"),
+        (Path("/dev/zero"), "is no regular file"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            codec.decode(path, max_pixels=LIMIT)
