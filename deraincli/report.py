@@ -1,0 +1,141 @@
+"""One self-contained HTML page: tables, a histogram, and a before/after slider over pictures.
+
+The page needs no network and asks for none (its content security policy forbids it); it stays below
+PAGE_BYTES. What it looks like and does is in report.html, which takes the report as one JSON object.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deraincli.imaging.codec import Image, encode
+from deraincli.imaging.image import Pixels
+
+PAGE_BYTES = 40_000_000
+FULL_SIZE_COUNT = 50
+"""So many pictures are shown at full size, the others as thumbnails."""
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+
+
+class _Rendition(NamedTuple):
+    """How large pictures are embedded, and how many bytes of pictures a page may hold with them."""
+
+    longest_side: int
+    quality: int
+    page_limit: float
+
+
+_FULL_SIZE = _Rendition(longest_side=4096, quality=90, page_limit=0.7 * PAGE_BYTES)
+_THUMBNAIL = _Rendition(longest_side=256, quality=80, page_limit=0.95 * PAGE_BYTES)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of ready text under a caption."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How finite values are distributed, in one or more named series."""
+
+    caption: str
+    unit: str
+    series: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture in several states.
+
+    caption: a line beside its name.
+    cells: its row in the list of pictures, after the name.
+    read: gives the states by label, H×W×C each; the first two are what the slider starts with. Called once.
+    """
+
+    name: str
+    caption: str
+    cells: Sequence[str]
+    read: Callable[[], Mapping[str, Pixels]]
+
+
+def render(
+    title: str,
+    facts: Sequence[str],
+    *,
+    tables: Sequence[Table] = (),
+    histogram: Histogram | None = None,
+    listed: Sequence[str] = (),
+    comparisons: Sequence[Comparison] = (),
+    truth: str | None = None,
+) -> str:
+    """The page as text, UTF-8.
+
+    facts: short statements under the title.
+    listed: the headings over the comparisons' cells.
+    comparisons: the most interesting first: at most FULL_SIZE_COUNT are shown at full size, fewer where they
+        are large.
+    truth: the label of the ground truth among the states.
+    """
+    report = {
+        "title": title,
+        "facts": list(facts),
+        "tables": [asdict(table) for table in tables],
+        "histogram": asdict(histogram) if histogram else None,
+        "listed": list(listed),
+        "comparisons": list(_embed(comparisons)),
+        "truth": truth,
+    }
+    # Escaped so that no name can end the script element it stands in.
+    data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
+
+
+def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+    """The comparisons with their pictures as data URLs, as large as the page has room for."""
+    used = 0
+    with ThreadPoolExecutor() as pool:
+        for index, comparison in enumerate(comparisons):
+            states = comparison.read()
+            views: dict[str, str] = {}
+            for rendition in (_FULL_SIZE, _THUMBNAIL) if index < FULL_SIZE_COUNT else (_THUMBNAIL,):
+                urls = list(pool.map(partial(_data_url, rendition=rendition), states.values()))
+                size = sum(map(len, urls))
+                if used + size <= rendition.page_limit:
+                    views = dict(zip(states, urls, strict=True))
+                    used += size
+                    break
+            yield {
+                "name": comparison.name,
+                "caption": comparison.caption,
+                "cells": list(comparison.cells),
+                "views": views,
+                "small": rendition is _THUMBNAIL,
+            }
+
+
+def _data_url(pixels: Pixels, rendition: _Rendition) -> str:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = rendition.longest_side / max(height, width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        resized = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)
+        pixels = resized.reshape(size[1], size[0], pixels.shape[2])
+    picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="WEBP")
+    data = encode(picture, "WEBP", quality=rendition.quality)
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
