@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import re
 import stat
 import warnings
@@ -25,8 +26,10 @@ from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.samples import refusing
 
-# Pillow warns about damaged metadata on its way to a picture or an error; both are told in our words.
+# Pillow warns and logs about damaged metadata on its way to a picture or an error; both are told in our
+# words. The handler leaves its log to whoever configures logging, rather than to stderr.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def decode(source: Path | bytes, *, max_pixels: int) -> Image:
@@ -34,10 +37,12 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
 
     The content decides on the format, not the name. 16-bit grey and colour stay 16 bit; palettes
     become RGB; CMYK becomes sRGB, with a note. Transparent colours of PNGs become alpha.
+    Of a JPEG that holds further pictures (a preview, a gain map) the first is read.
 
     Args:
         source: a regular file, or the bytes of one.
-        max_pixels: refuse more than this many, before any is decoded.
+        max_pixels: refuse more than this many, before any is decoded. For TIFF and WebP Pillow's own
+            limit, twice `PIL.Image.MAX_IMAGE_PIXELS`, holds as well.
 
     Raises:
         InputError: the file is missing or cannot be read.

@@ -7,11 +7,17 @@ for the moment of its copying and 3·N afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
 import numpy as np
 import PIL.Image
 
 from deraincli.imaging.colour import row_bands
 from deraincli.imaging.image import Pixels
+
+_opencv_log = Lock()
 
 _PLAIN_MODES = {
     "1": "L",
@@ -80,13 +86,31 @@ def deep_colour(data: bytes) -> Pixels:
     """
     import cv2
 
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    with _silent_opencv():
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
         raise ValueError("not decodable as 16-bit colour")
     pixels = np.asarray(decoded, np.uint16)
     for rows in row_bands(*pixels.shape[:2]):
         pixels[rows, :, :3] = pixels[rows, :, 2::-1]  # OpenCV stores BGR
     return pixels
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing, above all about tags of TIFFs that it does not know.
+
+    Its log level belongs to the whole process, so one thread at a time changes it and puts it back.
+    """
+    import cv2
+
+    log = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # OpenCV 5, OpenCV 4
+    with _opencv_log:
+        level = log.setLogLevel(0)
+        try:
+            yield
+        finally:
+            log.setLogLevel(level)
 
 
 def upright(array: Pixels, orientation: int) -> Pixels:

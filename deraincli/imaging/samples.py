@@ -74,6 +74,7 @@ def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | Non
 def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
     bits, colour_type = png.header(data)
     if bits == 16 and colour_type != png.GREY:
+        picture.close()  # it has served as the check; its four bytes a pixel are wanted back
         with refusing(name, "PNG"):
             deep = pixels.deep_colour(png.bare(data))
         colours, alpha = _split(deep, 1 if colour_type == png.GREY_ALPHA else 3)
@@ -96,15 +97,16 @@ def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, 
 
 
 def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
-    tags = picture.tag_v2
+    tags, has_alpha = picture.tag_v2, picture.mode == "RGBA"
     if tags.get(Base.PlanarConfiguration) == _SEPARATE_PLANES:
         raise UnreadableImageError(
             f"{name} stores 16-bit colours in separate planes: save it with interleaved channels first."
         )
+    picture.close()  # as above
     with refusing(name, "TIFF"):
         deep = pixels.deep_colour(data)
     colours, alpha = _split(deep, 3)
-    if picture.mode == "RGB":  # a fourth channel has no stated meaning
+    if not has_alpha:  # a fourth channel, if any, has no stated meaning
         return colours, None
     if alpha is not None and tags.get(_EXTRA_SAMPLES) == (_PREMULTIPLIED,):
         colour.unpremultiply(colours, alpha)

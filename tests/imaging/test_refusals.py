@@ -6,6 +6,7 @@ import os
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -166,6 +167,19 @@ def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[s
     image = codec.decode(raw_png(5, 6, 16, 2, lines, *bogus), max_pixels=LIMIT)
     np.testing.assert_array_equal(image.pixels, stored)
     assert capfd.readouterr().err == ""
+
+
+def test_unknown_tags_of_16_bit_tiff_cause_no_noise(capfd: pytest.CaptureFixture[str]) -> None:
+    stored = texture(6, 5, 3, np.uint16)
+    data = tiff(stored, photometric="rgb", extratags=[(65_000, 3, 1, 7, True), (18_246, 3, 1, 5, True)])
+    level = _opencv_log_level()
+    np.testing.assert_array_equal(codec.decode(data, max_pixels=LIMIT).pixels, stored)
+    assert _opencv_log_level() == level
+    assert capfd.readouterr().err == ""
+
+
+def _opencv_log_level() -> int:
+    return cv2.utils.logging.getLogLevel() if hasattr(cv2.utils, "logging") else cv2.getLogLevel()
 
 
 @pytest.mark.parametrize("content", [b"", b"just some text", b"GIF89a" + bytes(50), b"\xff\xd8\xff", b"BM"])
