@@ -12,6 +12,7 @@ from deraincli.errors import ModelError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.network.balnet import BALNet
 from deraincli.network.config import BALNET, BALNET_LITE
+from deraincli.peers.prenet import PReNet, PReNetConfig
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class NetworkKind:
 NETWORKS: dict[str, NetworkKind] = {
     "balnet": NetworkKind(BALNET, BALNet),
     "balnet-lite": NetworkKind(BALNET_LITE, BALNet),
+    "prenet": NetworkKind(PReNetConfig(), PReNet),
 }
 
 

@@ -28,7 +28,10 @@ class SyntheticRain(Dataset[tuple[Tensor, Tensor]]):
     """Item `step` is that step's batch: rainy and clean, each uint8 B×3×H×W."""
 
     def __init__(self, config: DataConfig, root: Path, seed: int, share: range) -> None:
-        """Reads all photos into memory; `share`: which crops of every batch to make. Raises InputError if there are none."""
+        """Reads all photos into memory; `share`: which crops of every batch to make.
+
+        Raises InputError if there are no photos.
+        """
         self.config = config
         self.seed = seed
         self.share = share

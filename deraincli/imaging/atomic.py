@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
@@ -46,7 +45,7 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     try:
         check_destination(path, overwrite=overwrite)
         if overwrite:
-            path = path.resolve()
+            path = Path(os.path.realpath(path))
         # A short name of its own: the picture's own name may already be as long as names can be.
         temporary = path.with_name(f".{secrets.token_hex(8)}.derain")
         try:
@@ -73,16 +72,23 @@ def _write(temporary: Path, data: bytes, mode_of: Path) -> None:
 def _publish(temporary: Path, path: Path) -> None:
     """Give the finished file its name, which fails if anything has that name by now."""
     try:
-        try:
-            path.hardlink_to(temporary)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
-                raise
-            # No hard links on this file system (exFAT, some network drives): claim the name, then fill it.
-            path.open("xb").close()
-            temporary.replace(path)
+        path.hardlink_to(temporary)
     except FileExistsError as error:
         raise _exists(path) from error
+    except OSError:  # no hard links on this file system (exFAT, some network drives)
+        _claim_and_fill(temporary, path)
+
+
+def _claim_and_fill(temporary: Path, path: Path) -> None:
+    try:
+        path.open("xb").close()
+    except FileExistsError as error:
+        raise _exists(path) from error
+    try:
+        temporary.replace(path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _exists(path: Path) -> OutputError:

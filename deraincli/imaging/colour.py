@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -20,6 +21,20 @@ def row_bands(height: int, width: int) -> Iterator[slice]:
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
+
+
+def grey_to_rgb(grey: NDArray[Any]) -> NDArray[Any]:
+    """H×W×1 to H×W×3, three equal channels."""
+    return np.repeat(grey, 3, axis=2)
+
+
+def rgb_to_grey(rgb: NDArray[Any]) -> NDArray[Any]:
+    """H×W×3 to H×W×1 by BT.601 luma, integers rounded; three equal channels come back as they are."""
+    grey = np.empty((*rgb.shape[:2], 1), rgb.dtype)
+    for rows in row_bands(*rgb.shape[:2]):
+        luma = rgb[rows].astype(np.float64) @ (0.299, 0.587, 0.114)
+        grey[rows, :, 0] = np.rint(luma) if rgb.dtype.kind == "u" else luma
+    return grey
 
 
 def to_8_bit(deep: Pixels) -> NDArray[np.uint8]:

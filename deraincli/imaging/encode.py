@@ -19,6 +19,8 @@ _EXIF_PREFIX = b"Exif\0\0"
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _TIFF_BYTES = 2**32 - 2**24  # 32-bit offsets, with room for metadata
 
+_SRGB_GAMMA = 45_455  # 100,000 / 2.2, as PNG counts
+
 _WEBP_QUALITY = 95
 _JPEG_QUALITY = 95
 _AVIF_QUALITY = 90
@@ -74,6 +76,8 @@ def adapt(image: Image, format: str, *, keep_metadata: bool = True) -> Image:
         )
     if image.icc and not (limits.icc and (limits.grey or image.icc[16:20] != b"GRAY")):
         image = _as_srgb(image, format)
+    if image.png_chunks and format != "PNG":
+        image = _without_png_chunks(image, format)
     return _with_metadata_that_fits(image, format)
 
 
@@ -103,6 +107,16 @@ def _as_srgb(image: Image, format: str) -> Image:
         pixels=shallow,
         icc=None,
     )
+
+
+def _without_png_chunks(image: Image, format: str) -> Image:
+    chunks = dict(image.png_chunks)
+    gamma = int.from_bytes(chunks.get(b"gAMA", b""), "big") or _SRGB_GAMMA
+    image = replace(image, png_chunks=())
+    if b"cICP" in chunks or (abs(gamma - _SRGB_GAMMA) > 1000 and b"sRGB" not in chunks and not image.icc):
+        note = f"The PNG's own gamma or colour space has no place in {format}: compare the colours."
+        return _noted(image, note)
+    return image
 
 
 def _with_metadata_that_fits(image: Image, format: str) -> Image:

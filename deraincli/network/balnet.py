@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import torch
-
 from deraincli.network.attention import BiAttention
 from deraincli.network.config import BALNetConfig
-from deraincli.network.layers import SE_CELL
+from deraincli.network.layers import DRB, MMB, SE_CELL, SLOPE
 from deraincli.network.pix2pix import Pix2PixUNet
 from deraincli.network.restoration import Restoration
-from deraincli.network.unet import MultiScaleUNet
+from deraincli.network.unet import Maps, MultiScaleUNet
 
 
 class BALNet(nn.Module):
@@ -75,8 +74,17 @@ class BALNet(nn.Module):
 
 
 def _initialise(module: nn.Module) -> None:
-    """He initialisation for LeakyReLU 0.1; biases zero."""
+    """He initialisation for LeakyReLU 0.1, biases zero; residual paths start a tenth as strong.
+
+    Nothing normalises here, so without the last the features double with every block and training
+    diverges.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(module.weight, a=0.1, nonlinearity="leaky_relu")
+        nn.init.kaiming_normal_(module.weight, a=SLOPE, nonlinearity="leaky_relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    # `apply` visits children first, so these rescale what was just drawn.
+    if isinstance(module, DRB | MMB):
+        module.fuse.weight.data.mul_(0.1)
+    if isinstance(module, Maps):
+        module.project.weight.data.mul_(0.1)

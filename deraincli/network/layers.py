@@ -77,6 +77,7 @@ class ParallelConvs(nn.Module):
         self.mix = conv(width * len(taps), outputs, 1) if outputs else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×inputs×H×W to B×channels×H×W."""
         x = activate(torch.cat([stream(x) for stream in self.streams], 1))
         return x if self.mix is None else activate(self.mix(x))
 
@@ -113,6 +114,7 @@ class MMB(nn.Module):
         self.se = se
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W to the same."""
         return x + self.se(self.fuse(torch.cat([self.msc(x), self.dc(x)], 1)))
 
 
@@ -126,6 +128,7 @@ class DRB(nn.Module):
         self.se = se
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W to the same."""
         features = x
         for layer in self.dense:
             features = torch.cat([features, activate(layer(features))], 1)
@@ -140,6 +143,7 @@ class Down(nn.Module):
         self.conv = conv(inputs, outputs, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B×inputs×H×W to B×outputs×H/2×W/2."""
         return activate(self.conv(x))
 
 
@@ -152,4 +156,5 @@ class Up(nn.Module):
         self.merge = conv(2 * outputs, outputs, 1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """B×inputs×h×w and the encoder's B×outputs×2h×2w to the latter's shape."""
         return activate(self.merge(torch.cat([activate(self.conv(x)), skip], 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,8 +57,8 @@ class MultiScaleUNet(nn.Module):
         self.decoder = nn.ModuleList(
             [self._pairs(level, count, strides[level]) for level, count in enumerate(config.pairs)]
         )
-        self.down = nn.ModuleList([Down(a, b) for a, b in zip(widths, widths[1:], strict=False)])
-        self.up = nn.ModuleList([Up(b, a) for a, b in zip(widths, widths[1:], strict=False)])
+        self.down = nn.ModuleList([Down(a, b) for a, b in pairwise(widths)])
+        self.up = nn.ModuleList([Up(b, a) for a, b in pairwise(widths)])
         self.inject = nn.ModuleList(
             [
                 Maps(width, strides[level], self._se(2 * width, level, strides[level]))

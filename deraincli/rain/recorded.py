@@ -19,7 +19,11 @@ class RecordedLayers:
         paths = sorted(folder.glob("*.png"))
         if not paths:
             raise InputError(f"No rain layers (*.png) in {folder}.")
-        self.layers = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+        layers = [(path, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in paths]
+        for path, layer in layers:
+            if layer is None:
+                raise InputError(f"{path} cannot be read as a rain layer; remove it from the folder.")
+        self.layers = [layer for _, layer in layers]
 
     def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
         """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
@@ -39,4 +43,4 @@ class RecordedLayers:
             return layer * np.float32(rng.uniform(0.5, 1.1))
         floor = np.quantile(layer, 1 - rng.uniform(0.1, 0.45))
         peak = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
-        return np.clip((layer - floor) / max(layer.max() - floor, 0.05) * peak, 0, 1)
+        return np.clip((layer - floor) / max(layer.max() - floor, 0.05) * peak, 0, 1).astype(np.float32)

@@ -50,13 +50,13 @@ class LossConfig:
 class OptimiserConfig:
     """AdamW with linear warm-up and cosine decay to zero."""
 
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     """Peak learning rate."""
     steps: int = 20_000
     warmup: int = 200
     """Steps of linear warm-up."""
     weight_decay: float = 1e-4
-    clip: float = 1.0
+    clip: float = 0.2
     """Largest norm of the whole gradient."""
     ema: float = 0.999
     """Decay of the averaged weights, which are validated and exported."""

@@ -39,7 +39,9 @@ Report = Callable[[Progress], None]
 class Run:
     """One run in a folder of its own: `state.pt`, `best.safetensors`, `last.safetensors`."""
 
-    def __init__(self, config: TrainingConfig, root: Path, folder: Path, group: Processes, *, resume: bool) -> None:
+    def __init__(
+        self, config: TrainingConfig, root: Path, folder: Path, group: Processes, *, resume: bool
+    ) -> None:
         """`root`: what the config's paths are relative to.
 
         Raises TrainingError if the folder holds a run already and `resume` is false.
@@ -49,7 +51,9 @@ class Run:
         self.group = group
         self.state_path = folder / "state.pt"
         if self.state_path.exists() and not resume:
-            raise TrainingError(f"{folder} holds a run already; continue it with --resume or give another --out.")
+            raise TrainingError(
+                f"{folder} holds a run already; continue it with --resume or give another --out."
+            )
         torch.manual_seed(config.seed)
         self.trainee, self.info = _prepare(config, root, group)
         self.best = Best()
@@ -99,7 +103,9 @@ def _prepare(config: TrainingConfig, root: Path, group: Processes) -> tuple[Trai
     if config.warm_start:
         network, info = load_model(root / config.warm_start)
         if info.network != config.network:
-            raise TrainingError(f"{config.warm_start} is a {info.network}, the config trains a {config.network}.")
+            raise TrainingError(
+                f"{config.warm_start} is a {info.network}, the config trains a {config.network}."
+            )
     else:
         network_config = configure(config.network, config.network_options, source="network_options")
         network = NETWORKS[config.network].build(network_config)

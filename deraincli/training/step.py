@@ -30,7 +30,7 @@ class Trainee:
 
 def new_trainee(network: nn.Module, config: OptimiserConfig, group: Processes) -> Trainee:
     """A network about to be trained."""
-    network.train().to(memory_format=torch.channels_last)
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
     optimiser = torch.optim.AdamW(
         network.parameters(), config.rate, weight_decay=config.weight_decay, fused=True
@@ -50,9 +50,7 @@ def losses(output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig
 
 def train_step(trainee: Trainee, rainy: Tensor, clean: Tensor, config: TrainingConfig) -> dict[str, float]:
     """Learns from one batch (uint8, B×3×H×W) and returns the weighted losses."""
-    rainy, clean = (
-        side.float().div(255).to(memory_format=torch.channels_last) for side in (rainy, clean)
-    )
+    rainy, clean = (side.float().div(255).to(memory_format=torch.channels_last) for side in (rainy, clean))
     settings = config.optimiser
     factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps)
     for group in trainee.optimiser.param_groups:

@@ -1,0 +1,59 @@
+"""The command line's table of contents, and the one place where errors become text and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from deraincli import __version__
+from deraincli.cli import image, output, train
+from deraincli.errors import DerainError, ExitCode
+
+app = typer.Typer(
+    name="derain",
+    help="Takes rain streaks and lens raindrops out of photos.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("image")(image.command)
+app.command("train")(train.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"derain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Takes rain streaks and lens raindrops out of photos."""
+
+
+def run() -> None:
+    """Runs the command line.
+
+    Expected errors become one sentence and an exit code; bugs keep their traceback.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except DerainError as error:
+        output.error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

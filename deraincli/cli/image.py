@@ -1,0 +1,164 @@
+"""`derain image`: one picture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.output import Output
+from deraincli.errors import DerainError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.derainer import Derainer
+    from deraincli.pipeline import SaveOptions
+
+STREAM = "-"
+
+
+def command(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, or - for standard input.")],
+    destination: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="Where to write, or - for standard output. Default: beside IN, as NAME.derained.SUFFIX.",
+        ),
+    ] = None,
+    model: options.Model = None,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="Picture format of the output (jpeg, png, webp, tiff, bmp, avif), needed with -o -."
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Of JPEG (default 95), WebP (95) and AVIF (90).")
+    ] = None,
+    metadata: Annotated[
+        Literal["keep", "strip"], typer.Option(help="strip drops EXIF and XMP; colour profiles always stay.")
+    ] = "keep",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    max_pixels: options.MaxPixels = 250_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Take the rain out of one picture: derain image in.jpg -o out.jpg"""
+    out = options.make_output(quiet, verbose, json)
+    target = _destination(source, destination)
+    if json and target is None:
+        raise UsageError("--json and a picture cannot share standard output: give -o a file name.")
+    record: dict[str, object] = {
+        "source": source,
+        "output": STREAM if target is None else str(target),
+        "status": "failed",
+        "error": None,
+    }
+    try:
+        save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
+        derainer = _load(source, target, overwrite, model, task, device, precision, tile, overlap)
+        record |= _restore(derainer, source, target, save, max_pixels, overwrite, out)
+    except DerainError as error:
+        if json:
+            out.result(record | {"error": str(error)}, "")
+        raise
+    line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
+    out.result(record, line.format_map(record))
+
+
+def _destination(source: str, destination: str | None) -> Path | None:
+    """The output path; None for standard output."""
+    if destination is None:
+        if source == STREAM:
+            return None
+        path = Path(source)
+        return path.with_name(f"{path.stem}.derained{path.suffix}")
+    return None if destination == STREAM else Path(destination)
+
+
+def _save_options(
+    target: Path | None, format: str | None, quality: int | None, *, keep_metadata: bool
+) -> SaveOptions:
+    from deraincli.imaging.formats import FORMATS, format_of
+    from deraincli.pipeline import SaveOptions
+
+    if format is not None:
+        names = {"jpg": "JPEG", "tif": "TIFF"} | {name.lower(): name for name in FORMATS}
+        if format.lower() not in names:
+            raise UsageError(
+                f"Unknown --format {format!r}: choose {', '.join(name.lower() for name in FORMATS)}."
+            )
+        return SaveOptions(names[format.lower()], quality, keep_metadata)
+    if target is None:
+        raise UsageError("Standard output has no suffix to tell the format: add, for example, --format png.")
+    return SaveOptions(format_of(target), quality, keep_metadata)
+
+
+def _load(
+    source: str,
+    target: Path | None,
+    overwrite: bool,
+    model: str | None,
+    task: str,
+    device: str,
+    precision: str,
+    tile: str,
+    overlap: str,
+) -> Derainer:
+    """Checks what can be checked at once, then loads the model."""
+    from deraincli.imaging.codec import check_destination
+
+    tiling = options.tile_choice(tile), options.overlap_choice(overlap)
+    if target is not None:
+        check_destination(target, overwrite=overwrite)
+    elif sys.stdout.isatty():
+        raise OutputError("A picture is not written to a terminal: redirect standard output or give -o FILE.")
+    from deraincli.derainer import load
+
+    return load(model, task=task, device=device, precision=precision, tile=tiling[0], overlap=tiling[1])
+
+
+def _restore(
+    derainer: Derainer,
+    source: str,
+    target: Path | None,
+    save: SaveOptions,
+    max_pixels: int,
+    overwrite: bool,
+    out: Output,
+) -> dict[str, object]:
+    """Restores and writes; the rest of the JSON record."""
+    from deraincli.pipeline import restore_file, write_atomically
+
+    given: Path | bytes = sys.stdin.buffer.read() if source == STREAM else Path(source)
+    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+    with out.progress(source) as meter:
+        result = restore_file(
+            derainer, given, save, max_pixels=max_pixels, on_progress=meter, on_note=out.note
+        )
+    if target is None:
+        sys.stdout.buffer.write(result.data)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(target, result.data, overwrite=overwrite)
+    return {
+        "status": "done",
+        "width": result.width,
+        "height": result.height,
+        "seconds": round(result.seconds, 4),
+        "model": derainer.name,
+        "device": derainer.device,
+        "precision": derainer.precision,
+        "tile": result.tile,
+    }

@@ -1,0 +1,81 @@
+"""Options that several commands share, so that they are named and explained once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from deraincli.cli.output import Output
+from deraincli.errors import UsageError
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|PATH",
+        envvar="DERAIN_MODEL",
+        help="A shipped model by name, or a .safetensors file. Default: the shipped model for --task.",
+    ),
+]
+Task = Annotated[
+    str, typer.Option(metavar="auto|streak|drop", envvar="DERAIN_TASK", help="Which rain to remove.")
+]
+Device = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", envvar="DERAIN_DEVICE", help="Where to compute.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|fp32|bf16|fp16",
+        envvar="DERAIN_PRECISION",
+        help="Number format; auto takes bf16 where the device has it natively.",
+    ),
+]
+Tile = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|N|off",
+        envvar="DERAIN_TILE",
+        help="Side of the tiles in pixels; off: the picture whole.",
+    ),
+]
+Overlap = Annotated[
+    str,
+    typer.Option(metavar="auto|N", envvar="DERAIN_OVERLAP", help="Pixels that neighbouring tiles share."),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        min=1, envvar="DERAIN_MAX_PIXELS", help="Refuse larger pictures: a small file can claim any size."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done with which model.")]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")]
+
+
+def make_output(quiet: bool, verbose: bool, json: bool) -> Output:
+    """The output that the three common flags ask for."""
+    return Output(quiet=quiet, verbose=verbose, json=json)
+
+
+def tile_choice(text: str) -> int | Literal["auto", "off"]:
+    """The value of --tile. Raises UsageError."""
+    if text == "auto":
+        return "auto"
+    if text == "off":
+        return "off"
+    return _pixels("--tile", text, "auto, off or a number of pixels")
+
+
+def overlap_choice(text: str) -> int | Literal["auto"]:
+    """The value of --overlap. Raises UsageError."""
+    return "auto" if text == "auto" else _pixels("--overlap", text, "auto or a number of pixels")
+
+
+def _pixels(option: str, text: str, wanted: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise UsageError(f"{option} takes {wanted}, not {text!r}.")
+    return int(text)

@@ -1,0 +1,123 @@
+"""The only place that prints: results to stdout; progress, notes and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+PATIENCE = 1.0
+"""Seconds of work before a progress bar appears."""
+
+
+@dataclass
+class Output:
+    """What a command says, as far as --quiet, --verbose and --json allow."""
+
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+    _said: set[str] = field(default_factory=set)
+
+    def result(self, record: Mapping[str, Any], text: str) -> None:
+        """A result: one JSON object with --json, else a line of text (none with --quiet)."""
+        if self.json:
+            print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
+        elif not self.quiet:
+            stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Something the user should know, once; not with --quiet."""
+        if not self.quiet and text not in self._said:
+            self._said.add(text)
+            stderr().print(f"Note: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    def detail(self, text: str) -> None:
+        """Something for --verbose."""
+        if self.verbose:
+            stderr().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        """A line on how long work is going, on stderr; not with --quiet."""
+        if not self.quiet:
+            stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Meter]:
+        """A progress bar over tiles that appears only when the work takes longer than a second."""
+        meter = Meter(label, shown=self._live, patience=PATIENCE)
+        try:
+            yield meter
+        finally:
+            meter.close()
+
+    def training_meter(self) -> Meter:
+        """A progress bar over training steps, with a text beside it."""
+        return Meter("training", shown=self._live, patience=0)
+
+    @property
+    def _live(self) -> bool:
+        return not (self.quiet or self.json) and stderr().is_terminal
+
+
+class Meter:
+    """Counts pieces of work; call it with how many are done, of how many, and what to say beside."""
+
+    def __init__(self, label: str, *, shown: bool, patience: float) -> None:
+        """`patience`: seconds before the bar appears."""
+        self._label = label
+        self._shown = shown
+        self._patience = patience
+        self._began = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Moves the bar."""
+        if not self._shown:
+            return
+        if self._bar is None:
+            if done == total or time.monotonic() - self._began < self._patience:
+                return
+            self._open(total)
+        assert self._bar is not None and self._task is not None
+        self._bar.update(self._task, completed=done, total=total, text=text)
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _open(self, total: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        self._bar = Progress(*columns, console=stderr(), transient=True)
+        self._bar.start()
+        self._task = self._bar.add_task(self._label, total=total, text="")
+
+
+def stderr() -> Console:
+    """A console on today's stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def error(message: str) -> None:
+    """One sentence on stderr."""
+    print(f"Error: {message}", file=sys.stderr)

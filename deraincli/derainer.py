@@ -1,0 +1,136 @@
+"""The Python API: a loaded model that is called on pictures.
+
+derainer = deraincli.load("balnet-lite")
+clean = derainer(image)
+clean, maps = derainer(image, return_maps=True)
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, overload
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from deraincli.catalogue import find_model
+from deraincli.checkpoint import load_model
+from deraincli.errors import InputError
+from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
+from deraincli.inference.restore import OnProgress, OnWarning, Restored, restore
+from deraincli.inference.torch_backend import TorchBackend
+
+TileChoice = int | Literal["auto", "off"]
+OverlapChoice = int | Literal["auto"]
+
+
+class Maps(NamedTuple):
+    """The attention maps that steered a restoration; None for networks without them."""
+
+    ram: NDArray[np.float32] | None
+    """H×W in 0–1: rainy regions related attention map."""
+    cam: NDArray[np.float32] | None
+    """H×W in 0–1: clean regions related attention map."""
+
+
+def load(
+    model: str | None = None,
+    *,
+    task: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    tile: TileChoice = "auto",
+    overlap: OverlapChoice = "auto",
+) -> Derainer:
+    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
+
+    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `tile`: side of the
+    tiles in pixels, "auto" (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring
+    tiles share. Raises ModelError, DeviceError or UsageError.
+    """
+    name, path = find_model(model, task)
+    network, _ = load_model(path)
+    return Derainer(name, TorchBackend(network, device=device, precision=precision), tile, overlap)
+
+
+class Derainer:
+    """A model on its device. Calls share no state, so several threads may call it at once."""
+
+    name: str
+    """The model's name."""
+    device: str
+    precision: str
+
+    def __init__(self, name: str, backend: TorchBackend, tile: TileChoice, overlap: OverlapChoice) -> None:
+        self.name = name
+        self.device = str(backend.device)
+        self.precision = backend.precision
+        self._backend = backend
+        self._tiling = backend.tiling(tile, overlap)
+
+    @overload
+    def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, image: PIL.Image.Image, *, return_maps: Literal[False] = False) -> PIL.Image.Image: ...
+    @overload
+    def __call__(self, image: NDArray[Any], *, return_maps: Literal[True]) -> tuple[NDArray[Any], Maps]: ...
+    @overload
+    def __call__(
+        self, image: PIL.Image.Image, *, return_maps: Literal[True]
+    ) -> tuple[PIL.Image.Image, Maps]: ...
+    def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
+        """Restores a picture; the same kind comes back.
+
+        `image`: a PIL image of mode L, LA, RGB or RGBA (alpha is carried through), or an array H×W×3
+        (RGB) or H×W×1 (grey) of uint8, uint16, or floats in 0–1. Raises InputError for anything else.
+        """
+        if isinstance(image, PIL.Image.Image):
+            pixels, alpha = _from_pillow(image)
+            result = self.restore(pixels, maps=return_maps)
+            answer: Any = _to_pillow(result.image, alpha, image)
+        else:
+            result = self.restore(np.asarray(image), maps=return_maps)
+            answer = result.image
+        return (answer, Maps(result.ram, result.cam)) if return_maps else answer
+
+    def restore(
+        self,
+        pixels: NDArray[Any],
+        *,
+        maps: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """Restores an array as `__call__` takes it, with its maps and tile size, reporting on the way."""
+        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
+            raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
+        grey = pixels.shape[2] == 1
+
+        def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
+
+        colour = grey_to_rgb(pixels) if grey else pixels
+        result = restore(colour, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning)
+        return result._replace(image=rgb_to_grey(result.image)) if grey else result
+
+
+def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise InputError(
+            f"PIL images of mode {image.mode} are not restored: convert it first, image.convert('RGB')."
+        )
+    array = np.asarray(image)
+    if image.mode == "L":
+        return array[..., None], None
+    if image.mode == "RGB":
+        return array, None
+    return np.ascontiguousarray(array[..., :-1]), array[..., -1]
+
+
+def _to_pillow(
+    pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, source: PIL.Image.Image
+) -> PIL.Image.Image:
+    array = pixels if alpha is None else np.dstack([pixels, alpha])
+    result = PIL.Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    result.info.update(source.info)  # ICC profile, EXIF, XMP
+    return result

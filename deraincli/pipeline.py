@@ -1,0 +1,70 @@
+"""One picture from file to file: decode → restore → encode → write."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from deraincli.derainer import Derainer
+from deraincli.imaging.codec import adapt, check_destination, decode, encode, write_atomically
+from deraincli.inference.restore import OnProgress, OnWarning
+
+DEFAULT_MAX_PIXELS = 250_000_000
+"""Larger pictures are refused unless asked for: a small file can claim any size."""
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """How a restored picture is written."""
+
+    format: str
+    """A key of `imaging.formats.FORMATS`."""
+    quality: int | None = None
+    """1–100 for lossy formats; None for their default."""
+    keep_metadata: bool = True
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What became of a picture."""
+
+    data: bytes
+    """The restored picture as a file's content."""
+    width: int
+    height: int
+    seconds: float
+    """Decoding, restoring and encoding."""
+    tile: str
+    """Size of the tiles, width×height."""
+
+
+def restore_file(
+    derainer: Derainer,
+    source: Path | bytes,
+    options: SaveOptions,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    on_progress: OnProgress | None = None,
+    on_note: OnWarning | None = None,
+) -> Restoration:
+    """Restores the picture in a file or in bytes; `on_note` hears what could not stay as it was.
+
+    Raises InputError, UnreadableImageError, OutputError or DeviceError, before the long work where the
+    picture already tells.
+    """
+    start = time.perf_counter()
+    image = decode(source, max_pixels=max_pixels)
+    image = adapt(image, options.format, keep_metadata=options.keep_metadata)
+    for note in image.notes:
+        if on_note:
+            on_note(note)
+    result = derainer.restore(image.pixels, on_progress=on_progress, on_warning=on_note)
+    image = dataclasses.replace(image, pixels=result.image)
+    data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
+    height, width = image.pixels.shape[:2]
+    return Restoration(data, width, height, time.perf_counter() - start, str(result.tile))
+
+
+__all__ = ["Restoration", "SaveOptions", "check_destination", "restore_file", "write_atomically"]
