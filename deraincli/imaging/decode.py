@@ -175,9 +175,8 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
 def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Image.Image, str]:
     if icc and (converted := colour.to_srgb(picture, icc)):
         return converted, "CMYK was converted to 8-bit sRGB by its colour profile."
-    return picture.convert(
-        "RGB"
-    ), "CMYK was converted to 8-bit sRGB without a colour profile: compare the colours."
+    note = "CMYK was converted to 8-bit sRGB without a colour profile: compare the colours."
+    return picture.convert("RGB"), note
 
 
 def _deeper_than_8_bit(data: bytes) -> bool:

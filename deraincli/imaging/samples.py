@@ -32,7 +32,7 @@ def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | N
         name: what error messages call it.
 
     Returns:
-        Pixels H×W×1 or H×W×3 and alpha H×W or None, as stored, so PNGs not yet upright.
+        Pixels H×W×1 or H×W×3 and alpha H×W or None; TIFFs upright, the others as stored.
 
     Raises:
         UnreadableImageError: samples of another kind than 8 or 16 bits of grey, palette or RGB.

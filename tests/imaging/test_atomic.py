@@ -50,6 +50,9 @@ def test_link_stays_a_link(folder: Path) -> None:
     for link in ("link.png", "dangling.png"):
         with pytest.raises(OutputError, match="exists"):
             write_atomically(folder / link, b"new", overwrite=False)
+    (folder / "loop.png").symlink_to("loop.png")
+    write_atomically(folder / "loop.png", b"new", overwrite=True)
+    assert (folder / "loop.png").read_bytes() == b"new"
     write_atomically(folder / "link.png", b"new", overwrite=True)
     assert (folder / "link.png").is_symlink()
     assert (folder / "real.png").read_bytes() == b"new"

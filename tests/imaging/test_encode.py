@@ -195,6 +195,13 @@ def test_png_keeps_its_gamma_and_resolution() -> None:
     assert read.info["dpi"] == pytest.approx((100, 100), abs=0.01)
 
 
+@pytest.mark.parametrize(("gamma", "notes"), [(100_000, 1), (45_455, 0)])
+def test_gamma_of_a_png_that_gets_lost_is_noted(gamma: int, notes: int) -> None:
+    image = replace(picture(), png_chunks=((b"gAMA", struct.pack(">I", gamma)),))
+    assert len(codec.adapt(image, "JPEG").notes) == notes
+    assert codec.adapt(image, "PNG") is image
+
+
 def test_rounding_to_8_bits_is_to_the_nearest() -> None:
     every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     np.testing.assert_array_equal(to_8_bit(every), np.rint(every / 257).astype(np.uint8))
