@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from deraincli.data.layouts import pictures
 from deraincli.data.pairs import Pair
 from deraincli.errors import InputError
 from deraincli.imaging.codec import Image, decode, encode, write_atomically
 from deraincli.imaging.image import Pixels
-from deraincli.metrics import as_rgb
+
+if TYPE_CHECKING:
+    from deraincli.inference.restore import OnWarning, Restored
 
 RESULT_SUFFIXES = (".derained", "_derained", "_x")
 """What restoring programs append to a picture's name."""
@@ -37,7 +37,7 @@ class Entrant(Protocol):
 class RainyInput:
     """The rainy picture itself: what doing nothing scores."""
 
-    name = "input"
+    name = "rainy input"
 
     def identity(self, pair: Pair) -> str:
         """Every pair's own rainy picture."""
@@ -73,46 +73,75 @@ class ReadyResults:
         return decode(file, max_pixels=self._max_pixels).pixels
 
 
+class Restorer(Protocol):
+    """What a model must do to be scored; `deraincli.derainer.Derainer` is one."""
+
+    device: str
+    precision: str
+
+    def restore(self, pixels: Pixels, *, on_warning: OnWarning | None = None) -> Restored:
+        """H×W×3 or H×W×1 → the same shape and dtype, so rounded as a file would be."""
+
+
 class Model:
     """A model that restores every picture anew.
 
+    folder: where the results are kept as NAME.png; None if they are not.
     seconds: how long it has been restoring so far.
     """
 
     def __init__(
-        self, name: str, restore: Callable[[Pixels], Pixels], identity: str, *, folder: Path | None = None
+        self,
+        name: str,
+        restorer: Restorer,
+        identity: str,
+        *,
+        folder: Path | None = None,
+        on_warning: OnWarning | None = None,
     ) -> None:
-        """restore: H×W×3 → H×W×3 of the same dtype, so rounded as a file would be.
-        identity: names weights, precision and whatever else the result depends on.
-        folder: where to keep the results as NAME.png.
-        """
+        """identity: stands for weights, precision and whatever else the result depends on."""
         self.name = name
         self.folder = folder
         self.seconds = 0.0
-        self._restore = restore
+        self._restorer = restorer
         self._identity = identity
+        self._on_warning = on_warning
+        self._tiles: set[str] = set()
         # One thread for all: a device runs one picture at a time, and compiled graphs belong to a thread.
         self._thread = ThreadPoolExecutor(max_workers=1)
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        """Device, precision, and how pictures were cut, None if none had to be restored."""
+        return {
+            "device": self._restorer.device,
+            "precision": self._restorer.precision,
+            "tile": ", ".join(sorted(self._tiles)) or None,
+        }
+
+    def __str__(self) -> str:
+        pictures = f", pictures {self.facts['tile']}" if self._tiles else ""
+        return f"{self.name} on {self._restorer.device} in {self._restorer.precision}{pictures}"
 
     def identity(self, pair: Pair) -> str:
         """The model, and where its results are kept."""
         return f"{self._identity} in {self.folder}"
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
-        """Restore the picture, grey as RGB and back, and keep it where a folder is set."""
-        pixels = self._thread.submit(self._timed, as_rgb(rainy)).result()
-        if rainy.shape[2] == 1:
-            pixels = np.rint(pixels.mean(axis=2, keepdims=True)).astype(rainy.dtype)
+        """Restore the picture, and keep it where a folder is set."""
+        pixels = self._thread.submit(self._run, rainy).result()
         if self.folder is not None:
             picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="PNG")
             write_atomically(self.folder / f"{pair.name}.png", encode(picture, "PNG"), overwrite=True)
         return pixels
 
-    def _timed(self, rainy: Pixels) -> Pixels:
+    def _run(self, rainy: Pixels) -> Pixels:
         start = time.perf_counter()
-        restored = self._restore(rainy)
+        result = self._restorer.restore(rainy, on_warning=self._on_warning)
         self.seconds += time.perf_counter() - start
-        return restored
+        whole = result.tile.height >= rainy.shape[0] and result.tile.width >= rainy.shape[1]
+        self._tiles.add("whole" if whole else f"in tiles of {result.tile}")
+        return result.image
 
 
 def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
@@ -121,12 +150,13 @@ def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
     matches: dict[str, Path] = {}
     for file in pictures(folder):
         name = _pair_name(file.stem, names)
+        if name is None:
+            continue
         if name in matches:
             raise InputError(
                 f"Both '{matches[name]}' and '{file.name}' claim '{name}': leave one in the folder."
             )
-        if name is not None:
-            matches[name] = file
+        matches[name] = file
     if not matches:
         raise InputError(
             f"No picture in '{folder}' has the name of a rainy one, such as '{min(names)}.png': rename them."

@@ -21,8 +21,8 @@ from functools import partial
 from deraincli.data.pairs import Pair, digest, read_pair
 from deraincli.entrants import Entrant
 from deraincli.errors import InputError
-from deraincli.journal import Journal
 from deraincli.metrics import Protocol, Score, score
+from deraincli.workspace import Journal
 
 
 @dataclass(frozen=True)

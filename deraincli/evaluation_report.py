@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from deraincli.data.pairs import Pair, read_pair
-from deraincli.entrants import Entrant, RainyInput
+from deraincli.entrants import Entrant, Model, RainyInput, ReadyResults
 from deraincli.imaging.image import Pixels
 from deraincli.report import Comparison, Histogram, Table, render
 from deraincli.scoreboard import COLUMNS, Scoreboard, Summary
@@ -25,12 +25,16 @@ def evaluation_report(
 ) -> str:
     """The page as HTML, its pictures ordered by the first model's PSNR under the first protocol, worst first.
 
-    entrants: the board's models; their pictures are read again, so a model's must lie in a folder by now.
+    entrants: the board's models; their pictures are read again, a Model's from the folder it must have.
     facts: short statements under the title, after fingerprint and protocol.
     """
     first = board.models[0]
     shown = [summary for summary in board.summaries if summary.protocol == first.protocol]
-    by_name = {pair.name: pair for pair in pairs}
+    failed = {outcome.pair for outcome in board.failed}
+    by_name = {pair.name: pair for pair in pairs if pair not in failed}
+    kept = [_kept(entrant, list(by_name.values()), max_pixels) for entrant in entrants]
+    if failed:
+        facts = [*facts, f"{len(failed)} of {len(pairs)} pairs failed"]
     cells = {
         images[0].name: [cell for image in images for cell in (_decibel(image.psnr), f"{image.ssim:.4f}")]
         for images in zip(*(summary.images for summary in shown), strict=True)
@@ -46,12 +50,19 @@ def evaluation_report(
                 image.name,
                 f"{first.model} {_decibel(image.psnr)} dB",
                 cells[image.name],
-                partial(_states, by_name[image.name], entrants, max_pixels),
+                partial(_states, by_name[image.name], kept, max_pixels),
             )
             for image in first.worst(len(first.images))
         ],
         truth=TRUTH,
     )
+
+
+def _kept(entrant: Entrant, pairs: Sequence[Pair], max_pixels: int) -> Entrant:
+    """A model's results from its folder instead of the model."""
+    if isinstance(entrant, Model) and entrant.folder is not None:
+        return ReadyResults(entrant.name, entrant.folder, pairs, max_pixels=max_pixels)
+    return entrant
 
 
 def _states(pair: Pair, entrants: Sequence[Entrant], max_pixels: int) -> Mapping[str, Pixels]:

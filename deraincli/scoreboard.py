@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from deraincli.entrants import RainyInput
 from deraincli.evaluation import Failed, Scored
 from deraincli.metrics import Score
 
@@ -136,10 +137,27 @@ class Scoreboard:
         return text.getvalue()
 
 
-def summarise(outcomes: Sequence[Scored], model: str, protocol: str) -> Summary:
-    """Collect one entrant's scores under one protocol."""
-    images = (ImageScore(outcome.pair.name, *outcome.scores[model][protocol]) for outcome in outcomes)
-    return Summary(model, protocol, tuple(images))
+def build(
+    dataset: str,
+    fingerprint: str,
+    models: Sequence[str],
+    protocols: Sequence[str],
+    scored: Sequence[Scored],
+    failed: Sequence[Failed],
+) -> Scoreboard:
+    """The board of an evaluation that scored at least one pair, for RainyInput and the named entrants."""
+
+    def summary(entrant: str, protocol: str) -> Summary:
+        images = (ImageScore(pair.pair.name, *pair.scores[entrant][protocol]) for pair in scored)
+        return Summary(entrant, protocol, tuple(images))
+
+    return Scoreboard(
+        dataset,
+        fingerprint,
+        inputs=tuple(summary(RainyInput.name, protocol) for protocol in protocols),
+        models=tuple(summary(model, protocol) for model in models for protocol in protocols),
+        failed=tuple(failed),
+    )
 
 
 def _spread(values: Sequence[float], places: str) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
+from deraincli.cli import eval as evaluate
 from deraincli.cli import image, output, train
 from deraincli.errors import DerainError, ExitCode
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 app.command("image")(image.command)
+app.command("eval")(evaluate.command)
 app.command("train")(train.command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,27 @@ class Output:
             print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
         elif not self.quiet:
             stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def document(self, text: str) -> None:
+        """A result that is a text of its own, such as CSV, on stdout."""
+        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A result for reading, on stdout, with numbers to the right."""
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        # Piped, a table is as wide as it needs to be.
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        table = Table(title=Text(title), title_justify="left")
+        cells = [list(row) for row in rows]
+        for place, column in enumerate(columns):
+            numbers = all(row[place][:1] in "-0123456789" for row in cells)
+            table.add_column(Text(column), justify="right" if numbers else "left", no_wrap=True)
+        for row in cells:
+            table.add_row(*map(Text, row))
+        console.print(table)
 
     def note(self, text: str) -> None:
         """Something the user should know, once; not with --quiet."""
