@@ -15,6 +15,9 @@ from picture_files import by_opencv
 from deraincli.errors import DerainError, UnreadableImageError
 from deraincli.imaging import codec
 
+# The codec ignores these, but pytest resets the filters for every test.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
+
 LIMIT = 10**7
 
 _DECODE_ALL = """

@@ -18,6 +18,9 @@ from deraincli.errors import DerainError, InputError, UnreadableImageError
 from deraincli.imaging import codec
 from deraincli.imaging.formats import avif_supported
 
+# The codec ignores these, but pytest resets the filters for every test.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
+
 LIMIT = 10**5
 
 
