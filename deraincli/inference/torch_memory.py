@@ -11,8 +11,7 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import DeviceError
 
@@ -80,26 +79,25 @@ def peak_bytes(run: Callable[[], object]) -> int:
     return watch.peak
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows every tensor that an operation returns from its birth to its release."""
+class _Watch(TorchFunctionMode):
+    """Follows every tensor that a function of torch returns from its birth to its release."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.peak = 0
         self._live: dict[int, int] = {}
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self._follow(tensor.untyped_storage())
-        self.peak = max(self.peak, sum(self._live.values()))
+        if isinstance(result, Tensor):
+            self._follow(result.untyped_storage())
         return result
 
     def _follow(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata
+        key = storage.data_ptr()
         if key not in self._live:
             self._live[key] = storage.nbytes()
+            self.peak = max(self.peak, sum(self._live.values()))
             weakref.finalize(storage, self._live.pop, key)

@@ -8,12 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.inference.plan import Tiling
 from deraincli.inference.restore import restore
 from deraincli.inference.torch_backend import TorchBackend
+from deraincli.network.balnet import BALNet
+from deraincli.network.config import BALNET_LITE
 from deraincli.network.restoration import Restoration
 
 
@@ -78,7 +81,7 @@ def noise(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
 FP32 = TorchBackend(SmallNetwork(), device="cpu", precision="fp32")
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(24, 80))
 def test_tiles_agree_with_the_whole_picture(height: int, width: int, tile: int) -> None:
     pixels = noise(height, width)
@@ -100,6 +103,22 @@ def test_a_shifted_picture_is_restored_alike(down: int, right: int) -> None:
     part = restore(pixels[top:, left:], FP32.run_tile, FP32.tiling(40, "auto")).image
     inner = np.s_[margin:, margin:]
     assert np.abs(whole[top:, left:][inner] - part[inner]).max() < 1e-5
+
+
+def test_the_real_network_agrees_with_itself_whole_and_in_tiles() -> None:
+    """Its windowed SE and its effective receptive field, with weights that change the picture a lot."""
+    torch.manual_seed(0)
+    network = BALNet(BALNET_LITE)
+    nn.init.normal_(network.restorer.head.weight, std=0.02)
+    backend = TorchBackend(network, device="cpu", precision="fp32")
+    pixels = gaussian_filter(noise(150, 440), (2, 2, 0)) * 3 % 1
+    whole = restore(pixels, backend.run_tile, backend.tiling("off", "auto")).image
+    tiled = restore(pixels, backend.run_tile, backend.tiling(320, "auto"))
+    assert tiled.tile.width <= 320
+    difference = np.abs(whole - tiled.image) * 255
+    assert np.abs(whole - pixels).mean() * 255 > 10
+    assert difference.max() <= 2
+    assert difference.mean() <= 0.1
 
 
 def test_one_tile_is_what_the_network_says() -> None:
