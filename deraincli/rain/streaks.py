@@ -59,8 +59,8 @@ def heavy_style(rng: np.random.Generator) -> StreakStyle:
         defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.8)))),
         angle=float(rng.normal(0, 16)),
         convergence=0.0,
-        coverage=float(rng.uniform(0.2, 0.85)),
-        peak=float(rng.uniform(0.15, 0.75)),
+        coverage=float(rng.uniform(0.3, 0.9)),
+        peak=float(rng.uniform(0.12, 0.5)),
         clustering=float(rng.uniform(0, 1)),
     )
 
@@ -72,7 +72,7 @@ def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Gen
     noise = _drops(size, style, rng)
     if style.defocus > 0.4:
         noise = cv2.GaussianBlur(noise, (0, 0), style.defocus)
-    smeared = cv2.filter2D(noise, -1, _smear_kernel(style.length, style.angle), borderType=cv2.BORDER_WRAP)
+    smeared = cv2.filter2D(noise, -1, _smear_kernel(style.length, style.angle))
     if style.convergence:
         smeared = _fan_out(smeared, style.convergence)
     layer = np.ascontiguousarray(smeared[margin : margin + height, margin : margin + width])
