@@ -28,15 +28,15 @@ _TEMPLATE = Path(__file__).with_name("report.html")
 
 
 class _Rendition(NamedTuple):
-    """How large pictures are embedded, and how many bytes of pictures a page may hold with them."""
+    """How large pictures are embedded, and up to which share of PAGE_BYTES they may be."""
 
     longest_side: int
     quality: int
-    page_limit: float
+    page_share: float
 
 
-_FULL_SIZE = _Rendition(longest_side=4096, quality=90, page_limit=0.7 * PAGE_BYTES)
-_THUMBNAIL = _Rendition(longest_side=256, quality=80, page_limit=0.95 * PAGE_BYTES)
+_FULL_SIZE = _Rendition(longest_side=4096, quality=90, page_share=0.7)
+_THUMBNAIL = _Rendition(longest_side=256, quality=80, page_share=0.95)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
             for rendition in (_FULL_SIZE, _THUMBNAIL) if index < FULL_SIZE_COUNT else (_THUMBNAIL,):
                 urls = list(pool.map(partial(_data_url, rendition=rendition), states.values()))
                 size = sum(map(len, urls))
-                if used + size <= rendition.page_limit:
+                if used + size <= rendition.page_share * PAGE_BYTES:
                     views = dict(zip(states, urls, strict=True))
                     used += size
                     break

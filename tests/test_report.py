@@ -1,0 +1,198 @@
+"""The HTML page: what is in it, how large it gets, and, where a browser is installed, how it behaves."""
+
+import base64
+import json
+import re
+import shutil
+from functools import partial
+
+import cv2
+import numpy as np
+import pytest
+from paired import rain_on, scene
+
+from deraincli import report
+from deraincli.report import Comparison, Histogram, Table, render
+
+NASTY = '</script><img src=x onerror="alert(1)"> & ü'
+
+
+def states(seed: int, **size: int):
+    clean = scene(seed, **size)
+    return {"input": rain_on(clean, seed), "net": cv2.medianBlur(clean, 3), "ground truth": clean}
+
+
+def page(count: int = 3, **size: int) -> str:
+    names = [NASTY, *(f"picture {n}" for n in range(1, count))]
+    return render(
+        "A title",
+        ["protocol rgb", "two facts"],
+        tables=[Table("Scores", ("model", "PSNR"), [("net", "30.00"), ("input", "25.00")])],
+        histogram=Histogram("PSNR of the pictures", "dB", {"input": [25.0, 24.0], "net": [30.0, 31.5]}),
+        listed=("PSNR",),
+        comparisons=[
+            Comparison(name, f"caption {n}", (f"{n}.00",), partial(states, n, **size))
+            for n, name in enumerate(names)
+        ],
+        truth="ground truth",
+    )
+
+
+def content(html: str) -> dict:
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', html, re.DOTALL)
+    return json.loads(data)
+
+
+def decoded(url: str) -> np.ndarray:
+    data = base64.b64decode(url.removeprefix("data:image/webp;base64,"))
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def test_pictures_are_embedded_at_full_size_and_look_like_themselves():
+    picture = content(page())["comparisons"][0]
+    assert picture["name"] == NASTY
+    assert not picture["small"]
+    assert list(picture["views"]) == ["input", "net", "ground truth"]
+    for label, pixels in states(0).items():
+        shown = decoded(picture["views"][label])
+        assert shown.shape == pixels.shape
+        assert np.abs(shown.astype(int) - pixels).mean() < 5
+
+
+def test_the_page_refers_to_nothing_outside_itself():
+    html = page()
+    assert (
+        re.findall(r'(?:src|href)\s*=\s*"?(?!data:)[^"\s>]+', html.split('<script type="application')[0])
+        == []
+    )
+    assert "default-src 'none'" in html
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", html)
+
+
+def test_beyond_the_first_pictures_there_are_thumbnails(monkeypatch):
+    monkeypatch.setattr(report, "FULL_SIZE_COUNT", 2)
+    pictures = content(page(3, height=300, width=520))["comparisons"]
+    assert [picture["small"] for picture in pictures] == [False, False, True]
+    assert decoded(pictures[2]["views"]["net"]).shape == (148, 256, 3)
+
+
+def test_the_page_stays_below_its_limit(monkeypatch):
+    """Noise hardly compresses: 20 such pictures would take several times a page of a tenth of the size."""
+    monkeypatch.setattr(report, "PAGE_BYTES", report.PAGE_BYTES // 10)
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
+    comparisons = [Comparison(str(n), "", (), lambda: {"input": noise}) for n in range(20)]
+
+    html = render("A title", [], comparisons=comparisons)
+
+    sides = [decoded(picture["views"]["input"]).shape[0] for picture in content(html)["comparisons"]]
+    assert len(html.encode()) < report.PAGE_BYTES
+    assert (sides[0], sides[-1]) == (600, 256)
+    assert sides == sorted(sides, reverse=True)
+
+
+def test_what_has_no_room_at_all_keeps_its_row(monkeypatch):
+    monkeypatch.setattr(report, "PAGE_BYTES", 1)
+    pictures = content(page())["comparisons"]
+    assert [(picture["views"], picture["cells"]) for picture in pictures] == [
+        ({}, [f"{n}.00"]) for n in range(3)
+    ]
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint16, 3), (np.uint16, 1), (np.uint8, 1)])
+def test_deep_and_grey_pictures_can_be_shown(dtype, channels):
+    pixels = (scene(1, height=20, width=300)[..., :channels].astype(dtype)) * (
+        257 if dtype is np.uint16 else 1
+    )
+    html = render("A title", [], comparisons=[Comparison("it", "", (), lambda: {"input": pixels})])
+    shown = decoded(content(html)["comparisons"][0]["views"]["input"])
+    assert np.abs(shown - (pixels / (257 if dtype is np.uint16 else 1))).mean() < 5
+
+
+def test_a_page_needs_no_pictures():
+    assert content(render("A title", ["a fact"]))["comparisons"] == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, where Selenium, the browser and its driver are installed."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
+    binary, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if not (binary and driver):
+        pytest.skip("Chromium and its driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ("--headless=new", "--no-sandbox", "--window-size=1000,1400"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chromium
+    chromium.quit()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """The browser with the page open from a file; it must log no error and make no network request."""
+    file = tmp_path / "report.html"
+    file.write_text(page(), encoding="utf-8")
+    browser.get_log("performance")
+    browser.get(file.as_uri())
+    yield browser
+    assert browser.get_log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert urls
+    assert all(url.startswith(("data:", "file:")) for url in urls)
+
+
+def press(browser, *keys: str) -> None:
+    browser.switch_to.active_element.send_keys(*keys)
+
+
+def divider(browser) -> float:
+    """Where the left picture ends, as a share of the stage's width, as drawn."""
+    return browser.execute_script(
+        """const box = id => document.getElementById(id).getBoundingClientRect();
+        return (box("edge").left + box("edge").width / 2 - box("stage").left) / box("stage").width;"""
+    )
+
+
+def shown(browser, side: str) -> str:
+    return browser.find_element("id", side).get_attribute("alt")
+
+
+def test_browser_shows_table_histogram_and_pictures(opened):
+    assert opened.title == "A title"
+    assert "net 30.00" in opened.find_element("id", "tables").text
+    assert len(opened.find_elements("css selector", "#histogram rect title")) == 4
+    assert opened.find_element("id", "name").text == NASTY
+    assert (shown(opened, "left"), shown(opened, "right")) == (f"{NASTY}: input", f"{NASTY}: net")
+    assert opened.execute_script("return document.getElementById('right').naturalWidth") == 64
+
+
+def test_browser_slider_moves_by_keyboard_and_pointer(opened):
+    from selenium.webdriver import ActionChains, Keys
+
+    assert divider(opened) == pytest.approx(0.5, abs=0.01)
+    press(opened, Keys.ARROW_RIGHT)
+    assert divider(opened) == pytest.approx(0.52, abs=0.01)
+    opened.find_element("id", "at").send_keys(Keys.HOME)
+    assert divider(opened) == pytest.approx(0, abs=0.02)
+    stage = opened.find_element("id", "stage")
+    ActionChains(opened).move_to_element(stage).click_and_hold().move_by_offset(16, 0).release().perform()
+    assert divider(opened) == pytest.approx(0.75, abs=0.02)  # the stage is 64 pixels wide
+
+
+def test_browser_keys_change_the_picture_and_show_the_ground_truth(opened):
+    from selenium.webdriver import ActionChains
+
+    press(opened, "n")
+    assert opened.find_element("id", "name").text == "picture 1"
+    press(opened, "pp")
+    assert opened.find_element("id", "name").text == "picture 2"
+    ActionChains(opened).key_down("g").perform()
+    assert shown(opened, "right") == "picture 2: ground truth"
+    assert not opened.find_element("id", "left").is_displayed()
+    ActionChains(opened).key_up("g").perform()
+    assert shown(opened, "right") == "picture 2: net"
+    opened.find_elements("css selector", "#list button")[1].click()
+    assert opened.find_element("id", "name").text == "picture 1"
