@@ -16,6 +16,11 @@ LUMA = (0.299, 0.587, 0.114)
 """BT.601 weights of R, G, B in grey."""
 
 
+ONE_CLASS_WEIGHT = 0.05
+"""In the balanced loss. At full weight, pictures without rain push every map steadily to RAM ≡ 0 before the
+network can tell rain from scene, and a saturated sigmoid has no gradient to come back by."""
+
+
 def grey(image: Tensor) -> Tensor:
     """B×3×H×W to B×1×H×W luma."""
     weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
@@ -41,15 +46,16 @@ def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Ten
 
     `literal` is the document's L1. On a sigmoid map it seeks the median, and since rain is the
     minority the maps collapse to RAM ≡ 0, CAM ≡ 1. `balanced` averages the mean over rain pixels with
-    the mean over the others; an empty class is left out.
+    the mean over the others. Where one class is empty, as in pictures without rain, the other alone
+    counts, with `ONE_CLASS_WEIGHT`.
     """
     error = (estimate - target).abs()
     if kind == "literal":
         return error.mean()
     inside = _masked_mean(error, target)
     outside = _masked_mean(error, 1 - target)
-    classes = _any(target) + _any(1 - target)
-    return ((inside + outside) / classes).mean()
+    weight = torch.where(_any(target) & _any(1 - target), 0.5, ONE_CLASS_WEIGHT)
+    return (weight * (inside + outside)).mean()
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -58,4 +64,4 @@ def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def _any(mask: Tensor) -> Tensor:
-    return (mask.sum((1, 2, 3)) > 0).to(mask.dtype)
+    return mask.sum((1, 2, 3)) > 0

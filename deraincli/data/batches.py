@@ -6,6 +6,7 @@ data as an unbroken one, however many processes share the work.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,9 +61,18 @@ def batches(data: SyntheticRain, first: int, last: int) -> Iterator[tuple[Tensor
     workers = data.config.workers
     ahead = 8 if workers else None
     loader = DataLoader(
-        data, batch_size=None, sampler=range(first, last), num_workers=workers, prefetch_factor=ahead
+        data,
+        batch_size=None,
+        sampler=range(first, last),
+        num_workers=workers,
+        prefetch_factor=ahead,
+        worker_init_fn=_leave_interrupts_to_the_parent,
     )
     return iter(loader)
+
+
+def _leave_interrupts_to_the_parent(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _crop(photo: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -43,8 +43,6 @@ class BALNet(nn.Module):
                 steered=self.attention is not None,
             )
         self.apply(_initialise)
-        if isinstance(self.restorer, MultiScaleUNet):
-            nn.init.zeros_(self.restorer.head.weight)  # training starts from the rainy picture itself
 
     @property
     def size_multiple(self) -> int:
@@ -76,8 +74,9 @@ class BALNet(nn.Module):
 def _initialise(module: nn.Module) -> None:
     """He initialisation for LeakyReLU 0.1, biases zero; residual paths start a tenth as strong.
 
-    Nothing normalises here, so without the last the features double with every block and training
-    diverges.
+    Nothing normalises here, so at full strength the features would double with every block, and
+    training diverges. Heads start at zero: the picture itself and maps of a half everywhere. A map that
+    starts saturated has no gradient to leave 0 or 1 by.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(module.weight, a=SLOPE, nonlinearity="leaky_relu")
@@ -88,3 +87,5 @@ def _initialise(module: nn.Module) -> None:
         module.fuse.weight.data.mul_(0.1)
     if isinstance(module, Maps):
         module.project.weight.data.mul_(0.1)
+    if isinstance(module, MultiScaleUNet):
+        nn.init.zeros_(module.head.weight)

@@ -60,7 +60,7 @@ def heavy_style(rng: np.random.Generator) -> StreakStyle:
         angle=float(rng.normal(0, 16)),
         convergence=0.0,
         coverage=float(rng.uniform(0.3, 0.9)),
-        peak=float(rng.uniform(0.12, 0.5)),
+        peak=float(rng.uniform(0.15, 0.65)),
         clustering=float(rng.uniform(0, 1)),
     )
 

@@ -24,7 +24,7 @@ class DataConfig:
     """A folder of recorded rain layers (grey PNG); empty: procedural rain only."""
     layer_share: float = 0.5
     """Share of rainy crops that take a recorded layer, 0–1."""
-    heavy_share: float = 0.2
+    heavy_share: float = 0.1
     """Share of rainy crops with heavy rain, 0–1."""
     dry_share: float = 0.08
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""

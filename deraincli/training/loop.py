@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import torch
 from deraincli.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.data.batches import SyntheticRain, batches
 from deraincli.errors import TrainingError
+from deraincli.frozen import to_mapping
 from deraincli.imaging.codec import write_atomically
 from deraincli.networks import NETWORKS, configure
 from deraincli.training.config import TrainingConfig
 from deraincli.training.distributed import Processes
+from deraincli.training.interrupt import deferred_interrupts
 from deraincli.training.state import Best, load_state, save_state
 from deraincli.training.step import Trainee, new_trainee, train_step
 from deraincli.training.validation import Validation, ValidationSet
@@ -37,7 +40,7 @@ Report = Callable[[Progress], None]
 
 
 class Run:
-    """One run in a folder of its own: `state.pt`, `best.safetensors`, `last.safetensors`."""
+    """One run in a folder of its own: `config.json`, `state.pt`, `best.safetensors`, `last.safetensors`."""
 
     def __init__(
         self, config: TrainingConfig, root: Path, folder: Path, group: Processes, *, resume: bool
@@ -62,11 +65,17 @@ class Run:
         self.validation = ValidationSet(root / config.data.validation)
         self.data = SyntheticRain(config.data, root, config.seed, group.share(config.data.batch))
         folder.mkdir(parents=True, exist_ok=True)
+        resolved = json.dumps(to_mapping(config), indent=2).encode()
+        write_atomically(folder / "config.json", resolved, overwrite=True)
 
     def train(self, report: Report) -> Best:
-        """Trains to the last step of the schedule; an interruption saves the state first."""
+        """Trains to the last step of the schedule.
+
+        Ctrl-C saves the state after the step under way and raises KeyboardInterrupt. Raises
+        TrainingError if the loss is no longer finite.
+        """
         steps = self.config.optimiser.steps
-        try:
+        with deferred_interrupts() as interruption:
             for rainy, clean in batches(self.data, self.trainee.step, steps):
                 parts = train_step(self.trainee, rainy, clean, self.config)
                 if not math.isfinite(sum(parts.values())):
@@ -74,10 +83,10 @@ class Run:
                 due = self.trainee.step % self.config.validate_every == 0 or self.trainee.step == steps
                 validation = self._validate() if due and self.group.rank == 0 else None
                 report(Progress(self.trainee.step, steps, parts, validation, self.best))
-        except KeyboardInterrupt:
-            if self.group.rank == 0:
-                save_state(self.state_path, self.trainee, self.best)
-            raise
+                if interruption.asked:
+                    if self.group.rank == 0:
+                        save_state(self.state_path, self.trainee, self.best)
+                    raise KeyboardInterrupt
         return self.best
 
     def _validate(self) -> Validation:

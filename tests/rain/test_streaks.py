@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+
 from deraincli.rain.recorded import RecordedLayers
 from deraincli.rain.streaks import (
     StreakStyle,
@@ -17,9 +18,7 @@ from deraincli.rain.streaks import (
     streak_layer,
 )
 
-STYLE = StreakStyle(
-    length=20, defocus=0.6, angle=10, convergence=0, coverage=0.2, peak=0.3, clustering=0.5
-)
+STYLE = StreakStyle(length=20, defocus=0.6, angle=10, convergence=0, coverage=0.2, peak=0.3, clustering=0.5)
 
 
 @pytest.mark.parametrize("draw", [light_rain, heavy_rain])

@@ -1,0 +1,199 @@
+"""Training runs on small pictures made here: resuming, interrupting, learning, refusing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from deraincli.checkpoint import load_model
+from deraincli.data.batches import SyntheticRain
+from deraincli.errors import ModelError, TrainingError, UsageError
+from deraincli.rain.streaks import add_rain, light_rain
+from deraincli.training.config import load_config
+from deraincli.training.distributed import Processes
+from deraincli.training.loop import Progress, Run
+from deraincli.training.schedule import rate_factor
+
+CONFIG = """
+network = "prenet"
+network_options = { passes = 2 }
+precision = "fp32"
+validate_every = 3
+
+[data]
+clean = ["clean"]
+validation = "valid"
+crop = 32
+batch = 4
+
+[optimiser]
+steps = 6
+warmup = 2
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Clean photos, a validation set and a config."""
+    rng = np.random.default_rng(0)
+    for name in ("clean", "valid/input", "valid/target"):
+        (tmp_path / name).mkdir(parents=True)
+    for index in range(4):
+        coarse = rng.integers(0, 200, (6, 8, 3), dtype=np.uint8)
+        photo = cv2.resize(coarse, (80, 64), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(tmp_path / f"clean/{index}.png"), photo)
+        cv2.imwrite(str(tmp_path / f"valid/target/{index}.png"), photo)
+        rainy = add_rain(photo, light_rain(64, 80, rng))
+        cv2.imwrite(str(tmp_path / f"valid/input/{index}.png"), rainy)
+    (tmp_path / "config.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def make_run(folder: Path, out: str, *settings: str, resume: bool = False) -> Run:
+    config = load_config(folder / "config.toml", settings)
+    return Run(config, folder, folder / out, Processes(), resume=resume)
+
+
+def weights(folder: Path, out: str) -> dict[str, torch.Tensor]:
+    network, _ = load_model(folder / out / "last.safetensors")
+    return network.state_dict()
+
+
+def ignore(progress: Progress) -> None:
+    pass
+
+
+def test_a_killed_run_resumes_to_the_same_bits(folder: Path) -> None:
+    make_run(folder, "whole").train(ignore)
+
+    def die_after_the_fourth_step(progress: Progress) -> None:
+        if progress.step == 4:
+            raise RuntimeError("killed")  # without a chance to save, as by kill -9
+
+    with pytest.raises(RuntimeError, match="killed"):
+        make_run(folder, "broken").train(die_after_the_fourth_step)
+    make_run(folder, "broken", resume=True).train(ignore)
+    for name, value in weights(folder, "whole").items():
+        assert torch.equal(value, weights(folder, "broken")[name]), name
+
+
+def test_an_interrupted_run_saves_the_step_it_was_in(folder: Path) -> None:
+    make_run(folder, "whole").train(ignore)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run = make_run(folder, "broken")
+    with pytest.raises(KeyboardInterrupt):
+        run.train(interrupt)
+    resumed = make_run(folder, "broken", resume=True)
+    assert resumed.trainee.step == 2
+    resumed.train(ignore)
+    for name, value in weights(folder, "whole").items():
+        assert torch.equal(value, weights(folder, "broken")[name]), name
+
+
+def test_worker_processes_change_nothing(folder: Path) -> None:
+    make_run(folder, "alone").train(ignore)
+    make_run(folder, "helped", "data.workers=2").train(ignore)
+    for name, value in weights(folder, "alone").items():
+        assert torch.equal(value, weights(folder, "helped")[name]), name
+
+
+def test_a_short_run_learns_and_its_ram_finds_the_rain(folder: Path) -> None:
+    """The maps must not collapse, which the literal L1 makes them do."""
+    settings = (
+        'network="balnet-lite"',
+        "network_options={}",
+        "optimiser.steps=120",
+        "optimiser.rate=0.004",
+        "optimiser.warmup=10",
+        "optimiser.ema=0.9",
+        "data.heavy_share=0",
+        "loss.attention=0.05",
+        "validate_every=120",
+        'precision="bf16"',
+    )
+    seen: list[Progress] = []
+    make_run(folder, "run", *settings).train(seen.append)
+    validation = seen[-1].validation
+    assert validation is not None
+    assert validation.ram_iou > 0.5
+    first, last = (np.mean([p.losses["reconstruction"] for p in part]) for part in (seen[:20], seen[-20:]))
+    assert last < 0.8 * first
+
+
+def test_a_run_is_not_begun_over_another(folder: Path) -> None:
+    make_run(folder, "run").train(ignore)
+    with pytest.raises(TrainingError, match="--resume"):
+        make_run(folder, "run")
+
+
+def test_a_state_of_another_network_is_refused(folder: Path) -> None:
+    make_run(folder, "run").train(ignore)
+    with pytest.raises(TrainingError, match="another network"):
+        make_run(folder, "run", 'network="balnet-lite"', "network_options={}", resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(folder: Path) -> None:
+    run = make_run(folder, "run")
+
+    def poison(progress: Progress) -> None:
+        if progress.step == 4:
+            next(run.trainee.network.parameters()).data.fill_(torch.nan)
+
+    with pytest.raises(TrainingError, match="step 5"):
+        run.train(poison)
+    resumed = make_run(folder, "run", resume=True)
+    assert resumed.trainee.step == 3
+    assert all(parameter.isfinite().all() for parameter in resumed.trainee.network.parameters())
+
+
+def test_the_resolved_config_lies_in_the_run_folder(folder: Path) -> None:
+    make_run(folder, "run", "optimiser.rate=0.5")
+    resolved = json.loads((folder / "run/config.json").read_text())
+    assert resolved["optimiser"]["rate"] == 0.5
+    assert resolved["data"]["dry_share"] == 0.08
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("optimiser.stps=5", "did you mean optimiser.steps"),
+        ("optimser.steps=5", "did you mean optimiser"),
+        ("optimiser.steps=many", "optimiser.steps"),
+        ("steps", "key=value"),
+    ],
+)
+def test_mistakes_in_a_config_are_named(folder: Path, setting: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_config(folder / "config.toml", (setting,))
+
+
+def test_an_unknown_network_is_named(folder: Path) -> None:
+    with pytest.raises(ModelError, match="balnet-lite"):
+        make_run(folder, "run", 'network="balnet-light"')
+
+
+def test_crops_do_not_depend_on_how_many_processes_share_the_batch(folder: Path) -> None:
+    config = load_config(folder / "config.toml").data
+    whole = SyntheticRain(config, folder, 0, Processes().share(4))[5]
+    parts = [SyntheticRain(config, folder, 0, Processes(rank, 2).share(4))[5] for rank in (0, 1)]
+    for side in (0, 1):
+        assert torch.equal(whole[side], torch.cat([part[side] for part in parts]))
+
+
+def test_the_rate_warms_up_and_decays_to_zero() -> None:
+    factors = [rate_factor(step, warmup=10, steps=100) for step in range(101)]
+    assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert factors[55] == pytest.approx(0.5)
+    assert factors[100] == pytest.approx(0)
+    assert sorted(factors[10:], reverse=True) == factors[10:]
