@@ -11,8 +11,8 @@ from deraincli.derainer import Derainer
 from deraincli.imaging.codec import adapt, check_destination, decode, encode, write_atomically
 from deraincli.inference.restore import OnProgress, OnWarning
 
-DEFAULT_MAX_PIXELS = 250_000_000
-"""Larger pictures are refused unless asked for: a small file can claim any size."""
+DEFAULT_MAX_PIXELS = 178_000_000
+"""Larger pictures are refused unless asked for: a small file can claim any size. Every format allows it."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import Annotated
 
@@ -48,6 +49,7 @@ def run() -> None:
     Expected errors become one sentence and an exit code; bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    warnings.filterwarnings("ignore", module="PIL")  # our own limits and sentences stand in for its warnings
     try:
         app()
     except DerainError as error:

@@ -49,7 +49,7 @@ def command(
         Literal["keep", "strip"], typer.Option(help="strip drops EXIF and XMP; colour profiles always stay.")
     ] = "keep",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
-    max_pixels: options.MaxPixels = 250_000_000,
+    max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,

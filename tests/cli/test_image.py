@@ -1,0 +1,233 @@
+"""`derain image` from end to end: real files, a real network, exit codes, both output streams."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+import deraincli
+
+
+def photo(height: int = 60, width: int = 90) -> np.ndarray:
+    """A smooth colour picture, H×W×3 uint8."""
+    coarse = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture
+def jpeg(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    PIL.Image.fromarray(photo()).save(path, quality=95)
+    return path
+
+
+def test_a_picture_is_restored_beside_itself(derain, jpeg: Path, random_model: Path) -> None:
+    before = jpeg.read_bytes()
+    done = derain("image", jpeg, "-m", random_model)
+    assert done.code == 0
+    assert done.out == b""
+    assert jpeg.read_bytes() == before
+    result = PIL.Image.open(jpeg.with_name("photo.derained.jpg"))
+    assert (result.size, result.mode) == ((90, 60), "RGB")
+    assert not np.array_equal(np.asarray(result), np.asarray(PIL.Image.open(jpeg)))
+
+
+def test_json_says_what_was_done(derain, jpeg: Path, random_model: Path) -> None:
+    out = jpeg.with_name("out.png")
+    record = json.loads(derain("image", jpeg, "-o", out, "-m", random_model, "--json").out)
+    assert record.keys() == {
+        *("source", "output", "status", "error", "width", "height", "seconds"),
+        *("model", "device", "precision", "tile"),
+    }
+    assert (record["source"], record["output"]) == (str(jpeg), str(out))
+    assert (record["status"], record["error"]) == ("done", None)
+    assert (record["width"], record["height"], record["model"]) == (90, 60, "random")
+
+
+def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: Path) -> None:
+    out = jpeg.with_name("out.png")
+    derain("image", jpeg, "-o", out, "-m", random_model, "--precision", "fp32")
+    derainer = deraincli.load(str(random_model), precision="fp32")
+    picture = PIL.Image.open(jpeg)
+    expected = np.asarray(PIL.Image.open(out))
+    np.testing.assert_array_equal(np.asarray(derainer(picture)), expected)
+    np.testing.assert_array_equal(derainer(np.asarray(picture)), expected)
+
+
+def test_standard_input_to_standard_output(derain, jpeg: Path, random_model: Path) -> None:
+    out = jpeg.with_name("out.png")
+    derain("image", jpeg, "-o", out, "-m", random_model)
+    done = derain("image", "-", "-o", "-", "--format", "png", "-m", random_model, stdin=jpeg.read_bytes())
+    assert done.code == 0
+    piped = PIL.Image.open(io.BytesIO(done.out))
+    np.testing.assert_array_equal(np.asarray(piped), np.asarray(PIL.Image.open(out)))
+
+
+def test_sixteen_bits_stay_sixteen(derain, tmp_path: Path, random_model: Path) -> None:
+    deep = photo().astype(np.uint16) * 257 + 77
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    assert derain("image", tmp_path / "deep.png", "-o", tmp_path / "out.png", "-m", random_model).code == 0
+    result = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
+    assert result.dtype == np.uint16
+    assert len(np.unique(result % 257)) > 100  # more than 8 bits' worth of values
+
+
+def test_a_turned_photo_comes_out_upright(derain, tmp_path: Path, random_model: Path) -> None:
+    source, out = tmp_path / "turned.jpg", tmp_path / "out.jpg"
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"  # to be shown turned a quarter clockwise
+    PIL.Image.fromarray(photo(60, 90)).save(source, exif=exif)
+    assert derain("image", source, "-o", out, "-m", random_model).code == 0
+    result = PIL.Image.open(out)
+    assert result.size == (60, 90)
+    assert result.getexif()[0x0112] == 1
+    assert result.getexif()[0x010F] == "Maker"
+
+
+def test_alpha_is_carried_through(derain, tmp_path: Path, random_model: Path) -> None:
+    alpha = np.arange(60 * 90, dtype=np.uint32).reshape(60, 90).astype(np.uint8)
+    PIL.Image.fromarray(np.dstack([photo(), alpha])).save(tmp_path / "in.png")
+    assert derain("image", tmp_path / "in.png", "-o", tmp_path / "out.webp", "-m", random_model).code == 0
+    result = PIL.Image.open(tmp_path / "out.webp")
+    np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
+
+
+def test_grey_stays_grey(derain, tmp_path: Path, random_model: Path) -> None:
+    PIL.Image.fromarray(photo()[..., 1]).save(tmp_path / "in.png")
+    assert derain("image", tmp_path / "in.png", "-o", tmp_path / "out.png", "-m", random_model).code == 0
+    assert PIL.Image.open(tmp_path / "out.png").mode == "L"
+
+
+def test_metadata_is_kept_or_stripped(derain, tmp_path: Path, random_model: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "Maker"
+    PIL.Image.fromarray(photo()).save(tmp_path / "in.jpg", exif=exif)
+    derain("image", tmp_path / "in.jpg", "-o", tmp_path / "kept.jpg", "-m", random_model)
+    strip = ("--metadata", "strip")
+    derain("image", tmp_path / "in.jpg", "-o", tmp_path / "stripped.jpg", *strip, "-m", random_model)
+    assert dict(PIL.Image.open(tmp_path / "kept.jpg").getexif())[0x010F] == "Maker"
+    assert not PIL.Image.open(tmp_path / "stripped.jpg").getexif()
+
+
+@pytest.mark.parametrize("tile", ["64", "off"])
+def test_tiles_do_not_show(derain, jpeg: Path, random_model: Path, tile: str) -> None:
+    out = jpeg.with_name(f"{tile}.png")
+    done = derain("image", jpeg, "-o", out, "--tile", tile, "-m", random_model, "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["tile"] == ("64×64" if tile == "64" else "96×64")
+
+
+@pytest.mark.parametrize("existing", ["photo.jpg", "other.jpg"])
+def test_nothing_is_replaced_unasked(derain, jpeg: Path, random_model: Path, existing: str) -> None:
+    out = jpeg.with_name(existing)
+    out.write_bytes(jpeg.read_bytes())
+    before = out.read_bytes()
+    done = derain("image", jpeg, "-o", out, "-m", random_model)
+    assert done.code == 1
+    assert "--overwrite" in done.err
+    assert out.read_bytes() == before
+    assert derain("image", jpeg, "-o", out, "-m", random_model, "--overwrite").code == 0
+    assert out.read_bytes() != before
+
+
+def refuse(derain, folder: Path, code: int, says: str, *arguments: object) -> None:
+    """One sentence on stderr, the exit code, and no file more than before."""
+    before = sorted(folder.rglob("*"))
+    done = derain("image", *arguments)
+    assert (done.code, done.out) == (code, b"")
+    assert says in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert "Traceback" not in done.err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_cannot_be_read_is_refused(derain, jpeg: Path, random_model: Path) -> None:
+    folder = jpeg.parent
+    (folder / "cut.jpg").write_bytes(jpeg.read_bytes()[:700])
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "empty.png").touch()
+    (folder / "folder.png").mkdir()
+    for name in ("cut.jpg", "text.jpg", "empty.png", "folder.png", "missing.jpg"):
+        refuse(derain, folder, 1, name, folder / name, "-o", folder / "out.png", "-m", random_model)
+
+
+def test_what_cannot_be_written_is_refused(derain, jpeg: Path, random_model: Path) -> None:
+    folder = jpeg.parent
+    model = ("-m", random_model)
+    refuse(derain, folder, 1, "nowhere", jpeg, "-o", folder / "nowhere" / "out.jpg", *model)
+    refuse(derain, folder, 2, "suffix", jpeg, "-o", folder / "out.xyz", *model)
+    refuse(derain, folder, 2, "--format", jpeg, "-o", "-", *model)
+
+
+def test_too_many_pixels_are_refused(derain, jpeg: Path, random_model: Path) -> None:
+    options = ("-o", jpeg.with_name("out.jpg"), "-m", random_model, "--max-pixels", 5399)
+    refuse(derain, jpeg.parent, 1, "--max-pixels", jpeg, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("-m", "balnet-light"), 1, "balnet-l"),
+        (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
+        (("--device", "cuda:7"), 1, "cuda:7"),
+        (("--device", "abacus"), 1, "abacus"),
+        (("--precision", "fp8"), 1, "fp8"),
+        (("--tile", "big"), 2, "--tile"),
+        (("--format", "gif"), 2, "png"),
+    ],
+)
+def test_impossible_wishes_are_refused(
+    derain, jpeg: Path, random_model: Path, options: tuple, code: int, says: str
+) -> None:
+    """`-m` given twice counts the second time."""
+    out = jpeg.with_name("out.jpg")
+    refuse(derain, jpeg.parent, code, says, jpeg, "-o", out, "-m", random_model, *options)
+
+
+def test_a_pickle_is_no_model(derain, jpeg: Path) -> None:
+    import torch
+
+    fake = jpeg.with_name("fake.safetensors")
+    torch.save({"weight": torch.zeros(3)}, fake)
+    refuse(derain, jpeg.parent, 1, "fake.safetensors", jpeg, "-o", jpeg.with_name("out.jpg"), "-m", fake)
+
+
+def test_json_reports_failures_too(derain, jpeg: Path, random_model: Path) -> None:
+    missing = jpeg.with_name("missing.jpg")
+    done = derain("image", missing, "-m", random_model, "--json")
+    record = json.loads(done.out)
+    assert (done.code, record["status"], record["source"]) == (1, "failed", str(missing))
+    assert str(missing) in record["error"]
+
+
+def test_the_environment_sets_options(derain, jpeg: Path, random_model: Path, monkeypatch) -> None:
+    monkeypatch.setenv("DERAIN_MODEL", str(random_model))
+    monkeypatch.setenv("DERAIN_PRECISION", "fp32")
+    record = json.loads(derain("image", jpeg, "--json").out)
+    assert (record["model"], record["precision"]) == ("random", "fp32")
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, random_model: Path) -> None:
+    """SIGTERM in the midst of a large picture: exit 130, no output, no temporary file."""
+    source = tmp_path / "large.png"
+    PIL.Image.fromarray(photo(3000, 4000)).save(source, compress_level=1)
+    command = [sys.executable, "-m", "deraincli", "image", str(source), "-m", str(random_model), "-v"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DERAIN_TILE": "256"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    assert "random" in process.stderr.readline()  # the model is loaded, the work begins
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == [source]
