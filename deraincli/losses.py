@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 AttentionLoss = Literal["balanced", "literal"]
+ReconstructionLoss = Literal["smooth_l1", "l1"]
 
 LUMA = (0.299, 0.587, 0.114)
 """BT.601 weights of R, G, B in grey."""
@@ -19,6 +21,22 @@ LUMA = (0.299, 0.587, 0.114)
 ONE_CLASS_WEIGHT = 0.05
 """In the balanced loss. At full weight, pictures without rain push every map steadily to RAM ≡ 0 before the
 network can tell rain from scene, and a saturated sigmoid has no gradient to come back by."""
+
+
+SMOOTH_BELOW = 0.02
+"""Errors below this count by their square in the smooth L1."""
+
+
+def reconstruction_loss(estimate: Tensor, clean: Tensor, kind: ReconstructionLoss) -> Tensor:
+    """L_r2: how far the output is from the clean picture.
+
+    `l1` is the document's. From random weights it is slow to start: most pixels carry no rain, so
+    changing nothing is a strong local optimum. `smooth_l1` is the same but quadratic below
+    `SMOOTH_BELOW`, and leaves it within a hundred steps.
+    """
+    if kind == "l1":
+        return F.l1_loss(estimate, clean)
+    return F.smooth_l1_loss(estimate, clean, beta=SMOOTH_BELOW)
 
 
 def grey(image: Tensor) -> Tensor:

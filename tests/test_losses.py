@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deraincli.losses import ONE_CLASS_WEIGHT, attention_loss, attention_targets
+from deraincli.losses import (
+    ONE_CLASS_WEIGHT,
+    SMOOTH_BELOW,
+    attention_loss,
+    attention_targets,
+    reconstruction_loss,
+)
 
 
 def picture(grey: list[list[float]]) -> torch.Tensor:
@@ -36,6 +42,13 @@ def test_a_dry_picture_is_clean_everywhere() -> None:
     ram, cam = attention_targets(clean + 0.003, clean)
     assert not ram.any()
     assert cam.all()
+
+
+def test_smooth_reconstruction_is_l1_but_quadratic_near_zero() -> None:
+    clean = torch.zeros(1, 3, 1, 2)
+    for error, expected in ((0.5, 0.5 - SMOOTH_BELOW / 2), (SMOOTH_BELOW / 2, SMOOTH_BELOW / 8)):
+        assert reconstruction_loss(clean + error, clean, "smooth_l1").item() == pytest.approx(expected)
+        assert reconstruction_loss(clean + error, clean, "l1").item() == pytest.approx(error)
 
 
 def balanced_reference(estimate: torch.Tensor, target: torch.Tensor) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from deraincli.errors import InputError, UsageError
 from deraincli.frozen import from_mapping
-from deraincli.losses import AttentionLoss
+from deraincli.losses import AttentionLoss, ReconstructionLoss
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the losses; the reconstruction loss L_r2 (L1 of the output) has weight 1."""
+    """The losses and their weights; the reconstruction loss L_r2 has weight 1."""
 
-    attention: float = 0.01
+    reconstruction: ReconstructionLoss = "smooth_l1"
+    """`l1` is the document's, which is slow to start."""
+    attention: float = 0.02
     """λ_r1, for RAM and CAM each."""
     attention_kind: AttentionLoss = "balanced"
     """`literal` is the document's L1, under which the maps collapse."""

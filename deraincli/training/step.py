@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from deraincli.losses import attention_loss, attention_targets
+from deraincli.losses import attention_loss, attention_targets, reconstruction_loss
 from deraincli.network.restoration import Restoration
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
 from deraincli.training.distributed import Processes
@@ -40,7 +39,7 @@ def new_trainee(network: nn.Module, config: OptimiserConfig, group: Processes) -
 
 def losses(output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig) -> dict[str, Tensor]:
     """Every loss by name, weighted; their sum is what is minimised."""
-    parts = {"reconstruction": F.l1_loss(output.image, clean)}
+    parts = {"reconstruction": reconstruction_loss(output.image, clean, config.reconstruction)}
     if output.ram is not None and output.cam is not None and config.attention > 0:
         ram, cam = attention_targets(rainy, clean)
         parts["ram"] = config.attention * attention_loss(output.ram, ram, config.attention_kind)
