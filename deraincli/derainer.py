@@ -17,6 +17,7 @@ from deraincli.catalogue import find_model
 from deraincli.checkpoint import load_model
 from deraincli.errors import InputError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
+from deraincli.inference.inspect import level_strides, run_recorded
 from deraincli.inference.restore import OnProgress, OnWarning, Restored, restore
 from deraincli.inference.torch_backend import TorchBackend
 
@@ -68,6 +69,12 @@ class Derainer:
         self._backend = backend
         self._tiling = backend.tiling(tile, overlap)
 
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Input pixels per pixel of each encoder level that the maps enter, the finest first; none for
+        networks without such levels."""
+        return level_strides(self._backend)
+
     @overload
     def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
     @overload
@@ -98,15 +105,22 @@ class Derainer:
         pixels: NDArray[Any],
         *,
         maps: bool = False,
+        levels: bool = False,
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """Restores an array as `__call__` takes it, with its maps and tile size, reporting on the way."""
+        """Restores an array as `__call__` takes it, with its maps and tile size, reporting on the way.
+
+        `levels` records the maps at every encoder level too, at the cost of memory. Recording never
+        changes the picture.
+        """
         if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
             raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
         grey = pixels.shape[2] == 1
 
         def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
+            if levels:
+                return run_recorded(self._backend, tile, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
         colour = grey_to_rgb(pixels) if grey else pixels

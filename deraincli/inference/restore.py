@@ -18,8 +18,9 @@ from deraincli.inference.blend import Blender
 from deraincli.inference.plan import Plan, Tiling, plan
 
 RunTile = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Tile 3×h×w, RGB in 0–1 → C×h×w: the restored RGB, then RAM and CAM where C is 5 rather than 3.
-Its sides are multiples of the tiling's. Raises MemoryError where the tile is too large."""
+"""Tile 3×h×w, RGB in 0–1 → C×h×w: the restored RGB; where C is more than 3, then RAM and CAM; where it is
+more than 5, then such pairs for `Restored.levels`. The tile's sides are multiples of the tiling's. Raises
+MemoryError where the tile is too large."""
 
 OnProgress = Callable[[int, int], None]
 """Called after each tile with the tiles done and all tiles; starts again from 1 if tiles had to shrink."""
@@ -39,6 +40,9 @@ class Restored(NamedTuple):
     """H×W in 0–1: clean regions related attention map."""
     tile: Size
     """Size of the tiles it was restored in."""
+    levels: NDArray[np.float32] | None = None
+    """L×2×H×W in 0–1: RAM and CAM as they entered each of L encoder levels, every value repeated over the
+    pixels that it stands for; L is 0 unless they were recorded."""
 
 
 def restore(
@@ -84,12 +88,13 @@ def _restore_tiles(
         image[rows, columns] = _quantise(block[:3], pixels.dtype).transpose(1, 2, 0)
         if len(block) > 3:
             if maps is None:
-                maps = np.empty((2, *pixels.shape[:2]), np.float32)
+                maps = np.empty((len(block) - 3, *pixels.shape[:2]), np.float32)
             maps[:, rows, columns] = block[3:]
         if on_progress:
             on_progress(done, len(tiles.tiles))
-    ram, cam = (None, None) if maps is None else maps
-    return Restored(image, ram, cam, tiles.tile)
+    if maps is None:
+        return Restored(image, None, None, tiles.tile)
+    return Restored(image, maps[0], maps[1], tiles.tile, maps[2:].reshape(-1, 2, *pixels.shape[:2]))
 
 
 def _check(pixels: NDArray[Any]) -> None:

@@ -44,6 +44,11 @@ class TorchBackend:
             if self.precision != "fp32":
                 self._network = copy.deepcopy(self._exact).to(PRECISIONS[self.precision])
 
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The network, and the one in fp32 that steps in where its answer is not finite."""
+        return (self._network,) if self._network is self._exact else (self._network, self._exact)
+
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """How to cut pictures; "auto" depends on the memory free now, so ask once, not for each picture.
 

@@ -23,8 +23,12 @@ class Maps(nn.Module):
 
     def forward(self, features: Tensor, ram: Tensor, cam: Tensor) -> Tensor:
         """Features B×C×h×w; maps B×1×H×W with H = h·stride."""
-        steered = [features * F.avg_pool2d(each, self.stride).to(features.dtype) for each in (ram, cam)]
+        steered = [features * self.reduce(each).to(features.dtype) for each in (ram, cam)]
         return features + self.project(self.se(torch.cat(steered, 1)))
+
+    def reduce(self, attention: Tensor) -> Tensor:
+        """A map B×1×H×W at the features' resolution, B×1×h×w."""
+        return F.avg_pool2d(attention, self.stride)
 
 
 class MultiScaleUNet(nn.Module):
