@@ -15,10 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from deraincli.imaging.codec import Image, encode
 from deraincli.imaging.image import Pixels
+from deraincli.imaging.viewable import reduced
 
 PAGE_BYTES = 40_000_000
 FULL_SIZE_COUNT = 50
@@ -128,14 +127,7 @@ def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
 
 
 def _data_url(pixels: Pixels, rendition: _Rendition) -> str:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    scale = rendition.longest_side / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        resized = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), pixels.dtype)
-        pixels = resized.reshape(size[1], size[0], pixels.shape[2])
+    pixels = reduced(pixels, rendition.longest_side)
     picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="WEBP")
     data = encode(picture, "WEBP", quality=rendition.quality)
     return "data:image/webp;base64," + base64.b64encode(data).decode()

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
+from deraincli.cli import attn, image, output, train
 from deraincli.cli import eval as evaluate
-from deraincli.cli import image, output, train
 from deraincli.errors import DerainError, ExitCode
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.command("image")(image.command)
+app.command("attn")(attn.command)
 app.command("eval")(evaluate.command)
 app.command("train")(train.command)
 

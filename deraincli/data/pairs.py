@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -72,6 +72,23 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
         half = "left" if left == "rainy" else "right"
     pairs = tuple(Pair(rainy.stem, rainy, clean, half) for rainy, clean in matches.pairs)
     return PairedSet(folder, chosen, pairs, matches.unpaired)
+
+
+def pair_folders(rainy: Path, clean: Path) -> PairedSet:
+    """Pair the pictures of two folders, wherever they lie, by equal names or by those of any layout.
+
+    Raises InputError when one is no folder or nothing pairs.
+    """
+    for folder in (rainy, clean):
+        if not folder.is_dir():
+            raise InputError(f"'{folder}' is no folder: rainy and clean are both one, or each a picture.")
+    for layout in _candidates(None, None):
+        rules = (replace(rule, rainy_folder=str(rainy), clean_folder=str(clean)) for rule in layout.rules)
+        matches = replace(layout, rules=tuple(rules)).match(Path())
+        if matches.pairs:
+            pairs = tuple(Pair(path.stem, path, partner) for path, partner in matches.pairs)
+            return PairedSet(rainy, layout, pairs, matches.unpaired)
+    raise InputError(f"No picture in '{rainy}' has a partner in '{clean}': give the two the same name.")
 
 
 def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:

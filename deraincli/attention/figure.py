@@ -1,0 +1,61 @@
+"""One figure for a paper or a slide: input, RAM, CAM and output, captioned, as PNG, PDF or SVG."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from typing import Literal
+
+from deraincli.attention.scores import Map
+from deraincli.contact_sheet import Picture
+from deraincli.errors import InputError
+from deraincli.imaging.viewable import reduced
+
+FigureFormat = Literal["png", "pdf", "svg"]
+
+WIDTH = 7.16
+"""Inches: both columns of a two-column page."""
+
+PANEL_SIDE = 1200
+"""Panels are reduced to this many pixels: 300 an inch need no more."""
+
+INSTALL = "pip install 'deraincli[figures]'"
+
+
+def can_draw() -> bool:
+    """Whether Matplotlib, an optional dependency, is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: FigureFormat) -> bytes:
+    """The figure as a file's content. Raises InputError without Matplotlib.
+
+    rainy, restored: H×W×3. ram, cam: H×W in 0–1, on a scale from 0 to 1.
+    """
+    if not can_draw():
+        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    aspect = rainy.shape[0] / rainy.shape[1]
+    columns = 4 if aspect > 0.6 else 2
+    panel = WIDTH / columns
+    sheet = Figure((WIDTH, (4 // columns) * (panel * aspect + 0.3) + 0.05), layout="constrained")
+    axes = sheet.subplots(4 // columns, columns).ravel()
+    contents: dict[str, Picture | Map] = {"input": rainy, "RAM": ram, "CAM": cam, "output": restored}
+    for ax, letter, (name, pixels) in zip(axes, "abcd", contents.items(), strict=True):
+        shown = ax.imshow(
+            reduced(pixels, PANEL_SIDE), cmap="inferno", vmin=0, vmax=1, interpolation="antialiased"
+        )
+        ax.set_title(f"({letter}) {name}", y=0, pad=-4, va="top", fontsize=9)
+        ax.set_axis_off()
+        if name == "CAM":  # RAM has the same scale
+            bar = sheet.colorbar(shown, cax=ax.inset_axes((1.03, 0, 0.04, 1)), ticks=[0, 0.5, 1])
+            bar.ax.tick_params(labelsize=6)
+    file = io.BytesIO()
+    # Text stays text, and the same picture gives the same bytes.
+    style = {"svg.fonttype": "none", "svg.hashsalt": "deraincli", "pdf.fonttype": 42}
+    dates: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    with matplotlib.rc_context(style):
+        sheet.savefig(file, format=format, dpi=300, metadata=dates[format])
+    return file.getvalue()
