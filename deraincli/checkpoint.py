@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from deraincli.errors import ModelError
+from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.networks import NETWORKS
 
@@ -36,13 +36,9 @@ class ModelInfo:
     """`streak`, `drop` or `auto` (either)."""
 
 
-def model_bytes(network: nn.Module, info: ModelInfo, *, half: bool) -> bytes:
-    """A model file's content; `half` stores the weights as float16."""
-    dtype = torch.float16 if half else torch.float32
-    weights = {
-        key: value.detach().to("cpu", dtype if value.is_floating_point() else value.dtype).contiguous()
-        for key, value in network.state_dict().items()
-    }
+def model_bytes(network: nn.Module, info: ModelInfo) -> bytes:
+    """A model file's content, the weights as float16: half the size, for no measurable loss of quality."""
+    weights = {key: _stored(value) for key, value in network.state_dict().items()}
     config = json.dumps(to_mapping(info.config), sort_keys=True)
     return save(weights, {"network": info.network, "config": config, "task": info.task})
 
@@ -71,6 +67,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _stored(value: Tensor) -> Tensor:
+    value = value.half() if value.is_floating_point() else value
+    return value.detach().cpu().contiguous()
+
+
 def _read(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.")
@@ -90,6 +91,6 @@ def _info(said: dict[str, str], path: Path) -> ModelInfo:
     config_class = type(NETWORKS[name].config)
     try:
         config = from_mapping(config_class, json.loads(said["config"]), source=str(path))
-    except json.JSONDecodeError:
-        raise ModelError(f"The config in {path} is damaged; fetch the file again.") from None
+    except (json.JSONDecodeError, UsageError, ValueError) as error:
+        raise ModelError(f"The config in {path} is damaged ({error}); fetch the file again.") from None
     return ModelInfo(name, config, said.get("task", "auto"))

@@ -25,6 +25,8 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
     Raises UsageError, naming `source`, for an unknown key (with the nearest known one), a missing
     one, or a value of the wrong type or range.
     """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{source}: {cls.__name__} takes named keys.")
     _refuse_unknown(cls, values, source, "")
     try:
         return TypeAdapter(cls).validate_python(dict(values))

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,15 +27,17 @@ _TEMPLATE = Path(__file__).with_name("report.html")
 
 
 class _Rendition(NamedTuple):
-    """How large pictures are embedded, and up to which share of PAGE_BYTES they may be."""
+    """How pictures are embedded, and up to which share of PAGE_BYTES they may be."""
 
+    format: str
     longest_side: int
-    quality: int
+    quality: int | None
     page_share: float
 
 
-_FULL_SIZE = _Rendition(longest_side=4096, quality=90, page_share=0.7)
-_THUMBNAIL = _Rendition(longest_side=256, quality=80, page_share=0.95)
+_EXACT = _Rendition("PNG", longest_side=4096, quality=None, page_share=0.95)
+_FULL_SIZE = _Rendition("WEBP", longest_side=4096, quality=90, page_share=0.7)
+_THUMBNAIL = _Rendition("WEBP", longest_side=256, quality=80, page_share=0.95)
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ class Comparison:
     caption: a line beside its name.
     cells: its row in the list of pictures, after the name.
     read: gives the states by label, H×W×C each; the first two are what the slider starts with. Called once.
+    notes: a short line on states that have one, by label, such as their score.
     """
 
     name: str
     caption: str
     cells: Sequence[str]
     read: Callable[[], Mapping[str, Pixels]]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def render(
@@ -80,6 +84,7 @@ def render(
     listed: Sequence[str] = (),
     comparisons: Sequence[Comparison] = (),
     truth: str | None = None,
+    exact: bool = False,
 ) -> str:
     """The page as text, UTF-8.
 
@@ -88,6 +93,7 @@ def render(
     comparisons: the most interesting first: at most FULL_SIZE_COUNT are shown at full size, fewer where they
         are large.
     truth: the label of the ground truth among the states.
+    exact: embeds pictures without loss where they fit, so that differences show no trace of compression.
     """
     report = {
         "title": title,
@@ -95,7 +101,7 @@ def render(
         "tables": [asdict(table) for table in tables],
         "histogram": asdict(histogram) if histogram else None,
         "listed": list(listed),
-        "comparisons": list(_embed(comparisons)),
+        "comparisons": list(_embed(comparisons, exact)),
         "truth": truth,
     }
     # Escaped so that no name can end the script element it stands in.
@@ -103,14 +109,15 @@ def render(
     return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
 
 
-def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+def _embed(comparisons: Sequence[Comparison], exact: bool) -> Iterator[dict[str, Any]]:
     """The comparisons with their pictures as data URLs, as large as the page has room for."""
     used = 0
     with ThreadPoolExecutor() as pool:
         for index, comparison in enumerate(comparisons):
             states = comparison.read()
             views: dict[str, str] = {}
-            for rendition in (_FULL_SIZE, _THUMBNAIL) if index < FULL_SIZE_COUNT else (_THUMBNAIL,):
+            renditions = (_FULL_SIZE, _THUMBNAIL) if index < FULL_SIZE_COUNT else (_THUMBNAIL,)
+            for rendition in (_EXACT, *renditions) if exact else renditions:
                 urls = list(pool.map(partial(_data_url, rendition=rendition), states.values()))
                 size = sum(map(len, urls))
                 if used + size <= rendition.page_share * PAGE_BYTES:
@@ -121,6 +128,7 @@ def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
                 "name": comparison.name,
                 "caption": comparison.caption,
                 "cells": list(comparison.cells),
+                "notes": dict(comparison.notes),
                 "views": views,
                 "small": rendition is _THUMBNAIL,
             }
@@ -128,6 +136,6 @@ def _embed(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
 
 def _data_url(pixels: Pixels, rendition: _Rendition) -> str:
     pixels = reduced(pixels, rendition.longest_side)
-    picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="WEBP")
-    data = encode(picture, "WEBP", quality=rendition.quality)
-    return "data:image/webp;base64," + base64.b64encode(data).decode()
+    picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format=rendition.format)
+    data = encode(picture, rendition.format, quality=rendition.quality)
+    return f"data:image/{rendition.format.lower()};base64,{base64.b64encode(data).decode()}"

@@ -57,5 +57,7 @@ def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: Figure
     style = {"svg.fonttype": "none", "svg.hashsalt": "deraincli", "pdf.fonttype": 42}
     dates: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with matplotlib.rc_context(style):
-        sheet.savefig(file, format=format, dpi=300, metadata=dates[format])
+        sheet.savefig(
+            file, format=format, dpi=300, bbox_inches="tight", pad_inches=0.02, metadata=dates[format]
+        )
     return file.getvalue()

@@ -30,9 +30,7 @@ def command(
     context: typer.Context,
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean pictures.")],
     model: options.Model = None,
-    models: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Several models side by side, separated by commas.")
-    ] = None,
+    models: options.Models = None,
     results: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Score these ready pictures; a model runs only if it is named."),
@@ -105,7 +103,7 @@ def command(
     if report is not None:
         check_destination(report, overwrite=overwrite)
 
-    names = _model_names(context, model, models, results)
+    names = options.model_names(context, model, models, optional=results is not None)
     key = f"{dataset.resolve()} {names} {results}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     network: dict[str, Any] = {
@@ -152,19 +150,6 @@ def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Outp
     identity = f"{sha256(path)} {settings} {__version__}"
     folder = space.folder_for(label, alone=alone)
     return Model(label, derainer, identity, folder=folder, on_warning=out.note)
-
-
-def _model_names(
-    context: typer.Context, model: str | None, models: str | None, results: Path | None
-) -> list[str | None]:
-    """The models to run; [None] stands for the default."""
-    source = context.get_parameter_source("model")
-    typed = source is not None and source.name == "COMMANDLINE"
-    if models is not None:
-        if typed:
-            raise UsageError("--model and --models exclude each other: put all of them in --models.")
-        return list(dict.fromkeys(name.strip() for name in models.split(",")))
-    return [model] if results is None or typed else []
 
 
 def _tell_unpaired(found: PairedSet, out: Output) -> None:

@@ -19,6 +19,9 @@ Model = Annotated[
         help="A shipped model by name, or a .safetensors file. Default: the shipped model for --task.",
     ),
 ]
+Models = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Several models side by side, separated by commas.")
+]
 Task = Annotated[
     str, typer.Option(metavar="auto|streak|drop", envvar="DERAIN_TASK", help="Which rain to remove.")
 ]
@@ -59,6 +62,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on std
 def make_output(quiet: bool, verbose: bool, json: bool) -> Output:
     """The output that the three common flags ask for."""
     return Output(quiet=quiet, verbose=verbose, json=json)
+
+
+def model_names(
+    context: typer.Context, model: str | None, models: str | None, *, optional: bool
+) -> list[str | None]:
+    """The models that --model and --models ask for; None stands for the default.
+
+    `optional`: there are other things to show, so that a model must be asked for on the command line.
+    Raises UsageError if both options are given.
+    """
+    source = context.get_parameter_source("model")
+    typed = source is not None and source.name == "COMMANDLINE"
+    if models is not None:
+        if typed:
+            raise UsageError("--model and --models exclude each other: put all of them in --models.")
+        return list(dict.fromkeys(name.strip() for name in models.split(",")))
+    return [model] if typed or not optional else []
 
 
 def tile_choice(text: str) -> int | Literal["auto", "off"]:

@@ -93,7 +93,7 @@ class Run:
         """Scores the averaged weights, keeps them if they are the best, and saves the state."""
         network = self.trainee.average.module
         result = self.validation.score(network, precision=self.config.precision)
-        content = model_bytes(network, self.info, half=False)
+        content = model_bytes(network, self.info)
         if result.psnr > self.best.psnr:
             self.best = Best(result.psnr, self.trainee.step)
             write_atomically(self.folder / "best.safetensors", content, overwrite=True)

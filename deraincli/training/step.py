@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from deraincli.losses import attention_loss, attention_targets, reconstruction_loss
 from deraincli.network.restoration import Restoration
@@ -30,11 +31,24 @@ class Trainee:
 def new_trainee(network: nn.Module, config: OptimiserConfig, group: Processes) -> Trainee:
     """A network about to be trained."""
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
     optimiser = torch.optim.AdamW(
         network.parameters(), config.rate, weight_decay=config.weight_decay, fused=True
     )
     return Trainee(network, group.wrap(network), average.eval(), optimiser)
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    """An exponential moving average that starts short, so that the first weights are soon forgotten."""
+
+    def update(averages: list[Tensor], weights: list[Tensor], count: Tensor) -> None:
+        past = int(count)
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + past) / (10 + past)))
+        else:  # counters of batch normalisation
+            torch._foreach_copy_(averages, weights)
+
+    return update
 
 
 def losses(output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig) -> dict[str, Tensor]:

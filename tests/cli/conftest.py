@@ -50,5 +50,5 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = kind.build(kind.config)
     torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     file = tmp_path_factory.mktemp("model") / "random.safetensors"
-    file.write_bytes(model_bytes(network, ModelInfo("balnet-lite", kind.config, "auto"), half=False))
+    file.write_bytes(model_bytes(network, ModelInfo("balnet-lite", kind.config, "auto")))
     return file

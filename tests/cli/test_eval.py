@@ -53,9 +53,7 @@ def model(tmp_path_factory):
     kind = NETWORKS["balnet-lite"]
     torch.manual_seed(0)
     file = tmp_path_factory.mktemp("model") / "untrained.safetensors"
-    file.write_bytes(
-        model_bytes(kind.build(kind.config), ModelInfo("balnet-lite", kind.config, "auto"), half=False)
-    )
+    file.write_bytes(model_bytes(kind.build(kind.config), ModelInfo("balnet-lite", kind.config, "auto")))
     return file
 
 

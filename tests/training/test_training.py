@@ -113,13 +113,13 @@ def test_a_short_run_learns_and_its_ram_finds_the_rain(folder: Path) -> None:
     settings = (
         'network="balnet-lite"',
         "network_options={}",
-        "optimiser.steps=120",
-        "optimiser.rate=0.004",
+        "optimiser.steps=200",
+        "optimiser.rate=0.002",
         "optimiser.warmup=10",
         "optimiser.ema=0.9",
         "data.heavy_share=0",
-        "loss.attention=0.05",
-        "validate_every=120",
+        "loss.attention=0.1",
+        "validate_every=200",
         'precision="bf16"',
     )
     seen: list[Progress] = []

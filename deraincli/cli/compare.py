@@ -1,0 +1,199 @@
+"""`derain compare`: one picture through several models, side by side."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.output import Output
+from deraincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from deraincli.comparison import Version
+    from deraincli.imaging.image import Image
+    from deraincli.metrics import Protocol
+
+PAGE_SUFFIXES = (".html", ".htm")
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy picture.")],
+    destination: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="A page (.html), or a contact sheet (.png, .jpg, …)."
+        ),
+    ],
+    ready: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=FILE]...", help="Ready results; a model runs beside them only if it is named."
+        ),
+    ] = None,
+    model: options.Model = None,
+    models: options.Models = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(metavar="CLEAN", help="The picture without rain: adds it, and PSNR and SSIM."),
+    ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(metavar="prenet|mprnet|basicsr-y|agan|rgb", help="How PSNR and SSIM are computed."),
+    ] = "prenet",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    max_pixels: options.MaxPixels = 250_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Show one picture as several models have it: derain compare in.jpg -o page.html --models a,b"""
+    from deraincli.comparison import (
+        INPUT,
+        TRUTH,
+        Version,
+        comparison_page,
+        comparison_sheet,
+        read_version,
+        scored,
+    )
+    from deraincli.imaging.codec import check_destination, decode, format_of, write_atomically
+
+    out = options.make_output(quiet, verbose, json)
+    format = None if destination.suffix.lower() in PAGE_SUFFIXES else format_of(destination)
+    measure = _protocol(protocol)
+    network: dict[str, Any] = {
+        "task": task,
+        "device": device,
+        "precision": precision,
+        "tile": options.tile_choice(tile),
+        "overlap": options.overlap_choice(overlap),
+    }
+    names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
+    files = [_name_and_file(text) for text in ready or ()]
+    _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])
+    check_destination(destination, overwrite=overwrite)
+
+    image = decode(source, max_pixels=max_pixels)
+    for note in image.notes:
+        out.note(note)
+    truth = read_version(TRUTH, target, image, max_pixels=max_pixels) if target else None
+    if truth:
+        measure.check_size(image.pixels)
+    given = [read_version(name, file, image, max_pixels=max_pixels) for name, file in files]
+    runs = {label: _restored(label, name, image, network, out) for label, name in names.items()}
+    versions = [Version(INPUT, image), *(run.version for run in runs.values()), *given]
+    if truth:
+        versions = [scored(version, truth, measure) for version in versions]
+
+    if format is None:
+        facts = [*([f"PSNR and SSIM by protocol {measure.name}"] if truth else ()), *map(str, runs.values())]
+        data = comparison_page(source.name, versions, truth, facts).encode()
+    else:
+        data = comparison_sheet(versions, truth, format)
+    write_atomically(destination, data, overwrite=overwrite)
+    _print(source, destination, versions, runs, measure, out)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a model made of the picture, and how."""
+
+    version: Version
+    seconds: float
+    device: str
+    precision: str
+    tile: str
+
+    def __str__(self) -> str:
+        return f"{self.version.name} on {self.device} in {self.precision}"
+
+
+def _restored(label: str, name: str | None, image: Image, network: dict[str, Any], out: Output) -> _Run:
+    from deraincli.comparison import Version
+    from deraincli.derainer import load
+
+    derainer = load(name, **network)
+    begin = time.perf_counter()
+    with out.progress(label) as meter:
+        result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)
+    seconds = time.perf_counter() - begin
+    version = Version(label, replace(image, pixels=result.image))
+    return _Run(version, seconds, derainer.device, derainer.precision, str(result.tile))
+
+
+def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
+    """The models by what they are called: as they are known, or as they were typed where that is ambiguous."""
+    from deraincli.catalogue import find_model
+
+    known = [find_model(name, task)[0] for name in names]
+    return {
+        name if name is not None and known.count(label) > 1 else label: name
+        for name, label in zip(names, known, strict=True)
+    }
+
+
+def _name_and_file(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise UsageError(f"A ready result is given as NAME=FILE, not {text!r}.")
+    return name, Path(file)
+
+
+def _refuse_namesakes(labels: Sequence[str]) -> None:
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise UsageError(f"Two versions are called {label!r}: give one another name.")
+
+
+def _protocol(name: str) -> Protocol:
+    from deraincli.metrics import protocols_named
+
+    chosen, *more = protocols_named(name)
+    if more:
+        raise UsageError("One comparison has one --protocol: name it, or use derain eval for all.")
+    return chosen
+
+
+def _print(
+    source: Path,
+    destination: Path,
+    versions: Sequence[Version],
+    runs: dict[str, _Run],
+    measure: Protocol,
+    out: Output,
+) -> None:
+    """The JSON object, or the scores as a table and where the comparison is."""
+    rows = []
+    for version in versions:
+        run, score = runs.get(version.name), version.score
+        row: dict[str, Any] = {"name": version.name}
+        if score:
+            row |= {"psnr": score.psnr if math.isfinite(score.psnr) else None, "ssim": score.ssim}
+        if run:
+            row |= {"seconds": round(run.seconds, 4), "device": run.device, "precision": run.precision}
+            row["tile"] = run.tile
+        rows.append(row)
+    scores = [version.cells for version in versions if version.score]
+    if scores and not out.json and not out.quiet:
+        out.table(f"{source} by protocol {measure.name}", ("version", "PSNR", "SSIM"), scores)
+    record = {
+        "source": str(source),
+        "output": str(destination),
+        "protocol": measure.name if scores else None,
+        "versions": rows,
+    }
+    out.result(record, f"{source} → {destination}  {len(versions)} versions")
