@@ -136,7 +136,7 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
 
 
 def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
-    """The models by what they are called: as they are known, or as they were typed where that is ambiguous."""
+    """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
     from deraincli.catalogue import find_model
 
     known = [find_model(name, task)[0] for name in names]
@@ -189,7 +189,7 @@ def _print(
         rows.append(row)
     scores = [version.cells for version in versions if version.score]
     if scores and not out.json and not out.quiet:
-        out.table(f"{source} by protocol {measure.name}", ("version", "PSNR", "SSIM"), scores)
+        out.table(f"{source.name} ({measure.name})", ("version", "PSNR", "SSIM"), scores)
     record = {
         "source": str(source),
         "output": str(destination),
