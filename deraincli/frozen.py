@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -49,7 +49,5 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: st
 
 
 def _nested_dataclasses(cls: Any) -> dict[str, Any]:
-    import typing
-
-    hints = typing.get_type_hints(cls)
+    hints = get_type_hints(cls)
     return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deraincli.derainer import Derainer
-from deraincli.imaging.codec import adapt, check_destination, decode, encode, write_atomically
+from deraincli.imaging.codec import adapt, decode, encode
 from deraincli.inference.restore import OnProgress, OnWarning
 
 DEFAULT_MAX_PIXELS = 178_000_000
@@ -65,6 +65,3 @@ def restore_file(
     data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
     height, width = image.pixels.shape[:2]
     return Restoration(data, width, height, time.perf_counter() - start, str(result.tile))
-
-
-__all__ = ["Restoration", "SaveOptions", "check_destination", "restore_file", "write_atomically"]

@@ -139,7 +139,8 @@ def _restore(
     out: Output,
 ) -> dict[str, object]:
     """Restores and writes; the rest of the JSON record."""
-    from deraincli.pipeline import restore_file, write_atomically
+    from deraincli.imaging.codec import write_atomically
+    from deraincli.pipeline import restore_file
 
     given: Path | bytes = sys.stdin.buffer.read() if source == STREAM else Path(source)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")

@@ -4,35 +4,22 @@ import csv
 import io
 import json
 import shutil
-import sys
-from typing import NamedTuple
 
 import pytest
 from paired import scene, write_picture, write_set
 
-from deraincli.cli.app import run
 from deraincli.data.pairs import find_pairs, fingerprint
 
 ON_CPU = ("--device", "cpu", "--precision", "fp32", "--tile", "off")
 
 
-class Finished(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def derain_eval(monkeypatch, capfd, tmp_path):
-    """Run `derain eval …` in this process, with a cache of its own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("DERAIN_MODEL", raising=False)
+def derain_eval(derain):
+    """`derain eval …`, whose standard output is text."""
 
-    def call(*arguments: object) -> Finished:
-        monkeypatch.setattr(sys, "argv", ["derain", "eval", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            run()
-        return Finished(int(end.value.code or 0), *capfd.readouterr())
+    def call(*arguments: object):
+        done = derain("eval", *arguments)
+        return done._replace(out=done.out.decode())
 
     return call
 
@@ -57,7 +44,7 @@ def model(tmp_path_factory):
     return file
 
 
-def records(finished: Finished) -> list[dict]:
+def records(finished) -> list[dict]:
     return [json.loads(line) for line in finished.out.splitlines()]
 
 
