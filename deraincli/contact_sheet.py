@@ -20,7 +20,7 @@ PANEL_SIDE = 2048
 """Larger pictures are reduced to this many pixels along their longer side."""
 
 ASPECT = 1.6
-"""Of the sheet, width to height, as far as the number of pictures allows: that of a screen or a slide."""
+"""Of the sheet, width to height, as far as full rows allow: that of a screen or a slide."""
 
 INK = (28, 33, 38)
 
@@ -55,8 +55,9 @@ def contact_sheet(pictures: Mapping[str, Picture], *, columns: int | None = None
 
 def _columns(count: int, panel_aspect: float) -> int:
     def distance(columns: int) -> float:
-        aspect = panel_aspect * columns / math.ceil(count / columns)
-        return abs(math.log(aspect / ASPECT))
+        rows = math.ceil(count / columns)
+        empty = rows * columns - count
+        return abs(math.log(panel_aspect * columns / rows / ASPECT)) + empty
 
     return min(range(1, count + 1), key=distance)
 
