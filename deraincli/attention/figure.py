@@ -27,13 +27,18 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
+def require_matplotlib() -> None:
+    """Raises InputError where it is not installed."""
+    if not can_draw():
+        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
+
+
 def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: FigureFormat) -> bytes:
     """The figure as a file's content. Raises InputError without Matplotlib.
 
     rainy, restored: H×W×3. ram, cam: H×W in 0–1, on a scale from 0 to 1.
     """
-    if not can_draw():
-        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
+    require_matplotlib()
     import matplotlib
     from matplotlib.figure import Figure
 

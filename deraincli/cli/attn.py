@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from deraincli.attention.scores import Scores
     from deraincli.derainer import Derainer
 
-NUMBERS = ("auc", "iou", "precision", "recall")
-"""Of either map, as the table has them."""
+NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
+"""Of either map: the fields of a MapScore and their headings in the table."""
 
 
 class _Look(NamedTuple):
@@ -92,10 +92,7 @@ def command(
     jobs = find_jobs(source, target)
     if jobs.unpaired:
         out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
-    beside = (
-        source.parent if source.is_file() else source.resolve().with_name(f"{source.resolve().name}-attn")
-    )
-    folder = destination or beside
+    folder = destination or _default_folder(source)
     check_destinations(folder, jobs.pictures, wanted, overwrite=overwrite)
     derainer = load(model, task=task, device=device, precision=precision, tile=tiling[0], overlap=tiling[1])
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
@@ -121,15 +118,24 @@ def command(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Output) -> FigureFormat | None:
-    from deraincli.attention.figure import INSTALL, can_draw
+def _default_folder(source: Path) -> Path:
+    """Beside a picture; for a folder, another one beside it, so that no result is taken for a picture."""
+    if source.is_file():
+        return source.parent
+    folder = source.resolve()
+    return folder.with_name(f"{folder.name}-attn")
 
+
+def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Output) -> FigureFormat | None:
+    from deraincli.attention.figure import INSTALL, can_draw, require_matplotlib
+
+    if asked == "none":
+        return None
     if asked is None and not can_draw():
         out.note(f"There will be no figure, which needs Matplotlib: {INSTALL}")
         return None
-    if asked not in (None, "none") and not can_draw():
-        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
-    return None if asked == "none" else asked or "png"
+    require_matplotlib()
+    return asked or "png"
 
 
 def _look(
@@ -194,7 +200,7 @@ def _summarise(source: Path, looks: Sequence[_Look], count: int, out: Output) ->
         out.result({"source": str(source), "count": len(looks), "mirror_gap": gap, **means}, "")
     elif mean and not out.json and not out.quiet:
         rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
-        columns = [f"{which} {number}" for which in ("RAM", "CAM") for number in NUMBERS]
+        columns = [f"{which} {number}" for which in ("RAM", "CAM") for number in NUMBERS.values()]
         out.table(
             f"Attention maps of {source}",
             ("picture", *columns, "|RAM+CAM−1|"),

@@ -1,0 +1,189 @@
+"""`derain attn` from end to end: real files, real (untrained) networks, exit codes, both output streams."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from paired import rain_on, scene, write_picture, write_set
+
+import deraincli
+from deraincli.attention import figure
+from deraincli.attention.pictures import heat_map
+from deraincli.checkpoint import ModelInfo, model_bytes
+from deraincli.networks import NETWORKS
+
+PLAIN = ("--device", "cpu", "--precision", "fp32", "--figure", "none")
+
+FILES = {
+    *("ram.png", "cam.png", "ram-overlay.png", "cam-overlay.png"),
+    *("ram-16bit.png", "cam-16bit.png", "ram.npy", "cam.npy", "mask.png"),
+}
+
+
+def model_file(folder: Path, name: str, **options: object) -> Path:
+    """A small network of random weights whose maps are not flat."""
+    kind = NETWORKS[name]
+    config = replace(kind.config, **options)
+    torch.manual_seed(0)
+    network = kind.build(config)
+    for key, parameter in network.named_parameters():
+        if key.endswith("head.weight"):
+            torch.nn.init.normal_(parameter, std=0.05)
+    file = folder / "random.safetensors"
+    file.write_bytes(model_bytes(network, ModelInfo(name, config, "auto")))
+    return file
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return model_file(tmp_path_factory.mktemp("model"), "balnet-lite")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return write_picture(tmp_path / "photo.png", rain_on(scene(0), 0))
+
+
+def written(folder: Path, name: str) -> set[str]:
+    return {path.name.removeprefix(f"{name}.") for path in folder.iterdir()}
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(PIL.Image.open(path))
+
+
+@pytest.mark.parametrize("tile", ["off", "64"])
+def test_files_hold_the_very_maps_that_steered_the_network(derain, model, tmp_path, tile):
+    photo = write_picture(tmp_path / "photo.png", rain_on(scene(0, 100, 150), 0))
+    out = tmp_path / "out"
+    done = derain("attn", photo, "-o", out, "-m", model, *PLAIN, "--tile", tile)
+    assert (done.code, done.out) == (0, b""), done.err
+    assert written(out, "photo") == FILES
+
+    restorer = deraincli.load(
+        str(model), device="cpu", precision="fp32", tile="off" if tile == "off" else int(tile)
+    )
+    _, maps = restorer(pixels(photo), return_maps=True)
+    for name, attention in (("ram", maps.ram), ("cam", maps.cam)):
+        assert attention.std() > 0.01
+        np.testing.assert_array_equal(np.load(out / f"photo.{name}.npy"), attention)
+        deep = cv2.imread(str(out / f"photo.{name}-16bit.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_allclose(deep / 65535, attention, atol=1e-5)
+        np.testing.assert_array_equal(pixels(out / f"photo.{name}.png")[:, :150], heat_map(attention))
+        assert pixels(out / f"photo.{name}-overlay.png").shape == (100, 150, 3)
+    np.testing.assert_array_equal(pixels(out / "photo.mask.png") > 0, maps.ram > 0.5)
+
+
+def test_levels_rain_and_figure_are_written_where_asked_for(derain, model, photo, tmp_path):
+    pytest.importorskip("matplotlib", reason="Matplotlib is not installed")
+    done = derain("attn", photo, "-m", model, "--levels", "--rain", "--figure", "svg")
+    assert done.code == 0, done.err
+    beside = written(tmp_path, "photo") - {"png"}
+    assert beside - {"cache"} == FILES | {"levels.png", "rain.png", "figure.svg"}
+
+
+def test_threshold_and_alpha(derain, model, photo, tmp_path):
+    options = ("-m", model, *PLAIN, "--threshold", 0, "--alpha", 0)
+    assert derain("attn", photo, "-o", tmp_path / "out", *options).code == 0
+    assert (pixels(tmp_path / "out" / "photo.mask.png") == 255).all()
+    np.testing.assert_array_equal(pixels(tmp_path / "out" / "photo.ram-overlay.png"), pixels(photo))
+
+
+@pytest.mark.parametrize("attention", ["ram", "cam"])
+def test_one_map_and_its_opposite_mirror_each_other(derain, photo, tmp_path, attention):
+    ablated = model_file(tmp_path, "balnet-lite", attention=attention)
+    done = derain("attn", photo, "-o", tmp_path / "out", "-m", ablated, *PLAIN, "--levels", "--json")
+    assert json.loads(done.out)["mirror_gap"] == pytest.approx(0, abs=1e-6)
+
+
+def test_ground_truth_scores_a_picture_as_json_and_as_table(derain, model, photo, tmp_path):
+    clean = write_picture(tmp_path / "clean.png", scene(0))
+    options = ("-o", tmp_path / "out", "-m", model, *PLAIN, "--target", clean)
+    record = json.loads(derain("attn", photo, *options, "--json").out)
+    assert (record["status"], record["width"], record["height"]) == ("done", 64, 48)
+    assert {Path(file).name.removeprefix("photo.") for file in record["files"]} == FILES
+
+    rain = np.abs(pixels(photo).astype(float) - pixels(clean)) @ (0.299, 0.587, 0.114)
+    truth = rain > rain.mean()
+    claimed = pixels(tmp_path / "out" / "photo.mask.png") > 0
+    assert record["ram"]["recall"] == pytest.approx(claimed[truth].mean())
+    assert record["ram"]["precision"] == pytest.approx(truth[claimed].mean())
+    assert 0 <= record["cam"]["auc"] <= 1
+
+    table = derain("attn", photo, *options, "--overwrite").out.decode()
+    assert f"{record['ram']['auc']:.3f}" in table
+    assert f"{record['mirror_gap']:.3f}" in table
+
+
+def test_a_paired_set_ends_in_its_means(derain, model, tmp_path):
+    dataset = write_set(tmp_path / "set", count=3)
+    done = derain("attn", dataset, "-m", model, *PLAIN, "--json")
+    *records, mean = [json.loads(line) for line in done.out.splitlines()]
+    assert (done.code, mean["count"], mean["source"]) == (0, 3, str(dataset))
+    assert len(list((tmp_path / "set-attn").glob("*.ram.npy"))) == 3
+    for which in ("ram", "cam"):
+        for number in ("auc", "iou", "precision", "recall"):
+            expected = np.mean([record[which][number] for record in records])
+            assert mean[which][number] == pytest.approx(expected)
+    assert mean["mirror_gap"] == pytest.approx(np.mean([record["mirror_gap"] for record in records]))
+
+
+def test_a_broken_picture_of_a_folder_is_named_and_the_others_done(derain, model, tmp_path):
+    folder = tmp_path / "photos"
+    for n in (1, 2):
+        write_picture(folder / f"{n}.png", scene(n))
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:200])
+    done = derain("attn", folder, "-m", model, *PLAIN, "--json")
+    broken, whole, mean = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 3
+    assert (broken["status"], whole["status"], mean["count"]) == ("failed", "done", 1)
+    assert broken["error"] in done.err
+    assert "1 of 2" in done.err
+    (folder / "2.png").unlink()
+    assert derain("attn", folder, "-m", model, *PLAIN, "-o", tmp_path / "again").code == 1
+
+
+def test_no_output_is_replaced_unasked(derain, model, photo, tmp_path):
+    mine = tmp_path / "photo.mask.png"
+    mine.write_text("mine")
+    refused = derain("attn", photo, "-m", model, *PLAIN)
+    assert refused.code == 1
+    assert "photo.mask.png" in refused.err
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "photo.ram.npy").exists()
+    assert derain("attn", photo, "-m", model, *PLAIN, "--overwrite").code == 0
+    assert mine.read_bytes() != b"mine"
+
+
+def test_a_network_without_maps_is_one_sentence(derain, photo, tmp_path):
+    plain = model_file(tmp_path, "prenet")
+    done = derain("attn", photo, "-o", tmp_path / "out", "-m", plain, *PLAIN)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "no attention maps" in done.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_levels_that_a_network_does_not_have_are_one_sentence(derain, photo, tmp_path):
+    flat = model_file(tmp_path, "balnet-lite", restorer="pix2pix", unshuffle=1)
+    done = derain("attn", photo, "-o", tmp_path / "out", "-m", flat, *PLAIN, "--levels")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert derain("attn", photo, "-o", tmp_path / "out", "-m", flat, *PLAIN).code == 0
+
+
+def test_without_matplotlib_there_is_no_figure_unless_asked_for(derain, model, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(figure, "can_draw", lambda: False)
+    done = derain("attn", photo, "-o", tmp_path / "out", "-m", model)
+    assert done.code == 0
+    assert "deraincli[figures]" in done.err
+    assert written(tmp_path / "out", "photo") == FILES
+    asked = derain("attn", photo, "-o", tmp_path / "other", "-m", model, "--figure", "pdf")
+    assert asked.code == 1
+    assert asked.err.count("\n") == 1
+    assert not (tmp_path / "other").exists()
