@@ -31,7 +31,7 @@ def page(count: int = 3, **size: int) -> str:
         histogram=Histogram("PSNR of the pictures", "dB", {"input": [25.0, 24.0], "net": [30.0, 31.5]}),
         listed=("PSNR",),
         comparisons=[
-            Comparison(name, f"caption {n}", (f"{n}.00",), partial(states, n, **size))
+            Comparison(name, f"caption {n}", (f"{n}.00",), partial(states, n, **size), {"net": f"{n} dB"})
             for n, name in enumerate(names)
         ],
         truth="ground truth",
@@ -106,6 +106,18 @@ def test_deep_and_grey_pictures_can_be_shown(dtype, channels):
     html = render("A title", [], comparisons=[Comparison("it", "", (), lambda: {"input": pixels})])
     shown = decoded(content(html)["comparisons"][0]["views"]["input"])
     assert np.abs(shown - (pixels / (257 if dtype is np.uint16 else 1))).mean() < 5
+
+
+def test_exact_pictures_are_embedded_without_loss_where_they_fit(monkeypatch):
+    def embedded() -> str:
+        html = render("A title", [], comparisons=[Comparison("it", "", (), partial(states, 0))], exact=True)
+        return content(html)["comparisons"][0]["views"]["input"]
+
+    data = base64.b64decode(embedded().removeprefix("data:image/png;base64,"))
+    exact = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(exact, states(0)["input"])
+    monkeypatch.setattr(report, "PAGE_BYTES", 15_000)
+    assert embedded().startswith("data:image/webp")
 
 
 def test_a_page_needs_no_pictures():
@@ -196,3 +208,80 @@ def test_browser_keys_change_the_picture_and_show_the_ground_truth(opened):
     assert shown(opened, "right") == "picture 2: net"
     opened.find_elements("css selector", "#list button")[1].click()
     assert opened.find_element("id", "name").text == "picture 1"
+
+
+def view(browser, side: str = "right") -> list[float]:
+    """Magnification, and the share of the picture beyond the stage's left and upper edge, as drawn."""
+    return browser.execute_script(
+        """const box = id => document.getElementById(id).getBoundingClientRect();
+        const stage = box("stage"), image = box(arguments[0]);
+        return [image.width / stage.width, (stage.left - image.left) / image.width,
+          (stage.top - image.top) / image.height];""",
+        side,
+    )
+
+
+def test_browser_zooms_and_pans_both_sides_together(opened):
+    from selenium.webdriver import ActionChains, Keys
+
+    opened.find_element("id", "zoom-in").click()
+    opened.find_element("id", "zoom-in").click()
+    assert view(opened) == pytest.approx([4, 3 / 8, 3 / 8], abs=0.01)  # the middle stays
+    stage = opened.find_element("id", "stage")
+    ActionChains(opened).move_to_element_with_offset(stage, 20, 15).click_and_hold().move_by_offset(
+        -16, -12
+    ).release().perform()
+    assert view(opened) == pytest.approx([4, 3 / 8 + 1 / 16, 3 / 8 + 1 / 16], abs=0.01)
+    assert view(opened, "left") == pytest.approx(view(opened, "right"), abs=0.01)
+    assert divider(opened) == pytest.approx(0.5, abs=0.02)  # dragging the picture leaves the slider
+    press(opened, Keys.SHIFT, *[Keys.ARROW_RIGHT] * 20)
+    assert view(opened)[1] == pytest.approx(3 / 4, abs=0.01)  # no further than its end
+    press(opened, "0")
+    assert view(opened) == pytest.approx([1, 0, 0], abs=0.01)
+
+
+def test_browser_wheel_zooms_only_with_control(opened):
+    box = opened.execute_script("return document.getElementById('stage').getBoundingClientRect()")
+
+    def wheel(modifiers: int) -> None:
+        event = {"type": "mouseWheel", "x": box["left"] + 16, "y": box["top"] + 12, "modifiers": modifiers}
+        opened.execute_cdp_cmd("Input.dispatchMouseEvent", event | {"deltaX": 0, "deltaY": -200})
+
+    wheel(0)
+    assert view(opened)[0] == 1
+    wheel(2)
+    assert view(opened) == pytest.approx([2, 1 / 8, 1 / 8], abs=0.01)  # what was under the pointer stays
+
+
+def test_browser_shows_the_difference(opened, tmp_path):
+    press(opened, "d")
+    assert opened.find_element("id", "mode").get_attribute("value") == "difference ×4"
+    shot = cv2.imdecode(
+        np.frombuffer(opened.find_element("id", "views").screenshot_as_png, np.uint8), cv2.IMREAD_COLOR
+    )
+    page_states = content((tmp_path / "report.html").read_text(encoding="utf-8"))["comparisons"][0]["views"]
+    left, right = (decoded(page_states[label]).astype(int) for label in ("input", "net"))
+    difference = np.clip(4 * np.abs(left - right), 0, 255)
+    assert np.abs(shot[..., ::-1] - difference).mean() < 4
+    press(opened, "d")
+    assert opened.find_element("id", "mode").get_attribute("value") == "slider"
+
+
+def test_browser_digits_choose_a_side(opened):
+    from selenium.webdriver import ActionChains, Keys
+
+    press(opened, "3")
+    assert shown(opened, "right") == f"{NASTY}: ground truth"
+    ActionChains(opened).key_down(Keys.SHIFT).send_keys("2").key_up(Keys.SHIFT).perform()
+    assert shown(opened, "left") == f"{NASTY}: net"
+    assert opened.find_element("id", "note-left").text == "0 dB"
+    assert opened.find_element("id", "note-right").text == ""
+
+
+def test_browser_fits_a_phone(opened):
+    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        assert opened.execute_script("return document.documentElement.scrollWidth") == 360
+    finally:
+        opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
