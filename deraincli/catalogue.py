@@ -13,7 +13,6 @@ from deraincli.errors import ModelError, UsageError
 class ShippedModel:
     """A model that comes with the package; its card stands in weights/README.md."""
 
-    name: str
     file: str
     """Below the folder `weights`."""
     sha256: str
@@ -22,7 +21,14 @@ class ShippedModel:
     licence: str
 
 
-SHIPPED: dict[str, ShippedModel] = {}
+SHIPPED: dict[str, ShippedModel] = {
+    "balnet-lite": ShippedModel(
+        file="balnet-lite.safetensors",
+        sha256="e01e686fae54a139812bb8c69fa9532cf335d50a130a8c496c7a889c6397e358",
+        tasks=("streak",),
+        licence="research and evaluation, see weights/README.md",
+    ),
+}
 
 DEFAULTS: dict[str, str] = {"auto": "balnet-lite", "streak": "balnet-lite"}
 """The model that serves a task when none is named."""
