@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -200,14 +200,13 @@ def _summarise(source: Path, looks: Sequence[_Look], count: int, out: Output) ->
         out.result({"source": str(source), "count": len(looks), "mirror_gap": gap, **means}, "")
     elif mean and not out.json and not out.quiet:
         rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
-        columns = [f"{which} {number}" for which in ("RAM", "CAM") for number in NUMBERS.values()]
-        out.table(
-            f"Attention maps of {source}",
-            ("picture", *columns, "|RAM+CAM−1|"),
-            [_cells(*row) for row in rows],
-        )
+        columns = ("picture", "map", *NUMBERS.values(), "|RAM+CAM−1|")
+        out.table(f"Attention maps of {source}", columns, [cells for row in rows for cells in _cells(*row)])
 
 
-def _cells(name: str, scores: Scores, gap: float) -> list[str]:
-    numbers = [getattr(score, number) for score in (scores.ram, scores.cam) for number in NUMBERS]
-    return [name, *("–" if value is None else f"{value:.3f}" for value in numbers), f"{gap:.3f}"]
+def _cells(name: str, scores: Scores, gap: float) -> Iterator[list[str]]:
+    """Two rows of the table."""
+    for map_name, score in (("RAM", scores.ram), ("CAM", scores.cam)):
+        numbers = (getattr(score, number) for number in NUMBERS)
+        shown = ("" if value is None else f"{value:.3f}" for value in numbers)
+        yield [name, map_name, *shown, f"{gap:.3f}"]
