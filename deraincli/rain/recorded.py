@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from deraincli.errors import InputError
 from deraincli.rain.streaks import Layer
@@ -19,11 +20,7 @@ class RecordedLayers:
         paths = sorted(folder.glob("*.png"))
         if not paths:
             raise InputError(f"No rain layers (*.png) in {folder}.")
-        layers = [(path, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in paths]
-        for path, layer in layers:
-            if layer is None:
-                raise InputError(f"{path} cannot be read as a rain layer; remove it from the folder.")
-        self.layers = [layer for _, layer in layers]
+        self.layers = [_read(path) for path in paths]
 
     def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
         """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
@@ -44,3 +41,10 @@ class RecordedLayers:
         floor = np.quantile(layer, 1 - rng.uniform(0.1, 0.45))
         peak = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
         return np.clip((layer - floor) / max(layer.max() - floor, 0.05) * peak, 0, 1).astype(np.float32)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    layer = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if layer is None:
+        raise InputError(f"{path} cannot be read as a rain layer; remove it from the folder.")
+    return layer

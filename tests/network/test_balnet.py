@@ -12,12 +12,23 @@ from torch.utils.flop_counter import FlopCounterMode
 from deraincli.network.balnet import BALNet
 from deraincli.network.config import BALNET, BALNET_LITE, BALNetConfig
 from deraincli.network.layers import SE_CELL, SqueezeExcite
+from deraincli.network.unet import MultiScaleUNet
 from deraincli.networks import NETWORKS
 
 SMALL = replace(
     BALNET_LITE,
     restoration=replace(BALNET_LITE.restoration, widths=(16, 16, 16), pairs=(1, 1)),
 )
+
+
+def awake(config: BALNetConfig, std: float = 0.1) -> BALNet:
+    """A network in eval mode whose heads, zero at first, say something."""
+    torch.manual_seed(0)
+    network = BALNet(config).eval()
+    for module in network.modules():
+        if isinstance(module, MultiScaleUNet):
+            nn.init.normal_(module.head.weight, std=std)
+    return network
 
 
 def parameters(network: nn.Module) -> int:
@@ -79,10 +90,7 @@ def test_without_attention_there_are_no_maps() -> None:
 
 
 def test_maps_steer_the_result() -> None:
-    """With the maps forced to zero the injections add nothing but their bias, so the answer changes."""
-    torch.manual_seed(0)
-    network = BALNet(SMALL).eval()
-    nn.init.normal_(network.restorer.head.weight, std=0.1)
+    network = awake(SMALL)
     picture = torch.rand(1, 3, 64, 64)
     steered = network(picture).image
     for branch in (network.attention.ram, network.attention.cam):
@@ -97,9 +105,7 @@ def test_untrained_network_returns_the_picture() -> None:
 
 def test_every_parameter_learns() -> None:
     """A parameter without a gradient would be dead weight."""
-    torch.manual_seed(0)
-    network = BALNet(SMALL).train()
-    nn.init.normal_(network.restorer.head.weight, std=0.1)
+    network = awake(SMALL).train()
     result = network(torch.rand(2, 3, 64, 64))
     (result.image.square().mean() + result.ram.mean() + result.cam.mean()).backward()
     dead = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
@@ -107,9 +113,7 @@ def test_every_parameter_learns() -> None:
 
 
 def test_bf16_stays_close_to_fp32() -> None:
-    torch.manual_seed(0)
-    network = BALNet(SMALL).eval()
-    nn.init.normal_(network.restorer.head.weight, std=0.01)
+    network = awake(SMALL, std=0.01)
     picture = torch.rand(1, 3, 64, 64)
     exact = network(picture).image
     assert (network.bfloat16()(picture).image - exact).abs().max() < 0.02
@@ -144,9 +148,7 @@ def test_squeeze_excite_pools_alike_in_training_and_on_flat_features() -> None:
 
 def test_far_away_pixels_do_not_change_a_place() -> None:
     """The network is local at inference: a change beyond the windows leaves the rest as it was."""
-    torch.manual_seed(0)
-    network = BALNet(SMALL).eval()
-    nn.init.normal_(network.restorer.head.weight, std=0.1)
+    network = awake(SMALL)
     picture = torch.rand(1, 3, 64, 1600)
     changed = picture.clone()
     changed[..., 1500:] = 0
