@@ -55,8 +55,8 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
         path = path / "model.safetensors" if path.is_dir() else path
         return path.stem, path
     near = difflib.get_close_matches(model, SHIPPED, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SHIPPED)}"
-    raise ModelError(f"Unknown model {model!r}: {hint} — or give the path of a .safetensors file.")
+    hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(SHIPPED)}."
+    raise ModelError(f"Unknown model {model!r}; {hint} A path to a .safetensors file works, too.")
 
 
 def _default(task: str) -> str:

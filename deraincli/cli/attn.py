@@ -76,7 +76,7 @@ def command(
     precision: options.Precision = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    max_pixels: options.MaxPixels = 250_000_000,
+    max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,

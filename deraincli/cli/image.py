@@ -10,7 +10,7 @@ import typer
 
 from deraincli.cli import options
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, OutputError, UsageError
+from deraincli.errors import DerainError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.derainer import Derainer
@@ -39,7 +39,7 @@ def command(
     format: Annotated[
         str | None,
         typer.Option(
-            help="Picture format of the output (jpeg, png, webp, tiff, bmp, avif), needed with -o -."
+            help="Output format (jpeg, png, webp, tiff, bmp, avif), whatever the suffix; needed with -o -."
         ),
     ] = None,
     quality: Annotated[
@@ -66,6 +66,7 @@ def command(
         "error": None,
     }
     try:
+        _check_source(source)
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         derainer = _load(source, target, overwrite, model, task, device, precision, tile, overlap)
         record |= _restore(derainer, source, target, save, max_pixels, overwrite, out)
@@ -85,6 +86,14 @@ def _destination(source: str, destination: str | None) -> Path | None:
         path = Path(source)
         return path.with_name(f"{path.stem}.derained{path.suffix}")
     return None if destination == STREAM else Path(destination)
+
+
+def _check_source(source: str) -> None:
+    """Complains of the input before the output, whose name may follow from it."""
+    if source != STREAM and not Path(source).exists():
+        raise InputError(f"There is no file '{source}': check its name.")
+    if source != STREAM and Path(source).is_dir():
+        raise InputError(f"'{source}' is a folder: name one of its pictures.")
 
 
 def _save_options(

@@ -23,7 +23,12 @@ Models = Annotated[
     str | None, typer.Option(metavar="A,B", help="Several models side by side, separated by commas.")
 ]
 Task = Annotated[
-    str, typer.Option(metavar="auto|streak|drop", envvar="DERAIN_TASK", help="Which rain to remove.")
+    str,
+    typer.Option(
+        metavar="auto|streak|drop",
+        envvar="DERAIN_TASK",
+        help="Which rain to remove; no model for drop ships yet.",
+    ),
 ]
 Device = Annotated[
     str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", envvar="DERAIN_DEVICE", help="Where to compute.")

@@ -51,11 +51,11 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
     format = recognise(data[:16])
+    if not data:
+        raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
     if format is None or (format == "AVIF" and not avif_supported()):
         known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
-        raise UnreadableImageError(
-            f"{name} is {'empty' if not data else f'none of {known}'}: convert it first."
-        )
+        raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
     with refusing(name, format):
         picture = _open(data, format)
         frames = getattr(picture, "n_frames", 1)
@@ -77,9 +77,7 @@ def _read(path: Path) -> bytes:
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
-            raise InputError(
-                f"'{path}' is a folder: name a picture, or use `derain batch` for whole folders."
-            )
+            raise InputError(f"'{path}' is a folder: name one of its pictures.")
         if not stat.S_ISREG(kind):
             raise InputError(f"'{path}' is no regular file: pipe it in and name the input '-'.")
         with path.open("rb") as file:
