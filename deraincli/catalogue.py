@@ -24,7 +24,7 @@ class ShippedModel:
 SHIPPED: dict[str, ShippedModel] = {
     "balnet-lite": ShippedModel(
         file="balnet-lite.safetensors",
-        sha256="e01e686fae54a139812bb8c69fa9532cf335d50a130a8c496c7a889c6397e358",
+        sha256="7909083d6d6e653be8fe22b9f1c5ff19410632c319e69156277e65c890f94ff9",
         tasks=("streak",),
         licence="research and evaluation, see weights/README.md",
     ),

@@ -130,6 +130,6 @@ BALNET_LITE = BALNetConfig(
         mix_streams=False,
     ),
     unshuffle=2,
-    tile_margin=64,
+    tile_margin=96,
 )
 """The same topology at half resolution, for CPUs: under a million parameters."""

@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def main() -> None:
     whole = deraincli.load(precision="fp32", tile="off")
-    for side in (256, 320, 448):
+    for side in (512, 640):
         tiled = deraincli.load(precision="fp32", tile=side)
         for path in sorted(EXAMPLES.glob("rainy_*.jpg")):
             picture = np.asarray(PIL.Image.open(path), np.float32) / 255
