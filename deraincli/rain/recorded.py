@@ -26,7 +26,7 @@ class RecordedLayers:
         """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
         source = self.layers[int(rng.integers(len(self.layers)))]
         turn = np.deg2rad(rng.normal(0, 6))
-        scale = float(np.exp(rng.uniform(np.log(0.6), np.log(1.5))))
+        scale = float(np.exp(rng.uniform(np.log(0.6), np.log(2.2))))
         mirror = -1.0 if rng.random() < 0.5 else 1.0
         cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
         linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
@@ -38,9 +38,9 @@ class RecordedLayers:
         layer = crop.astype(np.float32) / 255
         if heavy:
             return layer * np.float32(rng.uniform(0.5, 1.1))
-        floor = np.quantile(layer, 1 - rng.uniform(0.1, 0.45))
-        peak = float(np.exp(rng.uniform(np.log(0.1), np.log(0.6))))
-        return np.clip((layer - floor) / max(layer.max() - floor, 0.05) * peak, 0, 1).astype(np.float32)
+        floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
+        peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
+        return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

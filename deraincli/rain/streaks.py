@@ -37,18 +37,22 @@ class StreakStyle:
     """99th percentile of the layer, 0–1 of full scale."""
     clustering: float
     """0: drops of one size. 1: sizes vary so much that few streaks dominate."""
+    gusts: float = 0.0
+    """How unevenly drops are strewn: the natural logarithm of their density varies by this much over some
+    tens of pixels, so that streaks overlap in places and leave others free; 0 is even."""
 
 
 def light_style(rng: np.random.Generator) -> StreakStyle:
     """A style like those of Rain100L and Rain12."""
     return StreakStyle(
-        length=float(rng.uniform(8, 60)),
+        length=float(rng.uniform(10, 70)),
         defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.6)))),
         angle=float(rng.normal(0, 14)),
         convergence=float(rng.normal(0, 0.25)) if rng.random() < 0.5 else 0.0,
         coverage=float(rng.uniform(0.06, 0.42)),
         peak=float(np.exp(rng.uniform(np.log(0.07), np.log(0.6)))),
         clustering=float(rng.uniform(0, 1)),
+        gusts=float(rng.uniform(0, 1.5)),
     )
 
 
@@ -86,17 +90,24 @@ def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Gen
 
 
 def light_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """One or two depths of light rain, falling nearly the same way."""
+    """One to three depths of light rain, falling nearly the same way, each of its own length and width."""
     style = light_style(rng)
-    layer = streak_layer(height, width, style, rng)
-    if rng.random() < 0.35:
-        farther = replace(
-            light_style(rng),
-            angle=style.angle + float(rng.normal(0, 3)),
-            convergence=style.convergence,
-            peak=style.peak * float(rng.uniform(0.2, 0.8)),
+    depths = int(rng.integers(1, 4))
+    layer = np.zeros((height, width), np.float32)
+    for depth in range(depths):
+        other = light_style(rng)
+        layer += streak_layer(
+            height,
+            width,
+            replace(
+                other,
+                angle=style.angle + float(rng.normal(0, 2)),
+                convergence=style.convergence,
+                coverage=other.coverage / depths**0.4,
+                peak=style.peak * (float(rng.uniform(0.3, 1.2)) if depth else 1.0),
+            ),
+            rng,
         )
-        layer += streak_layer(height, width, farther, rng)
     return np.minimum(layer, 1)
 
 
@@ -120,7 +131,15 @@ def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
     drops = np.zeros(area, np.float32)
     strengths = rng.gamma(0.4 + 4 * (1 - style.clustering), size=count).astype(np.float32)
     drops[rng.integers(0, area, count)] = strengths
-    return drops.reshape(size)
+    drops = drops.reshape(size)
+    return drops * _gusts(size, style.gusts, rng) if style.gusts else drops
+
+
+def _gusts(size: tuple[int, int], strength: float, rng: np.random.Generator) -> Layer:
+    """A smooth positive field, higher where more rain falls; finer across the fall than along it."""
+    cells = (max(2, size[0] // 40), max(2, size[1] // 12))
+    field = cv2.resize(rng.standard_normal(cells, np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.exp(strength * field)
 
 
 def _smear_kernel(length: float, angle: float) -> Layer:
