@@ -5,7 +5,6 @@ Training state is something else and kept apart, in `deraincli.training.state`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +58,6 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     except RuntimeError:
         raise ModelError(f"The weights in {path} do not fit the network they describe.") from None
     return network.eval(), info
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stored(value: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import deraincli
 from deraincli.catalogue import DEFAULTS, SHIPPED, find_model, weights_folder
-from deraincli.checkpoint import load_model, sha256
+from deraincli.checkpoint import load_model
 from deraincli.derainer import Derainer
+from deraincli.header import sha256
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 STREAK_MODELS = [name for name, model in SHIPPED.items() if "streak" in model.tasks]

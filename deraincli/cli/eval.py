@@ -72,6 +72,7 @@ def command(
     task: options.Task = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
@@ -110,6 +111,7 @@ def command(
         "task": task,
         "device": device,
         "precision": precision,
+        "backend": backend,
         "tile": options.tile_choice(tile),
         "overlap": options.overlap_choice(overlap),
     }
@@ -139,14 +141,16 @@ def command(
 def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool) -> Model:
     """A model as an entrant, called as the user did where there are several."""
     from deraincli.catalogue import find_model
-    from deraincli.checkpoint import sha256
     from deraincli.derainer import load
     from deraincli.entrants import Model
+    from deraincli.header import sha256
 
     derainer = load(name, **network)
+    for note in derainer.notes:
+        out.note(note)
     known_as, path = find_model(name, network["task"])
     label = known_as if alone or name is None else name
-    settings = derainer.device, derainer.precision, network["tile"], network["overlap"]
+    settings = derainer.device, derainer.precision, derainer.backend, network["tile"], network["overlap"]
     identity = f"{sha256(path)} {settings} {__version__}"
     folder = space.folder_for(label, alone=alone)
     return Model(label, derainer, identity, folder=folder, on_warning=out.note)
