@@ -40,18 +40,21 @@ def load(
     task: str = "auto",
     device: str = "auto",
     precision: str = "auto",
+    backend: str = "eager",
     tile: TileChoice = "auto",
     overlap: OverlapChoice = "auto",
 ) -> Derainer:
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
-    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `tile`: side of the
-    tiles in pixels, "auto" (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring
-    tiles share. Raises ModelError, DeviceError or UsageError.
+    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
+    compile (slow at first, and anew for other tile sizes) or cudagraphs. `tile`: side of the tiles in
+    pixels, "auto" (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles
+    share. Raises ModelError, DeviceError or UsageError.
     """
     name, path = find_model(model, task)
     network, _ = load_model(path)
-    return Derainer(name, TorchBackend(network, device=device, precision=precision), tile, overlap)
+    runner = TorchBackend(network, device=device, precision=precision, backend=backend)
+    return Derainer(name, runner, tile, overlap)
 
 
 class Derainer:
@@ -61,11 +64,16 @@ class Derainer:
     """The model's name."""
     device: str
     precision: str
+    backend: str
+    notes: tuple[str, ...]
+    """Sentences for the user: what is not as asked for."""
 
     def __init__(self, name: str, backend: TorchBackend, tile: TileChoice, overlap: OverlapChoice) -> None:
         self.name = name
         self.device = str(backend.device)
         self.precision = backend.precision
+        self.backend = backend.backend
+        self.notes = backend.notes
         self._backend = backend
         self._tiling = backend.tiling(tile, overlap)
 

@@ -31,7 +31,7 @@ class Finished(NamedTuple):
 def derain(monkeypatch, capfdbinary, tmp_path) -> Callable[..., Finished]:
     """`derain("image", "in.jpg", stdin=b"…")` as the shell would run it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("MODEL", "TASK", "DEVICE", "PRECISION", "TILE", "OVERLAP", "MAX_PIXELS"):
+    for name in ("MODEL", "TASK", "DEVICE", "PRECISION", "BACKEND", "TILE", "OVERLAP", "MAX_PIXELS"):
         monkeypatch.delenv(f"DERAIN_{name}", raising=False)
 
     def call(*arguments: object, stdin: bytes = b"") -> Finished:

@@ -74,6 +74,7 @@ def command(
     task: options.Task = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
@@ -94,7 +95,17 @@ def command(
         out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
     folder = destination or _default_folder(source)
     check_destinations(folder, jobs.pictures, wanted, overwrite=overwrite)
-    derainer = load(model, task=task, device=device, precision=precision, tile=tiling[0], overlap=tiling[1])
+    derainer = load(
+        model,
+        task=task,
+        device=device,
+        precision=precision,
+        backend=backend,
+        tile=tiling[0],
+        overlap=tiling[1],
+    )
+    for note in derainer.notes:
+        out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
 
     looks = []

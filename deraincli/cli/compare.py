@@ -53,6 +53,7 @@ def command(
     task: options.Task = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
@@ -79,6 +80,7 @@ def command(
         "task": task,
         "device": device,
         "precision": precision,
+        "backend": backend,
         "tile": options.tile_choice(tile),
         "overlap": options.overlap_choice(overlap),
     }
@@ -127,6 +129,8 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
     from deraincli.derainer import load
 
     derainer = load(name, **network)
+    for note in derainer.notes:
+        out.note(note)
     begin = time.perf_counter()
     with out.progress(label) as meter:
         result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,7 @@ def command(
     task: options.Task = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     format: Annotated[
@@ -67,8 +68,16 @@ def command(
     }
     try:
         _check_source(source)
+        network: dict[str, Any] = {
+            "task": task,
+            "device": device,
+            "precision": precision,
+            "backend": backend,
+            "tile": options.tile_choice(tile),
+            "overlap": options.overlap_choice(overlap),
+        }
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
-        derainer = _load(source, target, overwrite, model, task, device, precision, tile, overlap)
+        derainer = _load(source, target, overwrite, model, network)
         record |= _restore(derainer, source, target, save, max_pixels, overwrite, out)
     except DerainError as error:
         if json:
@@ -119,23 +128,18 @@ def _load(
     target: Path | None,
     overwrite: bool,
     model: str | None,
-    task: str,
-    device: str,
-    precision: str,
-    tile: str,
-    overlap: str,
+    network: dict[str, Any],
 ) -> Derainer:
     """Checks what can be checked at once, then loads the model."""
     from deraincli.imaging.codec import check_destination
 
-    tiling = options.tile_choice(tile), options.overlap_choice(overlap)
     if target is not None:
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError("A picture is not written to a terminal: redirect standard output or give -o FILE.")
     from deraincli.derainer import load
 
-    return load(model, task=task, device=device, precision=precision, tile=tiling[0], overlap=tiling[1])
+    return load(model, **network)
 
 
 def _restore(
@@ -152,6 +156,8 @@ def _restore(
     from deraincli.pipeline import restore_file
 
     given: Path | bytes = sys.stdin.buffer.read() if source == STREAM else Path(source)
+    for note in derainer.notes:
+        out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
     with out.progress(source) as meter:
         result = restore_file(

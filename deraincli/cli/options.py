@@ -41,6 +41,14 @@ Precision = Annotated[
         help="Number format; auto takes bf16 where the device has it natively.",
     ),
 ]
+Backend = Annotated[
+    str,
+    typer.Option(
+        metavar="eager|compile|cudagraphs",
+        envvar="DERAIN_BACKEND",
+        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA.",
+    ),
+]
 Tile = Annotated[
     str,
     typer.Option(

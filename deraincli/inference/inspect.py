@@ -31,7 +31,7 @@ def run_recorded(
     repeated over the stride×stride pixels that it stands for.
     """
     with recorded_levels(backend.networks) as levels:
-        answer = backend.run_tile(tile, maps=True, on_warning=on_warning)
+        answer = backend.run_tile(tile, maps=True, eager=True, on_warning=on_warning)
     strides = level_strides(backend)
     recorded = [
         F.interpolate(attention.float(), scale_factor=stride)[0].cpu().numpy()

@@ -15,6 +15,7 @@ from deraincli.geometry import round_up
 from deraincli.inference.plan import Tiling, choose_tiling, needed_overlap
 from deraincli.inference.restore import OnWarning
 from deraincli.inference.torch_device import PRECISIONS, choose_device, choose_precision
+from deraincli.inference.torch_graphs import RunNetwork, choose_backend, prepare
 from deraincli.inference.torch_memory import affordable_side, is_out_of_memory, peak_bytes, room_for_network
 from deraincli.network.restoration import Restoration
 
@@ -28,13 +29,21 @@ class TorchBackend:
     device: torch.device
     precision: str
     """`fp32`, `bf16` or `fp16`: that of weights and activations; pictures stay fp32."""
+    backend: str
+    """A name of `torch_graphs.BACKENDS`: how the network runs."""
+    notes: tuple[str, ...]
+    """Sentences for the user: what is not as asked for."""
 
-    def __init__(self, network: nn.Module, *, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(
+        self, network: nn.Module, *, device: str = "auto", precision: str = "auto", backend: str = "eager"
+    ) -> None:
         """Takes over `network`, which has float32 weights, maps B×3×H×W to a Restoration, and has
-        `size_multiple` and `tile_margin`. Raises DeviceError for a device or precision that is not there.
+        `size_multiple` and `tile_margin`. Raises DeviceError for a device, precision or backend that is not
+        there, UsageError for an unknown backend.
         """
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
+        self.backend, self.notes = choose_backend(backend, self.device)
         self.size_multiple = cast(int, network.size_multiple)
         self.tile_margin = cast(int, network.tile_margin)
         with room_for_network(self.device):
@@ -43,6 +52,7 @@ class TorchBackend:
             self._network = self._exact
             if self.precision != "fp32":
                 self._network = copy.deepcopy(self._exact).to(PRECISIONS[self.precision])
+        self._run: RunNetwork = prepare(self._network, self.backend)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -63,10 +73,15 @@ class TorchBackend:
         return choose_tiling(None if tile == "off" else tile, overlap, margin=margin, multiple=multiple)
 
     def run_tile(
-        self, tile: NDArray[np.float32], *, maps: bool = False, on_warning: OnWarning | None = None
+        self,
+        tile: NDArray[np.float32],
+        *,
+        maps: bool = False,
+        eager: bool = False,
+        on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
         """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w, or 5×h×w with RAM and CAM where `maps` asks for
-        them and the network has them.
+        them and the network has them. `eager`: whatever the backend, so that hooks see the tile.
 
         An answer that is not finite is computed again in fp32, and that is said. Raises MemoryError where
         the tile is too large for the device, and ModelError where even fp32 is not finite.
@@ -74,7 +89,7 @@ class TorchBackend:
         # The MemoryError is raised outside of `except`, so that it does not keep the tensors of the
         # failed run alive.
         try:
-            return self._run_tile(tile, maps, on_warning)
+            return self._run_tile(tile, self._network if eager else self._run, maps, on_warning)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -83,11 +98,11 @@ class TorchBackend:
 
     @torch.inference_mode()
     def _run_tile(
-        self, tile: NDArray[np.float32], maps: bool, on_warning: OnWarning | None
+        self, tile: NDArray[np.float32], run: RunNetwork, maps: bool, on_warning: OnWarning | None
     ) -> NDArray[np.float32]:
         picture = torch.from_numpy(tile)[None].to(self.device)
         picture = picture.contiguous(memory_format=torch.channels_last)
-        answer = _stack(self._network(picture), maps)
+        answer = _stack(run(picture), maps)
         if not answer.isfinite().all() and self._network is not self._exact:
             if on_warning:
                 on_warning(
