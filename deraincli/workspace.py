@@ -28,7 +28,7 @@ class Workspace:
             does not come from this evaluation, unless `overwrite`.
         for_report: whether a report will need the pictures.
         """
-        self._folder = _cache_folder() / "evaluations" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._folder = cache_folder() / "evaluations" / hashlib.sha256(key.encode()).hexdigest()[:16]
         self.journal = Journal(self._folder / "scores.jsonl")
         self.pictures = save or (self._folder / "pictures" if for_report else None)
         if save and not overwrite and not len(self.journal) and save.is_dir() and any(save.iterdir()):
@@ -82,7 +82,7 @@ class Journal:
                 file.write("\n" + json.dumps({"key": key, "value": value}) + "\n")
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     """`deraincli/` in XDG_CACHE_HOME, by default `~/.cache`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deraincli"
 
