@@ -1,0 +1,232 @@
+"""Raindrops on the glass before the lens, procedurally.
+
+The camera is focused on the scene, so a drop on the glass is an object far out of focus. By the thin-lens
+model of a close occluder, a pixel gathers light through a circle of the glass (the blur circle):
+the part of it that is dry lets the sharp scene through, the wet part shows what the drops refract,
+
+    rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the disc of the blur circle, in linear light.
+
+Drops are metaballs, so neighbours merge; each is a fish-eye lens that shows the scene upside down, the sky
+at its lower edge and the ground at its upper one. As D removes all detail, this layer is drawn in pixels of
+the size that D asks for and enlarged.  Ranges follow the training pairs of the AGAN raindrop data
+(Qian et al., "Attentive Generative Adversarial Network for Raindrop Removal", CVPR 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Plane = NDArray[np.float32]
+
+DISC = 5
+"""Radius of the blur circle in pixels of the drop layer."""
+ENVIRONMENT = 24
+"""Side of the panorama that drops refract, in pixels."""
+
+
+@dataclass(frozen=True)
+class DropStyle:
+    """Drops on one pane. Lengths in pixels of a picture of about 720×480; light as linear shares of white."""
+
+    defocus: float
+    """Radius of the blur circle."""
+    radius: float
+    """Median radius of a drop."""
+    spread: float
+    """Standard deviation of the logarithm of the radii."""
+    density: float
+    """Share of the glass that drops would cover if none overlapped, where they are densest."""
+    elongation: float
+    """How much taller than wide drops are; 0 is round."""
+    runs: float
+    """Share of drops that have run down the glass and left a trail."""
+    sky: tuple[float, float, float]
+    """Light of the sky, which drops show at their lower edge."""
+    ground: float
+    """Light of the ground relative to the scene's lower edge; drops show it at their upper edge."""
+    rim: float
+    """How dark a drop's edge is, 0–1."""
+    highlights: float
+    """Share of the drops that mirror a bright light."""
+    film: float
+    """Largest share of the sharp scene that a film of water blurs, 0–1."""
+    veil: float
+    """Largest share of sky light that scatters over the picture, 0–1."""
+
+
+class _Drop(NamedTuple):
+    """One drop on the canvas: its centre and radii in canvas pixels, its power and tilt as a lens."""
+
+    y: float
+    x: float
+    tall: float
+    wide: float
+    power: float
+    tilt_x: float
+    tilt_y: float
+
+
+def drop_style(rng: np.random.Generator) -> DropStyle:
+    """A style like those of the AGAN data."""
+    defocus = float(np.exp(rng.uniform(np.log(4.5), np.log(30))))
+    white = float(rng.uniform(0.35, 1.2))
+    warmth = rng.normal(-0.06, 0.07)
+    return DropStyle(
+        defocus=defocus,
+        radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(1.1), np.log(4)))),
+        spread=float(rng.uniform(0.2, 0.55)),
+        density=float(np.exp(rng.uniform(np.log(0.15), np.log(1.3)))),
+        elongation=float(rng.uniform(0, 0.35)),
+        runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
+        sky=(white * float(1 + warmth), white, white * float(1 - warmth)),
+        ground=float(rng.uniform(0.3, 1.3)),
+        rim=float(rng.uniform(0.1, 0.8)),
+        highlights=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
+        film=float(rng.uniform(0, 0.8)) if rng.random() < 0.4 else 0.0,
+        veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
+    )
+
+
+def add_drops(
+    clean: Pixels, rng: np.random.Generator, style: DropStyle | None = None
+) -> tuple[Pixels, Plane]:
+    """Wets the pane before a picture.
+
+    Args:
+        clean: H×W×3 RGB.
+        rng: Draws the style, unless one is given, and the drops.
+        style: How the drops look.
+
+    Returns:
+        The rainy picture H×W×3, and the share of each pixel's light, H×W in 0–1, that did not come
+        straight from the scene. Where it is 0 the picture is unchanged.
+    """
+    style = style or drop_style(rng)
+    linear = np.square(clean.astype(np.float32) / 255)  # near enough to sRGB's curve
+    light, wet = _drop_layer(linear, style, rng)
+    behind, hazy = _wet_film(linear, style, rng)
+    light += (1 - wet)[..., None] * behind
+    rainy = cv2.convertScaleAbs(np.sqrt(np.clip(light, 0, 1)), alpha=255)
+    return rainy, 1 - (1 - wet) * (1 - hazy)
+
+
+def _drop_layer(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Blurred light of the drops H×W×3 and the blurred share of wet glass H×W."""
+    height, width = linear.shape[:2]
+    pitch = max(style.defocus / DISC, 1.0)
+    margin = DISC + 1
+    rows, columns = (int(np.ceil(extent / pitch)) + 2 * margin for extent in (height, width))
+    bumps, sparkles = _bumps(rows, columns, pitch, style, rng)
+    wet = _smoothstep(bumps[..., 0], 0.1, 0.4)
+    lens = np.divide(bumps[..., 1:], np.maximum(bumps[..., :1], 1e-3), dtype=np.float32)
+    light = _refract(_environment(linear, style, rng), lens, style) * wet[..., None]
+    light += sparkles[..., None] * _rgb(style.sky)
+    layer = cv2.filter2D(np.dstack([light, wet]), -1, _disc(style.defocus / pitch))
+    corner = margin + 0.5 / pitch - 0.5
+    enlarge = np.array([[1 / pitch, 0, corner], [0, 1 / pitch, corner]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    layer = cv2.warpAffine(layer, enlarge, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    np.maximum(layer, 0, out=layer)  # cubic interpolation overshoots
+    layer[layer[..., 3] == 0] = 0
+    return layer[..., :3].copy(), np.minimum(layer[..., 3], 1)
+
+
+def _bumps(
+    rows: int, columns: int, pitch: float, style: DropStyle, rng: np.random.Generator
+) -> tuple[Plane, Plane]:
+    """The drops' heights, summed, times 1, x and y within the drop, R×C×3; and mirrored lights, R×C."""
+    canvas = np.zeros((rows, columns, 3), np.float32)
+    sparkles = np.zeros((rows, columns), np.float32)
+    typical = style.radius / pitch
+    area = np.pi * typical**2 * np.exp(2 * style.spread**2)
+    crowd = cv2.resize(rng.uniform(-0.2, 1.2, (4, 4)), (columns, rows), interpolation=cv2.INTER_CUBIC)
+    for _ in range(int(rng.poisson(style.density * rows * columns / area))):
+        y, x = float(rng.uniform(0, rows)), float(rng.uniform(0, columns))
+        if rng.random() > crowd[int(y), int(x)]:
+            continue
+        wide = typical * float(np.exp(rng.normal(0, style.spread)))
+        tall = wide * (1 + style.elongation * float(rng.uniform(0, 2)))
+        power, *tilt = rng.uniform((0.6, -0.2, -0.3), (1.2, 0.2, 0.3)).tolist()
+        _add_bump(canvas, _Drop(y, x, tall, wide, power, tilt[0], tilt[1]))
+        if rng.random() < style.runs:
+            length = wide * float(rng.uniform(1.5, 6))
+            narrow = wide * float(rng.uniform(0.3, 0.6))
+            _add_bump(canvas, _Drop(y - length, x, length, narrow, power, tilt[0], tilt[1]))
+        if rng.random() < style.highlights:
+            row = min(int(y + 0.4 * tall), rows - 1)
+            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(8))
+    roughness = cv2.resize(rng.normal(1, 0.2, (rows // 3 + 2, columns // 3 + 2)), (columns, rows))
+    canvas *= roughness.astype(np.float32)[..., None]
+    return canvas, sparkles
+
+
+def _add_bump(canvas: Plane, drop: _Drop) -> None:
+    """Adds one drop, an elliptic bump that is 0 beyond 1.15 radii."""
+    reach_y, reach_x = 1.15 * drop.tall, 1.15 * drop.wide
+    top, left = max(int(drop.y - reach_y), 0), max(int(drop.x - reach_x), 0)
+    patch = canvas[top : max(int(drop.y + reach_y) + 2, 0), left : max(int(drop.x + reach_x) + 2, 0)]
+    v = (np.arange(top, top + patch.shape[0], dtype=np.float32)[:, None] - drop.y) / drop.tall
+    u = (np.arange(left, left + patch.shape[1], dtype=np.float32)[None] - drop.x) / drop.wide
+    height = np.maximum(1 - (u * u + v * v) / 1.15**2, 0) ** 2
+    patch[..., 0] += height
+    patch[..., 1] += height * (drop.power * u + drop.tilt_x)
+    patch[..., 2] += height * (drop.power * v + drop.tilt_y)
+
+
+def _environment(linear: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
+    """What a drop sees: the sky, the scene in the middle, the ground; a small panorama."""
+    side = ENVIRONMENT
+    scene = cv2.resize(linear, (side, side // 3), interpolation=cv2.INTER_AREA)
+    sky = np.broadcast_to(_rgb(style.sky), (side - 2 * (side // 3), side, 3))
+    lower = scene[-2:].mean((0, 1)) * style.ground
+    ground = np.broadcast_to(lower.astype(np.float32), (side // 3, side, 3))
+    panorama = np.concatenate([sky, scene, ground])
+    patches = rng.uniform(0.7, 1.3, (6, 6, 1)).astype(np.float32)  # trees and clouds out of the picture
+    panorama = panorama * cv2.resize(patches, (side, side))[..., None]
+    return cv2.GaussianBlur(panorama, (0, 0), 1.5)
+
+
+def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
+    """The panorama through the drops: upside down, darker towards the rim."""
+    middle = (ENVIRONMENT - 1) / 2
+    places = np.clip(middle * (1 - lens), 0, ENVIRONMENT - 1)
+    light = cv2.remap(panorama, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    distance = np.minimum(np.square(lens).sum(2), 1)
+    return light * (1 - style.rim * np.square(distance))[..., None]
+
+
+def _wet_film(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """The scene through thin water here and there: blurred and veiled, and how much so, H×W in 0–1."""
+    height, width = linear.shape[:2]
+    places = np.clip(
+        cv2.resize(rng.uniform(-0.6, 1, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC), 0, 1
+    )
+    film, veil = (np.float32(share) * places.astype(np.float32) for share in (style.film, style.veil))
+    if not (style.film or style.veil):
+        return linear, veil
+    blurred = cv2.GaussianBlur(linear, (0, 0), 2.5)
+    seen = linear + film[..., None] * (blurred - linear)
+    seen += veil[..., None] * (_rgb(style.sky) - seen)
+    return seen, 1 - (1 - film) * (1 - veil)
+
+
+def _disc(radius: float) -> Plane:
+    """A disc of sum 1, its edge soft."""
+    reach = np.arange(-DISC, DISC + 1, dtype=np.float32)
+    disc = np.clip((radius + 0.75 - np.hypot(reach[:, None], reach[None])) / 1.5, 0, 1)
+    return disc / disc.sum()
+
+
+def _smoothstep(values: Plane, low: float, high: float) -> Plane:
+    share = np.clip((values - low) / (high - low), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def _rgb(colour: tuple[float, float, float]) -> Plane:
+    return np.array(colour, np.float32)
