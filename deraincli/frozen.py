@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -44,10 +44,12 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: st
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(known)}."
             raise UsageError(f"{source}: unknown key {prefix}{key}; {hint}")
-        if key in hints and isinstance(value, Mapping):
-            _refuse_unknown(hints[key], value, source, f"{prefix}{key}.")
+        for entry in value if isinstance(value, list) else [value]:
+            if key in hints and isinstance(entry, Mapping):
+                _refuse_unknown(hints[key], entry, source, f"{prefix}{key}.")
 
 
 def _nested_dataclasses(cls: Any) -> dict[str, Any]:
-    hints = get_type_hints(cls)
+    """Fields that hold a dataclass, or a tuple of them, and which."""
+    hints = {name: next(iter(get_args(hint)), hint) for name, hint in get_type_hints(cls).items()}
     return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}

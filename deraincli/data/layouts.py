@@ -84,9 +84,14 @@ def _keys(paths: list[Path], stem_pattern: str) -> list[tuple[Path, str]]:
     return [(path, match[1]) for path, match in matched if match]
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """What to sort names by so that 2 comes before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def _natural(path: Path) -> tuple[str, list[tuple[int, str]]]:
-    parts = re.split(r"(\d+)", path.name)
-    return str(path.parent), [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return str(path.parent), natural(path.name)
 
 
 ANY = r"(.+)"

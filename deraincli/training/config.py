@@ -5,35 +5,60 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from deraincli.errors import InputError, UsageError
 from deraincli.frozen import from_mapping
 from deraincli.losses import AttentionLoss, ReconstructionLoss
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class PairedSource:
+    """Ready pairs to train on: an entry of `[[data.paired]]`."""
+
+    folder: str
+    """A paired data set, in any layout `derain eval` recognises."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Share of all crops, 0–1; clean photos give what is left. Without clean photos, weights count relative
+    to each other."""
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where clean photos and rain come from. Paths are relative to the config file's folder."""
 
-    clean: tuple[str, ...]
-    """Folders of clean photos, searched with their sub-folders."""
     validation: str
     """A paired data set (rainy and clean pictures), in any layout `derain eval` recognises."""
+    clean: tuple[str, ...] = ()
+    """Folders of clean photos to rain on, searched with their sub-folders."""
+    paired: tuple[PairedSource, ...] = ()
+    """Paired data sets to train on, beside the clean photos or alone."""
     layers: str = ""
     """A folder of recorded rain layers (grey PNG); empty: procedural rain only."""
-    layer_share: float = 0.5
-    """Share of rainy crops that take a recorded layer, 0–1."""
-    heavy_share: float = 0.1
-    """Share of rainy crops with heavy rain, 0–1."""
-    dry_share: float = 0.08
+    dry_share: Share = 0.08
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
-    crop: int = 96
+    drop_share: Share = 0.0
+    """Share of the rainy crops from clean photos with lens drops instead of streaks, 0–1."""
+    layer_share: Share = 0.5
+    """Share of crops with streaks that take a recorded layer, 0–1."""
+    heavy_share: Share = 0.1
+    """Share of crops with streaks that show heavy rain, 0–1."""
+    crop: Count = 96
     """Side of the square crops, pixels; a multiple of the network's size multiple."""
-    batch: int = 16
-    """Crops a step."""
-    workers: int = 0
+    batch: Count = 16
+    """Crops a step, over all processes."""
+    workers: Annotated[int, Field(ge=0)] = 0
     """Processes that make batches; 0 makes them in the training process."""
+    memory_mib: Annotated[int, Field(ge=0)] = 4096
+    """Decoded pictures to keep in memory, MiB a data source; the others are read again for every crop."""
+    strict: bool = False
+    """Whether a picture that cannot be used ends the run, rather than being named and left out."""
 
 
 @dataclass(frozen=True)

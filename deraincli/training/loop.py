@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from deraincli.checkpoint import ModelInfo, load_model, model_bytes
-from deraincli.data.batches import SyntheticRain, batches
+from deraincli.data.batches import TrainingData, batches
 from deraincli.errors import TrainingError
 from deraincli.frozen import to_mapping
 from deraincli.imaging.codec import write_atomically
@@ -63,7 +63,7 @@ class Run:
         if self.state_path.exists():
             self.best = load_state(self.state_path, self.trainee)
         self.validation = ValidationSet(root / config.data.validation)
-        self.data = SyntheticRain(config.data, root, config.seed, group.share(config.data.batch))
+        self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
         folder.mkdir(parents=True, exist_ok=True)
         resolved = json.dumps(to_mapping(config), indent=2).encode()
         write_atomically(folder / "config.json", resolved, overwrite=True)
@@ -76,7 +76,7 @@ class Run:
         """
         steps = self.config.optimiser.steps
         with deferred_interrupts() as interruption:
-            for rainy, clean in batches(self.data, self.trainee.step, steps):
+            for rainy, clean in batches(self.data, self.trainee.step, steps, self.config.data.workers):
                 parts = train_step(self.trainee, rainy, clean, self.config)
                 if not math.isfinite(sum(parts.values())):
                     raise TrainingError(self._diverged())

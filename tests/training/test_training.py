@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from deraincli.checkpoint import load_model
-from deraincli.data.batches import SyntheticRain
+from deraincli.data.batches import TrainingData
 from deraincli.errors import ModelError, TrainingError, UsageError
 from deraincli.rain.streaks import add_rain, light_rain
 from deraincli.training.config import load_config
@@ -186,8 +186,8 @@ def test_an_unknown_network_is_named(folder: Path) -> None:
 
 def test_crops_do_not_depend_on_how_many_processes_share_the_batch(folder: Path) -> None:
     config = load_config(folder / "config.toml").data
-    whole = SyntheticRain(config, folder, 0, Processes().share(4))[5]
-    parts = [SyntheticRain(config, folder, 0, Processes(rank, 2).share(4))[5] for rank in (0, 1)]
+    whole = TrainingData(config, folder, 0, Processes().share(4))[5]
+    parts = [TrainingData(config, folder, 0, Processes(rank, 2).share(4))[5] for rank in (0, 1)]
     for side in (0, 1):
         assert torch.equal(whole[side], torch.cat([part[side] for part in parts]))
 

@@ -1,0 +1,45 @@
+"""Square crops for training, varied at random."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""H×W×3 RGB."""
+Views = tuple[Picture, ...]
+"""Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""
+
+
+def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:
+    """The same square of every view, at times shrunk, mirrored, or with its brightness and tint changed.
+
+    Every view is changed alike, so that rainy and clean pictures still belong together. Views must be at
+    least `side` pixels high and wide. Crops are mirrored left to right alone: rain falls down.
+    """
+    height, width = views[0].shape[:2]
+    largest = min(height, width) / side
+    factor = float(rng.uniform(1, min(largest, 2))) if rng.random() < 0.3 else 1.0
+    source = int(side * factor)
+    y, x = (int(rng.integers(extent - source + 1)) for extent in (height, width))
+    mirrored = rng.random() < 0.5
+    table = _gamma(rng) if rng.random() < 0.3 else None
+    return tuple(_cut(view[y : y + source, x : x + source], side, mirrored, table) for view in views)
+
+
+def _gamma(rng: np.random.Generator) -> Picture:
+    """A lookup table 256×1×3: one exponent for brightness, slightly different by channel."""
+    exponent = np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.04, 3))
+    table = np.rint(255 * (np.arange(256)[:, None] / 255) ** exponent).astype(np.uint8)
+    return table.reshape(256, 1, 3)
+
+
+def _cut(square: Picture, side: int, mirrored: bool, table: Picture | None) -> Picture:
+    if len(square) != side:
+        square = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    if mirrored:
+        square = square[:, ::-1]
+    if table is not None:
+        square = cv2.LUT(np.ascontiguousarray(square), table)
+    return np.ascontiguousarray(square)

@@ -1,0 +1,112 @@
+"""Where training crops come from: photos rained on at random, and ready pairs, each with its share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from deraincli.data.crops import Picture, crop_alike
+from deraincli.data.scenes import SceneFile, Scenes, pair_files, photo_files
+from deraincli.errors import InputError, UsageError
+from deraincli.rain.drops import add_drops
+from deraincli.rain.recorded import RecordedLayers
+from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
+from deraincli.training.config import DataConfig
+
+
+class Source(Protocol):
+    """Something that draws crops."""
+
+    scenes: Scenes
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """A rainy and a clean crop of `data.crop` pixels a side."""
+
+
+class Sources(NamedTuple):
+    """All sources of a run, and the share of the crops that each gives; shares add up to 1."""
+
+    sources: tuple[Source, ...]
+    shares: tuple[float, ...]
+
+
+class SyntheticRain:
+    """Clean photos with rain made on the fly."""
+
+    def __init__(self, config: DataConfig, root: Path) -> None:
+        """`root`: what the config's paths are relative to. Raises InputError if there are no photos."""
+        self.config = config
+        files = [file for folder in config.clean for file in photo_files(root / folder)]
+        self.scenes = _read(files, config)
+        if not len(self.scenes):
+            folders = ", ".join(str(root / folder) for folder in config.clean)
+            raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
+        self.recorded = RecordedLayers(root / config.layers) if config.layers else None
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """A crop with streaks or lens drops, or at times dry, and the crop itself."""
+        side = self.config.crop
+        (clean,) = crop_alike(self.scenes[int(rng.integers(len(self.scenes)))], side, rng)
+        if rng.random() < self.config.dry_share:
+            return clean, clean
+        if rng.random() < self.config.drop_share:
+            return add_drops(clean, rng)[0], clean
+        heavy = rng.random() < self.config.heavy_share
+        if self.recorded is not None and rng.random() < self.config.layer_share:
+            return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
+        draw = heavy_rain if heavy else light_rain
+        return add_rain(clean, draw(side, side, rng)), clean
+
+
+class ReadyPairs:
+    """Rainy pictures with their ground truth, as a data set holds them."""
+
+    def __init__(self, folder: Path, config: DataConfig) -> None:
+        """Raises InputError if no pair of the folder can be used."""
+        self.config = config
+        self.scenes = _read(pair_files(folder), config)
+        if not len(self.scenes):
+            raise InputError(f"No pair of at least {config.crop} pixels a side in {folder} can be read.")
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """The same crop of both pictures, or at times the clean one twice."""
+        views = self.scenes[int(rng.integers(len(self.scenes)))]
+        rainy, clean = crop_alike(views, self.config.crop, rng)
+        if rng.random() < self.config.dry_share:
+            return clean, clean
+        return rainy, clean
+
+
+def open_sources(config: DataConfig, root: Path) -> Sources:
+    """Everything that `data.clean` and `data.paired` name.
+
+    Raises UsageError if they name nothing or the weights leave nothing to the photos, InputError if a
+    folder holds nothing of use.
+    """
+    shares = _shares(config)
+    sources: list[Source] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
+    if config.clean:
+        sources.append(SyntheticRain(config, root))
+    return Sources(tuple(sources), shares)
+
+
+def _shares(config: DataConfig) -> tuple[float, ...]:
+    weights = [paired.weight for paired in config.paired]
+    if not config.clean:
+        if not weights:
+            raise UsageError("There is nothing to train on: name folders in data.clean or [[data.paired]].")
+        return tuple(weight / sum(weights) for weight in weights)
+    rest = 1 - sum(weights)
+    if rest <= 0:
+        raise UsageError(
+            f"The weights of [[data.paired]] add up to {sum(weights):g}, which leaves no crops to "
+            "data.clean: lower them or leave data.clean out."
+        )
+    return (*weights, rest)
+
+
+def _read(files: list[SceneFile], config: DataConfig) -> Scenes:
+    budget = config.memory_mib * 2**20
+    return Scenes(files, smallest_side=config.crop, budget=budget, strict=config.strict)
