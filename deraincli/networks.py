@@ -12,6 +12,12 @@ from deraincli.errors import ModelError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.network.balnet import BALNet
 from deraincli.network.config import BALNET, BALNET_LITE
+from deraincli.peers.agan import AGAN, AGANConfig
+from deraincli.peers.ddn import DDN, DDNConfig
+from deraincli.peers.didmdn import DIDMDN, DIDMDNConfig
+from deraincli.peers.eigen import Eigen, EigenConfig
+from deraincli.peers.jorder import JORDER, JORDERConfig
+from deraincli.peers.nledn import NLEDN, NLEDNConfig
 from deraincli.peers.prenet import PReNet, PReNetConfig
 
 
@@ -28,7 +34,13 @@ class NetworkKind:
 NETWORKS: dict[str, NetworkKind] = {
     "balnet": NetworkKind(BALNET, BALNet),
     "balnet-lite": NetworkKind(BALNET_LITE, BALNet),
+    "ddn": NetworkKind(DDNConfig(), DDN),
+    "jorder": NetworkKind(JORDERConfig(), JORDER),
+    "did-mdn": NetworkKind(DIDMDNConfig(), DIDMDN),
+    "nledn": NetworkKind(NLEDNConfig(), NLEDN),
     "prenet": NetworkKind(PReNetConfig(), PReNet),
+    "eigen": NetworkKind(EigenConfig(), Eigen),
+    "agan": NetworkKind(AGANConfig(), AGAN),
 }
 
 
