@@ -7,19 +7,20 @@ clean, maps = derainer(image, return_maps=True)
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from deraincli.catalogue import find_model
-from deraincli.checkpoint import load_model
-from deraincli.errors import InputError
+from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
-from deraincli.inference.inspect import level_strides, run_recorded
+from deraincli.inference.backend import Backend
 from deraincli.inference.restore import OnProgress, OnWarning, Restored, restore
-from deraincli.inference.torch_backend import TorchBackend
+
+if TYPE_CHECKING:
+    from deraincli.inference.torch_backend import TorchBackend
 
 TileChoice = int | Literal["auto", "off"]
 OverlapChoice = int | Literal["auto"]
@@ -47,14 +48,30 @@ def load(
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
-    compile (slow at first, and anew for other tile sizes) or cudagraphs. `tile`: side of the tiles in
-    pixels, "auto" (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles
-    share. Raises ModelError, DeviceError or UsageError.
+    compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
+    `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
+    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share. Raises
+    ModelError, DeviceError or UsageError.
     """
+    if backend == "onnxruntime":
+        return Derainer(*_open_export(model, task, device, precision), tile, overlap)
+    from deraincli.checkpoint import load_model
+    from deraincli.inference.torch_backend import TorchBackend
+
+    if model is not None and model.endswith(".onnx"):
+        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
     name, path = find_model(model, task)
     network, _ = load_model(path)
     runner = TorchBackend(network, device=device, precision=precision, backend=backend)
     return Derainer(name, runner, tile, overlap)
+
+
+def _open_export(model: str | None, task: str, device: str, precision: str) -> tuple[str, Backend]:
+    from deraincli.export.cache import find_export
+    from deraincli.inference.onnx_backend import OnnxBackend
+
+    name, path = find_export(model, task, precision)
+    return name, OnnxBackend(path, device=device, precision=precision)
 
 
 class Derainer:
@@ -68,7 +85,7 @@ class Derainer:
     notes: tuple[str, ...]
     """Sentences for the user: what is not as asked for."""
 
-    def __init__(self, name: str, backend: TorchBackend, tile: TileChoice, overlap: OverlapChoice) -> None:
+    def __init__(self, name: str, backend: Backend, tile: TileChoice, overlap: OverlapChoice) -> None:
         self.name = name
         self.device = str(backend.device)
         self.precision = backend.precision
@@ -81,7 +98,9 @@ class Derainer:
     def level_strides(self) -> tuple[int, ...]:
         """Input pixels per pixel of each encoder level that the maps enter, the finest first; none for
         networks without such levels."""
-        return level_strides(self._backend)
+        from deraincli.inference.inspect import level_strides
+
+        return level_strides(self._recording_backend)
 
     @overload
     def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
@@ -125,15 +144,24 @@ class Derainer:
         if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
             raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
         grey = pixels.shape[2] == 1
+        if levels:
+            from deraincli.inference.inspect import run_recorded
 
         def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
             if levels:
-                return run_recorded(self._backend, tile, on_warning=on_warning)
+                return run_recorded(self._recording_backend, tile, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
         colour = grey_to_rgb(pixels) if grey else pixels
         result = restore(colour, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning)
         return result._replace(image=rgb_to_grey(result.image)) if grey else result
+
+    @property
+    def _recording_backend(self) -> TorchBackend:
+        """The backend, if it is one of PyTorch's: only these let modules be observed."""
+        if self.backend == "onnxruntime":
+            raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
+        return cast("TorchBackend", self._backend)
 
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

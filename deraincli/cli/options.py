@@ -44,9 +44,10 @@ Precision = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        metavar="eager|compile|cudagraphs",
+        metavar="eager|compile|cudagraphs|onnxruntime",
         envvar="DERAIN_BACKEND",
-        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA.",
+        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA, onnxruntime an export "
+        "by derain weights export.",
     ),
 ]
 Tile = Annotated[

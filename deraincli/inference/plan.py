@@ -10,6 +10,7 @@ network lacked context there. Rows and columns are cut alike, so all reasoning i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Literal
@@ -107,6 +108,26 @@ def choose_tiling(side: int | None, overlap: int | Literal["auto"], *, margin: i
             "ask for larger tiles or less overlap."
         )
     return Tiling(side, shared, multiple)
+
+
+def tiling_for(
+    tile: int | Literal["auto", "off"],
+    overlap: int | Literal["auto"],
+    *,
+    margin: int,
+    multiple: int,
+    affordable: Callable[[int], int],
+) -> Tiling:
+    """What was asked for, "auto" and "off" included, as `choose_tiling` has it.
+
+    `affordable`: the least side that is of use → the side that memory allows.
+    """
+    if tile != "auto":
+        return choose_tiling(None if tile == "off" else tile, overlap, margin=margin, multiple=multiple)
+    shared = needed_overlap(margin, multiple) if overlap == "auto" else overlap
+    # Tiles below three overlaps compute more than twice what they show.
+    side = affordable(max(3 * shared, multiple))
+    return choose_tiling(side, overlap, margin=margin, multiple=multiple)
 
 
 def needed_overlap(margin: int, multiple: int) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
-from deraincli.inference.plan import Tiling, choose_tiling, needed_overlap
+from deraincli.inference.plan import Tiling, tiling_for
 from deraincli.inference.restore import OnWarning
 from deraincli.inference.torch_device import PRECISIONS, choose_device, choose_precision
 from deraincli.inference.torch_graphs import RunNetwork, choose_backend, prepare
@@ -65,12 +65,7 @@ class TorchBackend:
         Raises UsageError for sizes that make no sense.
         """
         margin, multiple = self.tile_margin, self.size_multiple
-        if tile == "auto":
-            shared = needed_overlap(margin, multiple) if overlap == "auto" else overlap
-            # Tiles below three overlaps compute more than twice what they show.
-            side = affordable_side(self._bytes_per_pixel(), self.device, least=max(3 * shared, multiple))
-            return choose_tiling(side, overlap, margin=margin, multiple=multiple)
-        return choose_tiling(None if tile == "off" else tile, overlap, margin=margin, multiple=multiple)
+        return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
 
     def run_tile(
         self,
@@ -114,6 +109,9 @@ class TorchBackend:
                 "The network's answer is not finite: its weights are damaged, so fetch them again."
             )
         return answer.cpu().numpy()
+
+    def _affordable_side(self, least: int) -> int:
+        return affordable_side(self._bytes_per_pixel(), self.device, least=least)
 
     @torch.inference_mode()
     def _bytes_per_pixel(self) -> float:

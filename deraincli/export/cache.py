@@ -1,0 +1,41 @@
+"""Where ONNX exports are kept for `--backend onnxruntime`, and how one is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deraincli.catalogue import find_model
+from deraincli.errors import ModelError
+from deraincli.header import sha256
+from deraincli.workspace import cache_folder
+
+PRECISIONS = ("fp32", "fp16", "int8")
+"""What exports compute in; `auto` takes the first that was made."""
+
+
+def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
+    """Where the export of a model file is kept; other weights have another path."""
+    return cache_folder() / "exports" / f"{name}-{weights_sha256[:16]}-{precision}.onnx"
+
+
+def find_export(model: str | None, task: str = "auto", precision: str = "auto") -> tuple[str, Path]:
+    """The name and ONNX file of a model, given as a path to one or as any model that was exported before.
+
+    Raises ModelError, naming the command that makes the file, if there is none.
+    """
+    if model is not None and Path(model).suffix == ".onnx":
+        if not Path(model).is_file():
+            raise ModelError(f"There is no file '{model}': make it with `derain weights export`.")
+        return Path(model).stem, Path(model)
+    name, weights = find_model(model, task)
+    if not weights.is_file():
+        raise ModelError(f"There is no model file {weights}.")
+    digest = sha256(weights)
+    for candidate in PRECISIONS if precision == "auto" else (precision,):
+        path = cached_export(name, digest, candidate)
+        if path.is_file():
+            return name, path
+    command = f"derain weights export {model or name} --to onnx"
+    if precision != "auto":
+        command += f" --precision {precision}"
+    raise ModelError(f"ONNX Runtime needs an export of '{name}': run `{command}` once.")

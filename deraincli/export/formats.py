@@ -1,0 +1,167 @@
+"""Network → file content, for every target, and how each is run again: the one table is TARGETS."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deraincli.errors import ModelError
+from deraincli.export.description import METADATA_KEY, Description
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""B×3×H×W in 0–1 → the restored B×3×H×W, not clipped."""
+
+LARGEST_SIDE = 65536
+"""torch.export wants a bound."""
+
+
+class Restorer(nn.Module):
+    """The network without its maps: tensor in, tensor out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rainy: Tensor) -> Tensor:
+        """B×3×H×W float32 in 0–1 to the same, not clipped."""
+        return self.network(rainy).image
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file that models are exported to."""
+
+    suffix: str
+    dump: Callable[[nn.Module, Description], bytes]
+    """Network in eval mode and its precision → file content."""
+    load: Callable[[bytes], Run]
+    """That content → what runs it, on the CPU."""
+
+
+def to_onnx(network: nn.Module, description: Description) -> bytes:
+    """ONNX by PyTorch's exporter, for any batch, height and width. Needs the extra `export`."""
+    from onnx import ModelProto
+
+    program = _exported(network, description.size_multiple)
+    with _quiet():
+        converted: Any = torch.onnx.export(
+            program, (), dynamo=True, input_names=["rainy"], output_names=["image"], verbose=False
+        )
+    model: ModelProto = converted.model_proto
+    _strip(model)
+    for value, name in ((model.graph.input[0], "rainy"), (model.graph.output[0], "image")):
+        value.name = name
+        for place, axis in ((0, "batch"), (2, "height"), (3, "width")):
+            value.type.tensor_type.shape.dim[place].dim_param = axis
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, description.as_json()
+    return model.SerializeToString()
+
+
+def to_torchscript(network: nn.Module, description: Description) -> bytes:
+    """TorchScript by tracing; `torch.jit.load` reads it without this package, also in C++."""
+    file = io.BytesIO()
+    with _quiet(), torch.inference_mode():
+        traced = torch.jit.trace(Restorer(network), _example(description.size_multiple))
+        torch.jit.save(traced, file, _extra_files={f"{METADATA_KEY}.json": description.as_json()})
+    return file.getvalue()
+
+
+def to_pt2(network: nn.Module, description: Description) -> bytes:
+    """A torch.export archive, which `torch.export.load` reads without this package."""
+    file = io.BytesIO()
+    with _quiet():
+        program = _exported(network, description.size_multiple)
+        torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": description.as_json()})
+    return file.getvalue()
+
+
+def run_onnx(data: bytes) -> Run:
+    """An ONNX file's content in ONNX Runtime on the CPU."""
+    from deraincli.inference.onnx_backend import open_session
+
+    session = open_session(data)
+    return lambda rainy: session.run(["image"], {"rainy": rainy})[0]
+
+
+def run_torchscript(data: bytes) -> Run:
+    """A TorchScript file's content."""
+    return _run_module(torch.jit.load(io.BytesIO(data), map_location="cpu"))
+
+
+def run_pt2(data: bytes) -> Run:
+    """A torch.export archive's content."""
+    with _quiet():
+        return _run_module(torch.export.load(io.BytesIO(data)).module())
+
+
+TARGETS: dict[str, Target] = {
+    "onnx": Target(".onnx", to_onnx, run_onnx),
+    "torchscript": Target(".pt", to_torchscript, run_torchscript),
+    "pt2": Target(".pt2", to_pt2, run_pt2),
+}
+
+
+def require_onnx() -> None:
+    """Raises ModelError, naming the extra, unless everything is there that ONNX exports need."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX exports need {error.name}: install it with `pip install 'deraincli[export]'`."
+        ) from None
+
+
+def _run_module(module: Callable[[Tensor], Tensor]) -> Run:
+    @torch.inference_mode()
+    def run(rainy: NDArray[np.float32]) -> NDArray[np.float32]:
+        return module(torch.from_numpy(rainy)).numpy()
+
+    return run
+
+
+def _exported(network: nn.Module, multiple: int) -> torch.export.ExportedProgram:
+    batch = torch.export.Dim("batch", max=1024)
+    height, width = (multiple * torch.export.Dim(side, max=LARGEST_SIDE // multiple) for side in ("h", "w"))
+    shapes = {"rainy": {0: batch, 2: height, 3: width}}
+    with _quiet():
+        return torch.export.export(Restorer(network), (_example(multiple),), dynamic_shapes=shapes)
+
+
+def _example(multiple: int) -> Tensor:
+    """An input whose sides all differ, and none is 1, which torch.export would take for a constant."""
+    step = max(multiple, 8)
+    return torch.linspace(0, 1, 2 * 3 * 3 * step * 2 * step).reshape(2, 3, 3 * step, 2 * step)
+
+
+def _strip(model: Any) -> None:
+    """Drops stack traces, which tell this machine's paths, and inferred shapes, which readers infer again."""
+    del model.graph.metadata_props[:], model.graph.value_info[:]
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del part.metadata_props[:]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps PyTorch's exporters from telling of their own deprecations and of packages not needed here."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
