@@ -79,17 +79,17 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
     warmth = rng.normal(-0.06, 0.07)
     return DropStyle(
         defocus=defocus,
-        radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(1.1), np.log(4)))),
+        radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(0.9), np.log(3.5)))),
         spread=float(rng.uniform(0.2, 0.55)),
-        density=float(np.exp(rng.uniform(np.log(0.15), np.log(1.3)))),
+        density=float(np.exp(rng.uniform(np.log(0.12), np.log(1.4)))),
         elongation=float(rng.uniform(0, 0.35)),
         runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
         sky=(white * float(1 + warmth), white, white * float(1 - warmth)),
         ground=float(rng.uniform(0.3, 1.3)),
         rim=float(rng.uniform(0.1, 0.8)),
         highlights=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
-        film=float(rng.uniform(0, 0.8)) if rng.random() < 0.4 else 0.0,
-        veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
+        film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
+        veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
     )
 
 
