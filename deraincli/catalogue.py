@@ -40,6 +40,10 @@ class ShippedModel:
     """One or two sentences: design, data, what it has not seen."""
     scores: tuple[Score, ...]
     """Measured with exactly this file; each line of `derain eval SET -m NAME`."""
+    known_psnr: float
+    """dB on the known picture, as `derain weights verify NAME` prints it."""
+    hub: str | None = None
+    """Where it is published, pinned by commit, for files that the package does not bring along."""
 
 
 SHIPPED: dict[str, ShippedModel] = {
@@ -57,6 +61,7 @@ SHIPPED: dict[str, ShippedModel] = {
             Score("10 pairs of Rain100H", "prenet", 24.70, 0.7549),
             Score("5 pairs of Rain200H", "prenet", 25.88, 0.7462),
         ),
+        known_psnr=41.07,
     ),
 }
 
@@ -72,7 +77,7 @@ def weights_folder() -> Path:
 
 
 def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
-    """The name and file of a model given by name or path, or of the default for a task.
+    """The name and file of a model given by name, path or address on the Hub, or of a task's default.
 
     A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
     is no such model or none for the task.
@@ -80,7 +85,12 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
     if model is None:
         model = _default(task)
     if model in SHIPPED:
-        return model, weights_folder() / SHIPPED[model].file
+        return model, _file_of(SHIPPED[model])
+    if model.startswith("hf:"):
+        from deraincli import hub
+
+        address = hub.parse_address(model)
+        return address.name, hub.fetch(address)
     path = Path(model)
     if path.is_dir():
         return path.resolve().name, _weights_in(path)
@@ -88,7 +98,16 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
         return path.stem, path
     near = difflib.get_close_matches(model, SHIPPED, 1)
     hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(SHIPPED)}."
-    raise ModelError(f"Unknown model {model!r}; {hint} A path to a .safetensors file works, too.")
+    raise ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
+
+
+def _file_of(entry: ShippedModel) -> Path:
+    file = weights_folder() / entry.file
+    if file.is_file() or entry.hub is None:
+        return file
+    from deraincli import hub
+
+    return hub.fetch(hub.parse_address(entry.hub), expected_sha256=entry.sha256)
 
 
 def _weights_in(folder: Path) -> Path:

@@ -6,21 +6,24 @@ Training state is something else and kept apart, in `deraincli.training.state`.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
+from deraincli.header import Header, read_header
 from deraincli.networks import NETWORKS
 
-MAX_PARAMETERS = 500_000_000
-"""A config that asks for more is refused before its memory is taken."""
+MAX_NUMBER = 10_000
+"""A config with a larger number anywhere is refused."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +48,51 @@ def model_bytes(network: nn.Module, info: ModelInfo) -> bytes:
 def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     """Rebuilds the network of a model file with its weights, in float32, on the CPU, in eval mode.
 
-    Raises ModelError if the file is missing, is no model of ours, or does not fit its own config.
+    Nothing is read or allocated before names and shapes of all tensors are known to fit. Raises ModelError
+    if the file is missing, is no model of ours, or does not fit its own config.
     """
-    info, weights = _read(path)
-    with torch.device("meta"):
-        network = NETWORKS[info.network].build(info.config)
-    if sum(parameter.numel() for parameter in network.parameters()) > MAX_PARAMETERS:
-        raise ModelError(f"{path} describes a network of absurd size; take the file from its source again.")
-    network.to_empty(device="cpu")
+    header = read_header(path)
+    info = _info(header, path)
+    misfit = ModelError(f"The weights in {path} do not fit the network they describe.")
     try:
-        network.load_state_dict({key: value.float() for key, value in weights.items()}, strict=True)
-    except RuntimeError:
-        raise ModelError(f"The weights in {path} do not fit the network they describe.") from None
+        with torch.device("meta"), _Budget(header.shapes):
+            network = NETWORKS[info.network].build(info.config)
+    except (_OverBudgetError, RuntimeError, ValueError):  # the last two: sizes that PyTorch refuses
+        raise misfit from None
+    if {key: tuple(value.shape) for key, value in network.state_dict().items()} != header.shapes:
+        raise misfit
+    network.to_empty(device="cpu")
+    with safe_open(path, "pt") as file:
+        weights = {key: file.get_tensor(key).float() for key in header.shapes}
+    network.load_state_dict(weights, strict=True)
     return network.eval(), info
+
+
+class _OverBudgetError(Exception):
+    pass
+
+
+class _Budget(TorchFunctionMode):
+    """Stops a network that creates more tensors or elements than a file holds, whatever its config says.
+
+    Modules create some tensors besides their weights (kernels, windows), hence the allowance.
+    """
+
+    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        super().__init__()
+        self._tensors = 2 * len(shapes) + 100
+        self._elements = 2 * sum(map(math.prod, shapes.values())) + 1_000_000
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.empty:
+            self._tensors -= 1
+            self._elements -= result.numel()
+            if self._tensors < 0 or self._elements < 0:
+                raise _OverBudgetError
+        return result
 
 
 def _stored(value: Tensor) -> Tensor:
@@ -65,25 +100,22 @@ def _stored(value: Tensor) -> Tensor:
     return value.detach().cpu().contiguous()
 
 
-def _read(path: Path) -> tuple[ModelInfo, dict[str, Tensor]]:
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path}.")
-    try:
-        with safe_open(path, "pt") as file:
-            said = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is no intact safetensors file ({error}); fetch it again.") from None
-    return _info(said, path), weights
-
-
-def _info(said: dict[str, str], path: Path) -> ModelInfo:
-    name = said.get("network")
-    if name not in NETWORKS or "config" not in said:
+def _info(header: Header, path: Path) -> ModelInfo:
+    if header.network not in NETWORKS:
         raise ModelError(f"{path} is no model of deraincli: it names no network that this version knows.")
-    config_class = type(NETWORKS[name].config)
+    config_class = type(NETWORKS[header.network].config)
     try:
-        config = from_mapping(config_class, json.loads(said["config"]), source=str(path))
-    except (json.JSONDecodeError, UsageError, ValueError) as error:
+        _refuse_absurd(header.config)
+        config = from_mapping(config_class, header.config, source=str(path))
+    except (UsageError, ValueError) as error:
         raise ModelError(f"The config in {path} is damaged ({error}); fetch the file again.") from None
-    return ModelInfo(name, config, said.get("task", "auto"))
+    return ModelInfo(header.network, config, header.task)
+
+
+def _refuse_absurd(value: Any) -> None:
+    """No width, count, kernel or margin of a network is negative or goes beyond MAX_NUMBER."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            _refuse_absurd(part)
+    elif isinstance(value, int | float) and not 0 <= value <= MAX_NUMBER:
+        raise ValueError(f"{value} is absurd")
