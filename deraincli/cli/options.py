@@ -46,8 +46,8 @@ Backend = Annotated[
     typer.Option(
         metavar="eager|compile|cudagraphs|onnxruntime",
         envvar="DERAIN_BACKEND",
-        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA, onnxruntime an export "
-        "by derain weights export.",
+        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA, onnxruntime "
+        "an export by derain weights export.",
     ),
 ]
 Tile = Annotated[
