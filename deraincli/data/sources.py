@@ -16,6 +16,12 @@ from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
 from deraincli.training.config import DataConfig
 
 
+DRY_CANDIDATES = 4
+"""A dry crop is the one of so many that looks most like rain: the others would teach little."""
+LYING_SHARE = 0.1
+"""Share of clean crops that are turned on their side, 0–1."""
+
+
 class Source(Protocol):
     """Something that draws crops."""
 
@@ -47,10 +53,11 @@ class SyntheticRain:
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
-        side = self.config.crop
-        (clean,) = crop_alike(self.scenes[int(rng.integers(len(self.scenes)))], side, rng)
         if rng.random() < self.config.dry_share:
+            clean = max((self._clean(rng) for _ in range(DRY_CANDIDATES)), key=_uprightness)
             return clean, clean
+        side = self.config.crop
+        clean = self._clean(rng)
         if rng.random() < self.config.drop_share:
             return add_drops(clean, rng)[0], clean
         heavy = rng.random() < self.config.heavy_share
@@ -58,6 +65,18 @@ class SyntheticRain:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
         draw = heavy_rain if heavy else light_rain
         return add_rain(clean, draw(side, side, rng)), clean
+
+    def _clean(self, rng: np.random.Generator) -> Picture:
+        """A crop of a photo, at times lying on its side: photos hold more levels than uprights, which rain
+        is mistaken for."""
+        (clean,) = crop_alike(self.scenes[int(rng.integers(len(self.scenes)))], self.config.crop, rng)
+        return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
+
+
+def _uprightness(crop: Picture) -> float:
+    """How much stronger a picture changes across than down, as railings, façades and rain do."""
+    across, down = (float(np.abs(np.diff(crop.mean(2), axis=axis)).mean()) for axis in (1, 0))
+    return across - down
 
 
 class ReadyPairs:
