@@ -15,7 +15,6 @@ from deraincli.rain.recorded import RecordedLayers
 from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
 from deraincli.training.config import DataConfig
 
-
 DRY_CANDIDATES = 4
 """A dry crop is the one of so many that looks most like rain: the others would teach little."""
 LYING_SHARE = 0.1
