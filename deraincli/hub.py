@@ -167,7 +167,7 @@ def explain(error: Exception, address: HubAddress) -> str:
     if isinstance(error, RevisionNotFoundError):
         return f"{where} has no such revision: choose another branch, tag or commit."
     if status in (401, 403):
-        return f"{where} refuses the token: set another HF_TOKEN or run `hf auth login`."
+        return f"{where} wants a token that may do this: set HF_TOKEN or run `hf auth login`."
     if status is not None and status != 404:
         return f"{where} cannot be had now, the server answers {status}: try again later."
     if isinstance(error, LocalEntryNotFoundError):
@@ -182,4 +182,4 @@ def explain(error: Exception, address: HubAddress) -> str:
             "convert a published checkpoint with `derain weights import`."
         )
     first_line = str(error).split("\n")[0].rstrip(". ")
-    return f"{where} could not be fetched ({first_line}): try again."
+    return f"{where} failed ({first_line}): try again."

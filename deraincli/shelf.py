@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deraincli import hub
 from deraincli.catalogue import SHIPPED, Score, find_model
-from deraincli.header import read_header, sha256
+from deraincli.errors import ModelError
+from deraincli.header import WEIGHTS_FILE, read_header, sha256
+from deraincli.model_card import Told, read_card
 
 
 @dataclass(frozen=True)
@@ -34,26 +38,43 @@ class ModelFacts:
         return asdict(self) | {"file": str(self.file), "scores": scores}
 
 
-def facts(model: str | None) -> ModelFacts:
-    """What is known of a model given as to `-m`. Raises ModelError."""
-    name, path = find_model(model)
+def facts(model: str) -> ModelFacts:
+    """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
+    if model in SHIPPED:
+        return _shipped(model)
+    if model.startswith(hub.PREFIX):
+        return _described(model, "cached", hub.fetch(hub.parse_address(model), card=True))
+    return _described(model, "file", find_model(model)[1])
+
+
+def models_at_hand() -> Iterator[ModelFacts]:
+    """Every model of the catalogue, then every model of ours in the Hub's cache."""
+    for name in SHIPPED:
+        yield _shipped(name)
+    for address, path in hub.cached_models():
+        with suppress(ModelError):  # the cache is everybody's: most of what it holds is not ours
+            yield _described(str(address), "cached", path)
+
+
+def _shipped(name: str) -> ModelFacts:
+    entry = SHIPPED[name]
+    described = _described(name, "shipped", find_model(name)[1])
+    return replace(described, licence=entry.licence, provenance=entry.provenance, scores=entry.scores)
+
+
+def _described(name: str, origin: str, path: Path) -> ModelFacts:
     header = read_header(path)
-    entry = SHIPPED.get(name) if model in (None, name) else None
+    card = path.with_name(hub.CARD_FILE)
+    told = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else Told(None, ())
     return ModelFacts(
-        name=name if entry else str(model),
-        origin="shipped" if entry else "file",
+        name=name,
+        origin=origin,
         network=header.network,
         task=header.task,
         parameters=header.parameters,
         sha256=sha256(path),
         file=path,
-        licence=entry.licence if entry else None,
-        provenance=entry.provenance if entry else None,
-        scores=entry.scores if entry else (),
+        licence=told.licence,
+        provenance=None,
+        scores=told.scores,
     )
-
-
-def models_at_hand() -> Iterator[ModelFacts]:
-    """Every shipped model."""
-    for name in SHIPPED:
-        yield facts(name)
