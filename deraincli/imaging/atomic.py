@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from deraincli.errors import OutputError
 
@@ -32,7 +35,14 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write `data` to a hidden temporary file beside `path`, then rename it.
+    """Write `data` as `open_atomically` does."""
+    with open_atomically(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+@contextmanager
+def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a hidden temporary file beside `path` for writing, and rename it when the block ends well.
 
     `path` never holds part of the data, and without `overwrite` no file is ever replaced, not even one
     that appears in the meantime. A new file gets the permissions of the process's umask, a replaced
@@ -49,7 +59,12 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
         # A short name of its own: the picture's own name may already be as long as names can be.
         temporary = path.with_name(f".{secrets.token_hex(8)}.derain")
         try:
-            _write(temporary, data, mode_of=path)
+            with temporary.open("xb") as file:
+                if path.exists():
+                    temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             if overwrite:
                 temporary.replace(path)
             else:
@@ -58,15 +73,6 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
-
-
-def _write(temporary: Path, data: bytes, mode_of: Path) -> None:
-    with temporary.open("xb") as file:
-        if mode_of.exists():
-            temporary.chmod(stat.S_IMODE(mode_of.stat().st_mode))
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _publish(temporary: Path, path: Path) -> None:
