@@ -53,8 +53,8 @@ SHIPPED: dict[str, ShippedModel] = {
         sha256="7909083d6d6e653be8fe22b9f1c5ff19410632c319e69156277e65c890f94ff9",
         tasks=("streak",),
         parameters=995_296,
-        licence="research and evaluation: trained on photos and rain layers that their owners give for research; "
-        "whoever wants to use it commercially should ask what their terms mean for that",
+        licence="research and evaluation: trained on photos and rain layers that their owners give for "
+        "research; whoever wants to use it commercially should ask what their terms mean for that",
         provenance="Trained on 638 clean photos with rain drawn on the fly, half procedural, half cut from "
         "recorded layers. It has seen streaks only: no lens raindrops, mist or snow.",
         scores=(
