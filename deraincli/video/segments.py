@@ -1,0 +1,89 @@
+"""Finished parts of a video on disk, so that an interrupted run goes on after the last of them.
+
+A segment is a file of encoded packets, each behind a fixed header. It appears whole or not at all, and only
+the file `job` beside it tells what it belongs to: with other settings everything starts again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from deraincli.errors import OutputError
+from deraincli.imaging.atomic import write_atomically
+from deraincli.video.encoding import EncodedPacket, Segment
+
+_COUNTS = struct.Struct("<II")
+_PACKET = struct.Struct("<qqq?I")
+
+
+class SegmentStore:
+    """A hidden folder beside the output, which goes when that is finished."""
+
+    def __init__(self, output: Path, job: str) -> None:
+        """Opens the folder for `output`; `job` says everything that the segments depend on.
+
+        Raises OutputError where the folder cannot be made.
+        """
+        name = hashlib.sha256(str(output.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self.folder = output.parent / f".{name}.derain"
+        self._job = job.encode("utf-8", "surrogateescape")
+        label = self.folder / "job"
+        if not label.is_file() or label.read_bytes() != self._job:
+            self.remove()
+            try:
+                self.folder.mkdir()
+            except OSError as error:
+                raise OutputError(
+                    f"The folder '{self.folder}' for finished parts cannot be made: {error.strerror}."
+                ) from error
+            write_atomically(label, self._job, overwrite=True)
+        self._count = sum(1 for _ in self._files())
+
+    def __len__(self) -> int:
+        """Number of finished segments."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Segment]:
+        """The finished segments, read one at a time."""
+        return (_unpack(file.read_bytes()) for file in self._files())
+
+    def append(self, segment: Segment) -> None:
+        """Keeps one more. Raises OutputError where the disk is full and the like."""
+        write_atomically(self._file(self._count), _pack(segment), overwrite=True)
+        self._count += 1
+
+    def remove(self) -> None:
+        """Removes everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"{number:06}.packets"
+
+    def _files(self) -> Iterator[Path]:
+        number = 0
+        while (file := self._file(number)).is_file():
+            yield file
+            number += 1
+
+
+def _pack(segment: Segment) -> bytes:
+    parts = [_COUNTS.pack(segment.passed, segment.repeated)]
+    for *times, is_key, data in segment.packets:
+        parts += [_PACKET.pack(*times, is_key, len(data)), data]
+    return b"".join(parts)
+
+
+def _unpack(data: bytes) -> Segment:
+    passed, repeated = _COUNTS.unpack_from(data)
+    packets = []
+    place = _COUNTS.size
+    while place < len(data):
+        pts, dts, duration, is_key, size = _PACKET.unpack_from(data, place)
+        place += _PACKET.size
+        packets.append(EncodedPacket(pts, dts, duration, is_key, data[place : place + size]))
+        place += size
+    return Segment(tuple(packets), passed, repeated)

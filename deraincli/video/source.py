@@ -1,0 +1,254 @@
+"""Reading a video: its pictures in the order in which they are shown, none of them missing.
+
+Every packet of a video stream stands for one picture, unless it says otherwise. A packet whose picture
+never leaves the decoder is damaged; its times go to the last picture before it, which is then shown longer.
+"""
+
+from __future__ import annotations
+
+import heapq
+import stat
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from deraincli.errors import InputError
+
+SEEK_MARGIN = 5
+"""Seconds before a wanted picture where decoding starts: just after a seek, references may be missing."""
+
+OnPacket = Callable[[Packet], None]
+
+
+class Time(NamedTuple):
+    """When a picture is shown, in ticks of the stream's time base."""
+
+    pts: int
+    duration: int
+    """0 where the file does not tell."""
+
+
+class Picture(NamedTuple):
+    """A picture that could be decoded."""
+
+    frame: VideoFrame
+    times: tuple[Time, ...]
+    """Ascending: when it is shown, also in place of pictures after it that could not be decoded, and of such
+    before it where it is the first."""
+
+
+class Span(NamedTuple):
+    """The part of a video that is wanted, in seconds from its beginning; the end is not part of it."""
+
+    start: float = 0.0
+    end: float | None = None
+
+
+class Source:
+    """A video file or a stream of bytes, opened for one pass through it."""
+
+    video: VideoStream
+    """The one whose pictures are restored: the first that is no cover picture."""
+
+    ends_early: bool
+    """Whether the pass met data after which nothing could be read."""
+
+    def __init__(self, given: Path | BinaryIO, span: Span = Span()) -> None:  # noqa: B008 (immutable)
+        """Raises InputError where there is no video to be read."""
+        self._seekable = isinstance(given, Path)
+        self.container = _open(given)
+        self.video = _video_stream(self.container, given)
+        self.time_base = Fraction(self.video.time_base or Fraction(1, 90_000))
+        self.span = span
+        self.ends_early = False
+        begin = Fraction(self.container.start_time or 0, av.time_base)
+        self.start_second = begin + Fraction(span.start) if span.start else None
+        self.end_second = begin + Fraction(span.end) if span.end is not None else None
+
+    def close(self) -> None:
+        """Releases the file."""
+        self.container.close()
+
+    @property
+    def picture_count(self) -> int:
+        """About how many pictures the pass will give; 0 where nothing tells."""
+        rate = Fraction(self.video.average_rate or 0)
+        seconds = Fraction(self.container.duration or 0, av.time_base)
+        if self.start_second is None and self.end_second is None:
+            return self.video.frames or round(seconds * rate)
+        wanted = min(seconds, Fraction(self.span.end) if self.span.end is not None else seconds)
+        return max(0, round((wanted - Fraction(self.span.start)) * rate))
+
+    def wants(self, pts: int | None, time_base: Fraction) -> bool:
+        """Whether what is shown at `pts` lies in the span."""
+        if pts is None:
+            return True
+        second = pts * time_base
+        return (self.start_second is None or second >= self.start_second) and (
+            self.end_second is None or second < self.end_second
+        )
+
+    def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[Picture]:
+        """Decodes the pictures of the span.
+
+        `near`: a time in ticks a few seconds before which decoding may begin, where the file can be searched.
+        `on_packet` is given the packets of all other streams on the way. Raises InputError for read errors.
+        """
+        starts = [] if self.start_second is None else [int(self.start_second / self.time_base)]
+        if self._seekable and (starts or near is not None):
+            self._seek_before(max(starts if near is None else [*starts, near]))
+        for picture in self._group(on_packet):
+            times = tuple(time for time in picture.times if self.wants(time.pts, self.time_base))
+            if times:
+                yield Picture(picture.frame, times)
+
+    def other_packets(self) -> Iterator[Packet]:
+        """The packets of all streams but the video's, those of the span."""
+        others = [stream for stream in self.container.streams if stream.index != self.video.index]
+        if not others:
+            return
+        for packet in self._demux(others):
+            if packet.size and self.wants(packet.pts, Fraction(packet.time_base)):
+                yield packet
+
+    def _group(self, on_packet: OnPacket | None) -> Iterator[Picture]:
+        """Gives the times of pictures that could not be decoded to the good one before them."""
+        frame: VideoFrame | None = None
+        times: list[Time] = []
+        for time, decoded in self._decode_all(on_packet):
+            if decoded is not None and frame is not None:
+                yield Picture(frame, tuple(times))
+                times = []
+            frame = decoded or frame
+            if times and time.pts <= times[-1].pts:  # no container takes a time that does not advance
+                time = Time(times[-1].pts + 1, time.duration)
+            times.append(time)
+            if self.end_second is not None and time.pts * self.time_base >= self.end_second:
+                break
+        if frame is not None:
+            yield Picture(frame, tuple(times))
+
+    def _decode_all(self, on_packet: OnPacket | None) -> Iterator[tuple[Time, VideoFrame | None]]:
+        """Every picture's time, ascending, with the picture or None where it could not be decoded."""
+        waiting: list[Time] = []  # a heap: packets whose pictures the decoder still owes
+        last = Time(-1, 1)
+        for packet in self._demux_all(on_packet):
+            if packet is not None and packet.pts is not None and _is_shown(packet):
+                heapq.heappush(waiting, Time(packet.pts, packet.duration or 0))
+            for frame in self._decode(packet):
+                # Files without times, such as bare H.264 streams, are shown at their nominal rate.
+                pts = last.pts + (last.duration or 1) if frame.pts is None else frame.pts
+                while waiting and waiting[0].pts < pts:
+                    yield heapq.heappop(waiting), None
+                if waiting and waiting[0].pts == pts:
+                    heapq.heappop(waiting)
+                last = Time(pts, frame.duration)
+                yield last, frame
+        while waiting:
+            yield heapq.heappop(waiting), None
+
+    def _decode(self, packet: Packet | None) -> list[VideoFrame]:
+        try:
+            return self.video.codec_context.decode(packet)  # type: ignore[arg-type]
+        except av.error.FFmpegError:
+            return []
+
+    def _demux_all(self, on_packet: OnPacket | None) -> Iterator[Packet | None]:
+        """The video's packets, then None, which empties the decoder."""
+        streams = [self.video] if on_packet is None else list(self.container.streams)
+        for packet in self._demux(streams):
+            if packet.stream_index == self.video.index:
+                if packet.size:
+                    yield packet
+            elif on_packet and packet.size and self.wants(packet.pts, Fraction(packet.time_base)):
+                on_packet(packet)
+        yield None
+
+    def _demux(self, streams: list[av.stream.Stream]) -> Iterator[Packet]:
+        packets = self.container.demux(*streams)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.InvalidDataError, av.error.EOFError):
+                self.ends_early = True
+                return
+            except OSError as error:
+                raise InputError(f"The video cannot be read on: {error.strerror or error}.") from error
+            yield packet
+
+    def _seek_before(self, pts: int) -> None:
+        """Moves to a key picture well before `pts`, or to the beginning where that does not work."""
+        target = pts - round(SEEK_MARGIN / self.time_base)
+        try:
+            self.container.seek(target, stream=self.video)
+            first = next((packet for packet in self._demux([self.video]) if packet.pts is not None), None)
+            landed = first is not None and first.pts is not None and first.pts <= pts
+            beginning = self.video.start_time or 0
+            self.container.seek(target if landed else min(beginning, target), stream=self.video)
+        except av.error.FFmpegError:
+            pass  # nothing moved, so decoding starts where the file does
+        self.ends_early = False
+
+
+def _open(given: Path | BinaryIO) -> InputContainer:
+    name = "Standard input"
+    file: str | BinaryIO
+    if isinstance(given, Path):
+        _check(given)
+        name = f"'{given}'"
+        file = str(given.absolute())  # never taken for the name of a protocol
+    else:
+        file = given
+    try:
+        # Playlists and the like may not lead to other places than files.
+        options = {"protocol_whitelist": "file"} if isinstance(given, Path) else {}
+        return av.open(file, "r", metadata_errors="surrogateescape", container_options=options)
+    except av.error.FFmpegError as error:
+        raise InputError(f"{name} is no video that can be read ({error.strerror}).") from error
+
+
+def _check(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise InputError(f"There is no file '{path}': check its name.") from None
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"'{path}' is a folder: name one video.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"'{path}' is no regular file: pipe it in, with - as the input's name.")
+    if status.st_size == 0:
+        raise InputError(f"'{path}' is empty: fetch it again.")
+
+
+def _video_stream(container: InputContainer, given: Path | BinaryIO) -> VideoStream:
+    name = f"'{given}'" if isinstance(given, Path) else "Standard input"
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(
+                    f"The video in {name} is of a kind that cannot be decoded: convert it first."
+                )
+            return stream
+    raise InputError(f"There is no video in {name}: name a file with moving pictures.")
+
+
+def _is_shown(packet: Packet) -> bool:
+    """Whether a picture is to come of it: not what an edit list cuts away, nor VP8's invisible references."""
+    if packet.is_discard:
+        return False
+    codec = packet.stream.codec_context
+    # RFC 6386, section 9.1: bit 4 of a frame's first byte tells whether it is shown.
+    return not (codec.name == "vp8" and not memoryview(packet)[0] & 0x10)
