@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deraincli.derainer import Derainer
-from deraincli.imaging.codec import adapt, decode, encode
+from deraincli.imaging.codec import Image, adapt, decode, encode
 from deraincli.inference.restore import OnProgress, OnWarning
 
 DEFAULT_MAX_PIXELS = 178_000_000
@@ -40,6 +40,21 @@ class Restoration:
     """Size of the tiles, width×height."""
 
 
+def read_for(
+    options: SaveOptions, source: Path | bytes, *, max_pixels: int, on_note: OnWarning | None = None
+) -> Image:
+    """Decodes a picture and brings it to what the output's format can hold.
+
+    Raises InputError, UnreadableImageError or OutputError.
+    """
+    image = decode(source, max_pixels=max_pixels)
+    image = adapt(image, options.format, keep_metadata=options.keep_metadata)
+    for note in image.notes:
+        if on_note:
+            on_note(note)
+    return image
+
+
 def restore_file(
     derainer: Derainer,
     source: Path | bytes,
@@ -55,11 +70,7 @@ def restore_file(
     picture already tells.
     """
     start = time.perf_counter()
-    image = decode(source, max_pixels=max_pixels)
-    image = adapt(image, options.format, keep_metadata=options.keep_metadata)
-    for note in image.notes:
-        if on_note:
-            on_note(note)
+    image = read_for(options, source, max_pixels=max_pixels, on_note=on_note)
     result = derainer.restore(image.pixels, on_progress=on_progress, on_warning=on_note)
     image = dataclasses.replace(image, pixels=result.image)
     data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)

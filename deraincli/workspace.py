@@ -67,19 +67,22 @@ class Journal:
         return len(self._records)
 
     def get(self, key: str) -> Any | None:
-        """What an earlier run recorded under the key, None if nothing."""
+        """What this or an earlier run recorded under the key, None if nothing."""
         return self._records.get(key)
 
     def record(self, key: str, value: Any) -> None:
-        """Keep a JSON value under the key, at once.
+        """Keep a JSON value under the key, on the disk before this returns.
 
         A journal only saves time: where its folder cannot be written, there is none.
         """
         with self._lock, suppress(OSError):
+            self._records[key] = value
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
                 # The leading newline ends a line that an earlier run left cut off.
                 file.write("\n" + json.dumps({"key": key, "value": value}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def cache_folder() -> Path:

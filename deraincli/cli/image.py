@@ -108,16 +108,11 @@ def _check_source(source: str) -> None:
 def _save_options(
     target: Path | None, format: str | None, quality: int | None, *, keep_metadata: bool
 ) -> SaveOptions:
-    from deraincli.imaging.formats import FORMATS, format_of
+    from deraincli.imaging.formats import format_named, format_of
     from deraincli.pipeline import SaveOptions
 
     if format is not None:
-        names = {"jpg": "JPEG", "tif": "TIFF"} | {name.lower(): name for name in FORMATS}
-        if format.lower() not in names:
-            raise UsageError(
-                f"Unknown --format {format!r}: choose {', '.join(name.lower() for name in FORMATS)}."
-            )
-        return SaveOptions(names[format.lower()], quality, keep_metadata)
+        return SaveOptions(format_named(format), quality, keep_metadata)
     if target is None:
         raise UsageError("Standard output has no suffix to tell the format: add, for example, --format png.")
     return SaveOptions(format_of(target), quality, keep_metadata)

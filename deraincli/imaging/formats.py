@@ -71,6 +71,18 @@ def format_of(path: Path) -> str:
     return format
 
 
+def format_named(name: str) -> str:
+    """The key of `FORMATS` that a user means by `jpg`, `PNG`, ….
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    names = {"jpg": "JPEG", "tif": "TIFF"} | {key.lower(): key for key in FORMATS}
+    if name.lower() not in names:
+        raise UsageError(f"Unknown --format {name!r}: choose {', '.join(key.lower() for key in FORMATS)}.")
+    return names[name.lower()]
+
+
 def recognise(head: bytes) -> str | None:
     """Name the format of a file that starts with `head` (16 bytes are enough), whatever its name says."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":

@@ -1,0 +1,169 @@
+"""From folders, files and globs to jobs: which picture is restored to which file."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from deraincli.batch.walk import vouched_for, walk
+from deraincli.errors import InputError, UsageError
+from deraincli.imaging.formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture and where its result goes."""
+
+    source: Path
+    name: str
+    """The source below the folder that was given, with / between the parts: wherever that folder lies, this
+    stays, so shards and manifest go by it."""
+    root: Path
+    """The folder of the results."""
+    result: str
+    """The result below `root`, likewise."""
+
+    @property
+    def destination(self) -> Path:
+        """The result's path."""
+        return self.root / self.result
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How results are named."""
+
+    output: Path | None = None
+    """Their folder; None for FOLDER-derained beside every FOLDER with pictures."""
+    suffix: str = ""
+    """Added to the stem of every name."""
+    format: str | None = None
+    """A key of `FORMATS`; None for that of the picture's own name."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a suffix that would change the folder."""
+        if "/" in self.suffix or os.sep in self.suffix:
+            raise UsageError(f"--suffix {self.suffix!r} is a part of a file name and has no folders in it.")
+
+    def root(self, folder: Path) -> Path:
+        """Where the results of a folder's pictures go. Raises UsageError if it has no name to go by."""
+        if self.output is not None:
+            return self.output
+        named = folder if folder.name and folder.name != ".." else Path(os.path.realpath(folder))
+        if not named.name:
+            raise UsageError(f"There is no place beside '{named}': choose the results' folder with -o.")
+        return named.with_name(f"{named.name}-derained")
+
+    def job(self, folder: Path, name: str) -> Job:
+        """The job of the picture `name` below `folder`."""
+        path = PurePosixPath(name)
+        extension = path.suffix
+        if self.format is not None and extension.lower() not in FORMATS[self.format].suffixes:
+            extension = FORMATS[self.format].suffixes[0]
+        result = path.with_name(f"{path.stem}{self.suffix}{extension}")
+        return Job(folder / name, name, self.root(folder), str(result))
+
+
+@dataclass
+class Found:
+    """The jobs of a request, each picture once, and how many files were left out."""
+
+    jobs: list[Job] = field(default_factory=list)
+    links: int = 0
+    """Symbolic links to folders, or out of the folder that was given."""
+    results: int = 0
+    """Files that an earlier run wrote."""
+
+
+def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
+    """The jobs of `inputs`, in their order: the pictures below a folder, a file, or what a glob matches.
+
+    Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
+    taken whatever it is, so that reading it can tell what is wrong with it. Raises InputError for what does
+    not exist or cannot be listed.
+    """
+    found = Found()
+    jobs: dict[tuple[str, str], Job] = {}
+    for given in inputs:
+        for job in _jobs_of(given, naming, found):
+            jobs.setdefault((os.path.realpath(job.source), os.path.realpath(job.destination)), job)
+    found.jobs = list(jobs.values())
+    return found
+
+
+def collisions(jobs: Sequence[Job]) -> dict[Job, str]:
+    """The jobs whose result another job claims, too, or is another job's picture; with a sentence each."""
+    sources = {os.path.realpath(job.source): job for job in jobs}
+    claims: dict[str, Job] = {}
+    found: dict[Job, str] = {}
+    for job in jobs:
+        destination = os.path.realpath(job.destination)
+        first = claims.setdefault(destination, job)
+        if first is not job:
+            found[job] = (
+                f"'{first.source}' and '{job.source}' would both be written to '{job.destination}': "
+                "rename one, or give them different folders."
+            )
+        elif sources.get(destination, job) is not job:
+            found[job] = (
+                f"The result of '{job.source}' would replace '{sources[destination].source}': "
+                "choose another folder with -o, or a --suffix."
+            )
+    return found
+
+
+def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
+    """Raises UsageError, before any work, where results would replace each other or their own sources."""
+    found = collisions(jobs)
+    if found:
+        others = f" {len(found) - 1} more collide." if len(found) > 1 else ""
+        raise UsageError(next(iter(found.values())) + others)
+    if not overwrite:
+        for job in jobs:
+            if os.path.realpath(job.source) == os.path.realpath(job.destination):
+                raise UsageError(
+                    f"'{job.source}' would be replaced by its own result: choose another folder with -o, "
+                    "a --suffix, or --overwrite."
+                )
+
+
+def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
+    path = Path(given)
+    if path.is_dir():
+        yield from _jobs_below(path, (), naming, found)
+    elif os.path.lexists(path):
+        if vouched_for(path):
+            found.results += 1
+        else:
+            yield naming.job(path.parent, path.name)
+    elif glob.has_magic(given):
+        parts = path.parts
+        fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+        folder = Path(*parts[:fixed])
+        if not folder.is_dir():
+            raise InputError(f"There is no folder '{folder}' to look for '{given}' in: check its name.")
+        yield from _jobs_below(folder, parts[fixed:], naming, found)
+    else:
+        raise InputError(f"There is no picture or folder '{given}': check its name.")
+
+
+def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: Found) -> Iterator[Job]:
+    walked = walk(folder, naming.root(folder))
+    found.links += walked.links
+    found.results += walked.results
+    for name in walked.names:
+        if not pattern or _matches(tuple(name.split("/")), pattern):
+            yield naming.job(folder, name)
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """As in shells: wildcards stay within a part, except that ** stands for any number of folders."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])

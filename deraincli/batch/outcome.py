@@ -1,0 +1,80 @@
+"""What a batch is to do to every picture, and what became of one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from deraincli.batch.jobs import Job
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How pictures are restored and saved."""
+
+    network: Mapping[str, Any]
+    """What `derainer.load` takes, but for the device."""
+    sha256: str
+    """Of the model's file."""
+    format: str | None = None
+    """A key of `FORMATS`; None for that of the result's name."""
+    quality: int | None = None
+    keep_metadata: bool = True
+    max_pixels: int = 178_000_000
+    overwrite: bool = False
+    """Replace what lies where a result goes, whoever wrote it."""
+
+    @property
+    def identity(self) -> str:
+        """Stands for whatever shows in the results, as it was asked for: the same on every machine."""
+        chosen = [self.network[key] for key in ("precision", "tile", "overlap")]
+        saved = [self.format, self.quality, self.keep_metadata]
+        return hashlib.sha256(json.dumps([self.sha256, *chosen, *saved]).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job. Of numbers and names, those that are not known are None."""
+
+    job: Job
+    status: Literal["done", "skipped", "failed"]
+    error: str | None = None
+    """One sentence, of a failed one."""
+    hopeless: bool = False
+    """Whether the others would fail for the same reason."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user."""
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    """Decoding, restoring, encoding and writing, without waiting for a device."""
+    network_seconds: float = 0.0
+    """Restoring alone."""
+    model: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    tile: str | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Of the picture; 0 if it was not restored."""
+        return (self.width or 0) * (self.height or 0)
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "source": str(self.job.source),
+            "output": str(self.job.destination),
+            "status": self.status,
+            "error": self.error,
+            "width": self.width,
+            "height": self.height,
+            "seconds": None if self.seconds is None else round(self.seconds, 4),
+            "model": self.model,
+            "device": self.device,
+            "precision": self.precision,
+            "tile": self.tile,
+        }

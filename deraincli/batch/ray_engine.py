@@ -1,0 +1,112 @@
+"""The engine on a Ray cluster, or on a local one started for the run: Ray Data with a pool of actors, each of
+which loads the model once. All machines must see sources and results under the same paths.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import pickle
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from deraincli.batch.jobs import Job
+from deraincli.batch.local import run
+from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.worker import Worker
+from deraincli.derainer import load
+from deraincli.errors import DeviceError, UsageError
+
+BATCH = 16
+"""Most pictures that an actor is given at once; within them, decoding, restoring and encoding overlap."""
+
+PICTURES = 4
+"""So many pictures an actor has in memory at once."""
+
+
+class RayEngine:
+    """Runs jobs on Ray. What an actor that died had not finished is done again, by it or by another."""
+
+    def __init__(self, settings: Settings, device: str, workers: int | None, address: str | None) -> None:
+        """`workers`: actors; None for one a GPU, without GPUs one for two CPU cores. `address`: of a running
+        cluster, as `ray.init` takes it; None starts Ray here for the run. Raises UsageError without Ray.
+        """
+        _require_ray()
+        self._settings = settings
+        self._device = device
+        self._workers = workers
+        self._address = address
+
+    def __call__(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """The outcomes as batches of them come. Raises DeviceError if there is no cluster at the address."""
+        import ray.data
+
+        with _cluster(self._address):
+            resources = ray.cluster_resources()
+            gpus = 0 if self._device == "cpu" else int(resources.get("GPU", 0))
+            cores = max(int(resources.get("CPU", 1)), 1)
+            workers = self._workers or gpus or max(cores // 2, 1)
+            batch = min(max(len(jobs) // (4 * workers), 1), BATCH)
+            # Pickled, because Arrow takes no names that are not Unicode.
+            rows = [{"job": pickle.dumps(job)} for job in jobs]
+            outcomes = ray.data.from_items(
+                rows, override_num_blocks=math.ceil(len(rows) / batch)
+            ).map_batches(
+                _Actor,
+                fn_constructor_args=(self._settings, self._device),
+                batch_size=batch,
+                compute=ray.data.ActorPoolStrategy(size=workers),
+                num_cpus=max(cores // workers, 1),
+                num_gpus=gpus / workers if gpus else None,
+            )
+            for row in outcomes.iter_rows():
+                yield pickle.loads(row["outcome"])
+
+
+class _Actor:
+    """A worker with its own model, in a process of its own."""
+
+    def __init__(self, settings: Settings, device: str) -> None:
+        self._worker = Worker(settings, [load(device=device, **settings.network)])
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        jobs = [pickle.loads(job) for job in batch["job"]]
+        return {"outcome": [pickle.dumps(outcome) for outcome in run(jobs, self._worker, PICTURES)]}
+
+
+def _require_ray() -> None:
+    try:
+        import ray.data  # noqa: F401
+    except ImportError as error:
+        raise UsageError("--engine ray needs Ray: pip install 'deraincli[ray]'.") from error
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[None]:
+    """Ray without its chatter, its statistics sent home, and its own idea of SIGTERM."""
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    on_terminate = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(
+            address,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, ValueError) as error:
+        raise DeviceError(
+            f"There is no Ray cluster at '{address}': start it, or check --ray-address."
+        ) from error
+    signal.signal(signal.SIGTERM, on_terminate)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()

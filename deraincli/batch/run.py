@@ -1,0 +1,38 @@
+"""A whole batch on any engine: skips what is done, restores the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from deraincli.batch.jobs import Job
+from deraincli.batch.manifest import Manifest
+from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.worker import make_folder
+from deraincli.errors import OutputError
+
+Engine = Callable[[Sequence[Job]], Iterator[Outcome]]
+"""Restores jobs; their outcomes come in any order."""
+
+
+def run_batch(jobs: Iterable[Job], settings: Settings, engine: Engine) -> Iterator[Outcome]:
+    """One outcome for every job: first those that are done already, then the others as they come.
+
+    Raises OutputError where a folder for the results cannot be made or written to.
+    """
+    manifests: dict[Path, Manifest] = {}
+    todo = []
+    for job in jobs:
+        if job.root not in manifests:
+            manifests[job.root] = Manifest(job.root)
+        if not settings.overwrite and manifests[job.root].is_done(job, settings.identity):
+            yield Outcome(job, "skipped")
+        else:
+            todo.append(job)
+    for root in dict.fromkeys(job.root for job in todo):
+        make_folder(root)
+        if not os.access(root, os.W_OK | os.X_OK):
+            raise OutputError(f"The folder '{root}' is not writable: choose another one with -o.")
+    if todo:
+        yield from engine(todo)

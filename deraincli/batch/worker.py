@@ -1,0 +1,153 @@
+"""One job from file to file. Several threads share a worker, and the worker's devices."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock
+
+from deraincli.batch.jobs import Job
+from deraincli.batch.manifest import Manifest, stamp
+from deraincli.batch.outcome import Outcome, Settings
+from deraincli.derainer import Derainer
+from deraincli.errors import DerainError, OutputError
+from deraincli.imaging.codec import check_destination, encode, format_of, write_atomically
+from deraincli.imaging.image import Pixels
+from deraincli.inference.restore import OnWarning, Restored
+from deraincli.pipeline import SaveOptions, read_for
+
+OnStart = Callable[[Job], None]
+"""Called when a picture's turn on a device comes, from any thread."""
+
+
+class StoppedError(Exception):
+    """The run was asked to stop while this picture was in work."""
+
+
+class Lane:
+    """A loaded model, and the one thread in which it runs.
+
+    A device restores one picture at a time, and OpenMP would keep a set of threads for every caller.
+    """
+
+    def __init__(self, derainer: Derainer) -> None:
+        self.derainer = derainer
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> Restored:
+        """Restores a picture; raises StoppedError after the next tile once `stop` is set."""
+
+        def check(done: int, total: int) -> None:
+            if stop.is_set():
+                raise StoppedError
+
+        run = self._thread.submit(self.derainer.restore, pixels, on_progress=check, on_warning=on_warning)
+        return run.result()
+
+
+class Worker:
+    """Restores jobs, on whichever of its models is idle."""
+
+    def __init__(
+        self, settings: Settings, derainers: Iterable[Derainer], on_start: OnStart | None = None
+    ) -> None:
+        self.stop = Event()
+        """Once set, pictures in work raise StoppedError."""
+        self._settings = settings
+        self._on_start = on_start
+        self._idle: SimpleQueue[Lane] = SimpleQueue()
+        for derainer in derainers:
+            self._idle.put(Lane(derainer))
+        self._manifests: dict[Path, Manifest] = {}
+        self._lock = Lock()
+
+    def __call__(self, job: Job) -> Outcome:
+        """Restores one picture. What is wrong with it is in the outcome; raises StoppedError, and bugs."""
+        try:
+            return self._restore(job)
+        except DerainError as error:
+            return Outcome(job, "failed", str(error), hopeless=_storage_gave_up(error))
+
+    def _restore(self, job: Job) -> Outcome:
+        began = time.perf_counter()
+        settings = self._settings
+        source = stamp(job.source)
+        save = SaveOptions(
+            settings.format or format_of(job.destination), settings.quality, settings.keep_metadata
+        )
+        notes: list[str] = []
+        image = read_for(save, job.source, max_pixels=settings.max_pixels, on_note=notes.append)
+        manifest = self._manifest(job.root)
+        overwrite = settings.overwrite or manifest.may_replace(job)
+        make_folder(job.destination.parent)
+        check_destination(job.destination, overwrite=overwrite)
+
+        asked = time.perf_counter()
+        with self._lane() as lane:
+            turn = time.perf_counter()
+            if self._on_start:
+                self._on_start(job)
+            result = lane.restore(image.pixels, self.stop, notes.append)
+            network_seconds = time.perf_counter() - turn
+        data = encode(
+            replace(image, pixels=result.image),
+            save.format,
+            quality=save.quality,
+            keep_metadata=save.keep_metadata,
+        )
+        manifest.record(job, source, settings.identity, data)
+        write_atomically(job.destination, data, overwrite=overwrite)
+        height, width = image.pixels.shape[:2]
+        return Outcome(
+            job,
+            "done",
+            notes=(*lane.derainer.notes, *notes),
+            width=width,
+            height=height,
+            seconds=time.perf_counter() - began - (turn - asked),
+            network_seconds=network_seconds,
+            model=lane.derainer.name,
+            device=lane.derainer.device,
+            precision=lane.derainer.precision,
+            tile=str(result.tile),
+        )
+
+    @contextmanager
+    def _lane(self) -> Iterator[Lane]:
+        lane = self._idle.get()
+        try:
+            if self.stop.is_set():
+                raise StoppedError
+            yield lane
+        finally:
+            self._idle.put(lane)
+
+    def _manifest(self, root: Path) -> Manifest:
+        with self._lock:
+            if root not in self._manifests:
+                self._manifests[root] = Manifest(root)
+            return self._manifests[root]
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder with those it lies in, if they are not there. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
+
+
+def _storage_gave_up(error: DerainError) -> bool:
+    """Whether the disk is full or read-only by now, so that the next picture could not be written either."""
+    cause = error.__cause__
+    return (
+        isinstance(error, OutputError)
+        and isinstance(cause, OSError)
+        and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+    )
