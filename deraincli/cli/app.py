@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
-from deraincli.cli import attn, compare, image, output, train, video, weights
+from deraincli.cli import attn, batch, compare, image, output, train, video, weights
 from deraincli.cli import eval as evaluate
 from deraincli.errors import DerainError, ExitCode
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 app.command("image")(image.command)
+app.command("batch")(batch.command)
 app.command("attn")(attn.command)
 app.command("compare")(compare.command)
 app.command("eval")(evaluate.command)
