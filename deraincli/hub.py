@@ -127,7 +127,9 @@ def _download(address: HubAddress, name: str) -> Path:
         try:
             return address.file(name)
         except HUB_ERRORS as error:
-            if (_status(error) or 0) < 500 or attempt == ATTEMPTS:  # below 500, asking again helps nothing
+            # The library itself repeats what it asks before a download, but not the download.
+            failed_on_the_way = isinstance(error, HfHubHTTPError) and (_status(error) or 0) >= 500
+            if not failed_on_the_way or attempt == ATTEMPTS:
                 raise ModelError(explain(error, address)) from error
             time.sleep(PAUSE * attempt)
     raise AssertionError("the last attempt returns or raises")

@@ -4,44 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
-from statistics import fmean
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
 from deraincli.catalogue import Score, find_model
-from deraincli.data.pairs import find_pairs, read_pair
-from deraincli.derainer import load
 from deraincli.errors import ModelError
 from deraincli.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 from deraincli.hub import CARD_FILE, HUB_ERRORS, HubAddress, explain
-from deraincli.metrics import PROTOCOLS, score
 from deraincli.model_card import LICENCE_FILE, has_identifier, write_card
 from deraincli.shelf import facts
-
-BEST_POSSIBLE = 100.0
-"""dB that an exact restoration counts in a mean, as in `derain eval`."""
-MAX_PIXELS = 178_000_000
-
-
-def measure(model: str, dataset: Path) -> list[Score]:
-    """A model's mean PSNR and SSIM on a paired set by every protocol, whole set, full precision."""
-    pairs = find_pairs(dataset).pairs
-    derainer = load(model, precision="fp32")
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in PROTOCOLS}
-    for pair in pairs:
-        rainy, clean = read_pair(pair, max_pixels=MAX_PIXELS)
-        restored = derainer(rainy)
-        for name, protocol in PROTOCOLS.items():
-            found = score(restored, clean, protocol)
-            results[name].append((min(found.psnr, BEST_POSSIBLE), found.ssim))
-    label = f"{dataset.resolve().name}, {len(pairs)} pairs"
-    return [
-        Score(
-            label, name, round(fmean(psnr for psnr, _ in rows), 2), round(fmean(ssim for _, ssim in rows), 4)
-        )
-        for name, rows in results.items()
-    ]
 
 
 def repository_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 import typer
@@ -14,9 +15,10 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        metavar="NAME|PATH",
+        metavar="NAME|PATH|hf:REPO[@REV]",
         envvar="DERAIN_MODEL",
-        help="A shipped model by name, or a .safetensors file. Default: the shipped model for --task.",
+        help="A shipped model, a .safetensors file, a folder, or a model on the Hugging Face Hub. "
+        "Default: the shipped model for --task.",
     ),
 ]
 Models = Annotated[
@@ -75,6 +77,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on std
 
 def make_output(quiet: bool, verbose: bool, json: bool) -> Output:
     """The output that the three common flags ask for."""
+    if quiet:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # downloads of models bring bars of their own
     return Output(quiet=quiet, verbose=verbose, json=json)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deraincli.cli import options
+from deraincli.cli import options, output
+from deraincli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from deraincli.catalogue import Score
     from deraincli.shelf import ModelFacts
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
@@ -65,6 +68,144 @@ def info(
         out.document(
             f"{'score:':<12}{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}, {score.protocol}"
         )
+
+
+@app.command("pull")
+def pull(
+    model: ModelArgument,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Fetch a model from the Hub into its cache: derain weights pull hf:OWNER/NAME"""
+    from deraincli.shelf import facts
+
+    out = options.make_output(quiet, verbose, json)
+    known = facts(model)
+    said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
+    out.result(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
+
+
+@app.command("verify")
+def verify(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: every shipped model.")
+    ] = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Check models: their hash, their keys, and what they make of a known picture on this machine."""
+    from deraincli.catalogue import SHIPPED
+    from deraincli.verification import verify as check
+
+    out = options.make_output(quiet, verbose, json)
+    all_passed = True
+    for model in models or SHIPPED:
+        checks = check(model, device=device)
+        passed = all(check.passed for check in checks)
+        all_passed &= passed
+        found = "; ".join(
+            f"{check.name} {'ok' if check.passed else 'WRONG'} ({check.found})" for check in checks
+        )
+        rows = [{"check": check.name, "passed": check.passed, "found": check.found} for check in checks]
+        out.result({"name": model, "passed": passed, "checks": rows}, f"{model}: {found}")
+        if not passed:
+            output.error(f"{model} does not do here what it should: fetch it, or install deraincli, again.")
+    if not all_passed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command("remove")
+def remove(
+    model: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[@REVISION]", help="Which to remove.")],
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Take a model of the Hub out of the cache; without a revision, all that are there."""
+    from deraincli.hub import parse_address
+    from deraincli.hub import remove as take_out
+
+    out = options.make_output(quiet, verbose, json)
+    address = parse_address(model)
+    freed = take_out(address)
+    out.result({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
+
+
+@app.command("push")
+def push(
+    model: ModelArgument,
+    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME", help="A repository of yours.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go up; send nothing.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="A new repository is for you alone.")] = False,
+    licence: Annotated[
+        str | None, typer.Option(metavar="ID|TERMS", help="An identifier such as mit, or terms in words.")
+    ] = None,
+    measure: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="Score the model on this paired set for its card."),
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Publish a model, or a training run's best weights: derain weights push RUNDIR hf:OWNER/NAME"""
+    from deraincli import publishing
+    from deraincli.hub import CARD_FILE, parse_address
+
+    out = options.make_output(quiet, verbose, json)
+    address = parse_address(repository)
+    scores = _measured(model, measure) if measure else []
+    files = publishing.repository_files(model, address, licence=licence, scores=scores)
+    sizes = {name: len(content) for name, content in files.items()}
+    record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
+    listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
+    if dry_run:
+        if not json:
+            out.document(files[CARD_FILE].decode())
+        out.result(record, f"{address} would get {listing}")
+        return
+    commit = publishing.push(address, files, private=private)
+    out.result(record | {"commit": commit}, f"{address}@{commit} has {listing}")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A published PyTorch checkpoint.")],
+    network: Annotated[str, typer.Option(metavar="prenet|nledn|agan", help="Whose checkpoint it is.")],
+    destination: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="Default: FILE's name with the suffix .safetensors."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Turn a published checkpoint of a compared network into a model file, for -m and `derain eval`."""
+    from deraincli.imaging.codec import check_destination, write_atomically
+    from deraincli.importing import import_checkpoint
+
+    out = options.make_output(quiet, verbose, json)
+    target = destination or checkpoint.with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise UsageError(
+            f"A model file has the suffix .safetensors, not '{target.suffix}': name -o otherwise."
+        )
+    check_destination(target, overwrite=overwrite)
+    write_atomically(target, import_checkpoint(checkpoint, network), overwrite=overwrite)
+    record = {"source": str(checkpoint), "output": str(target), "network": network}
+    out.result(record, f"{checkpoint} → {target}")
+
+
+def _measured(model: str, dataset: Path) -> list[Score]:
+    from deraincli.card_scores import measure
+
+    return measure(model, dataset)
 
 
 def _best(model: ModelFacts) -> str:
