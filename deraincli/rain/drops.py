@@ -14,7 +14,7 @@ the size that D asks for and enlarged.  Ranges follow the training pairs of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -58,6 +58,8 @@ class DropStyle:
     """Largest share of the sharp scene that a film of water blurs, 0–1."""
     veil: float
     """Largest share of sky light that scatters over the picture, 0–1."""
+    film_defocus: float = 2.5
+    """Gaussian sigma of what the film blurs."""
 
 
 class _Drop(NamedTuple):
@@ -90,6 +92,16 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         highlights=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
         film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
         veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
+    )
+
+
+def magnified(style: DropStyle, factor: float) -> DropStyle:
+    """The same pane in a picture of `factor` times the resolution."""
+    return replace(
+        style,
+        defocus=style.defocus * factor,
+        radius=style.radius * factor,
+        film_defocus=style.film_defocus * factor,
     )
 
 
@@ -210,7 +222,7 @@ def _wet_film(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tupl
     film, veil = (np.float32(share) * places.astype(np.float32) for share in (style.film, style.veil))
     if not (style.film or style.veil):
         return linear, veil
-    blurred = cv2.GaussianBlur(linear, (0, 0), 2.5)
+    blurred = cv2.GaussianBlur(linear, (0, 0), style.film_defocus)
     seen = linear + film[..., None] * (blurred - linear)
     seen += veil[..., None] * (_rgb(style.sky) - seen)
     return seen, 1 - (1 - film) * (1 - veil)

@@ -10,6 +10,7 @@ Rain200H (see DESIGN.md).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 Layer = NDArray[np.float32]
 """A rain layer R: H×W, float32, 0–1 of full scale, to be added to the clean picture."""
+Blend = Literal["add", "screen"]
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,17 @@ def heavy_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
     return np.minimum(np.sum(depths, 0, dtype=np.float32), 1)
 
 
-def add_rain(clean: NDArray[np.uint8], rain: Layer) -> NDArray[np.uint8]:
-    """clip(B + R): how Rain100L, Rain12, Rain200L and Rain200H are made. H×W×3 and H×W to H×W×3."""
+def add_rain(clean: NDArray[np.uint8], rain: Layer, blend: Blend = "add") -> NDArray[np.uint8]:
+    """Rain on a picture, H×W×3 and H×W to H×W×3.
+
+    add: clip(B + R), how Rain100L, Rain12, Rain200L and Rain200H are made.
+    screen: 1 − (1 − B)(1 − R), as where streaks of opacity R hide what is behind them; never saturates.
+    """
     layer = np.rint(rain * 255).astype(np.uint8)
-    return cv2.add(clean, cv2.merge([layer, layer, layer]))
+    grey = cv2.merge([layer, layer, layer])
+    if blend == "add":
+        return cv2.add(clean, grey)
+    return 255 - cv2.multiply(255 - clean, 255 - grey, scale=1 / 255)
 
 
 def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) -> Layer:
