@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deraincli.cli import options, output
+from deraincli.cli import export, options, output
 from deraincli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deraincli.shelf import ModelFacts
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
+app.command("export")(export.command)
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name, a file, a folder, or hf:OWNER/NAME[@REVISION].")

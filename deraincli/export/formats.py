@@ -63,9 +63,14 @@ def to_onnx(network: nn.Module, description: Description) -> bytes:
         value.name = name
         for place, axis in ((0, "batch"), (2, "height"), (3, "width")):
             value.type.tensor_type.shape.dim[place].dim_param = axis
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, description.as_json()
+    describe(model, description)
     return model.SerializeToString()
+
+
+def describe(model: Any, description: Description) -> None:
+    """Sets the description that an ONNX model carries."""
+    del model.metadata_props[:]
+    model.metadata_props.add(key=METADATA_KEY, value=description.as_json())
 
 
 def to_torchscript(network: nn.Module, description: Description) -> bytes:

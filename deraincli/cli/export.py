@@ -1,0 +1,108 @@
+"""`derain weights export`: a model for other programs, and for `--backend onnxruntime`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deraincli.cli import options
+from deraincli.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.export.job import Exported
+
+
+def command(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="As for --model. Default: the shipped model."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option("--to", metavar="onnx|torchscript|pt2", help="Kind of file to write.")
+    ] = "onnx",
+    destination: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File to write. Default for onnx: the cache, where --backend onnxruntime finds it.",
+        ),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(metavar="fp32|fp16|int8", help="Number format; fp16 and int8 as ONNX only.")
+    ] = "fp32",
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET", help="For int8: a paired set, to calibrate with and to measure the loss on."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    max_pixels: options.MaxPixels = 178_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
+    from deraincli.catalogue import find_model
+    from deraincli.imaging.atomic import check_destination, write_atomically
+
+    out = options.make_output(quiet, verbose, json)
+    name, path = find_model(model)
+    output = destination or _cached(name, path, target, precision)
+    check_destination(output, overwrite=overwrite)
+    from deraincli.export.job import export_model
+
+    exported = export_model(path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
+    write_atomically(output, exported.data, overwrite=overwrite)
+    out.result(_record(exported, name, target, output), _summary(exported, output))
+
+
+def _cached(name: str, weights: Path, target: str, precision: str) -> Path:
+    from deraincli.export.cache import cached_export
+    from deraincli.header import read_header, sha256
+
+    if target != "onnx":
+        raise UsageError(
+            f"Nothing here reads {target}, so the cache is no place for it: name a file with -o."
+        )
+    read_header(weights)  # complains of a missing or damaged file
+    path = cached_export(name, sha256(weights), precision)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The cache folder '{path.parent}' cannot be made ({error.strerror}): name a file with -o, "
+            "or set XDG_CACHE_HOME."
+        ) from None
+    return path
+
+
+def _record(exported: Exported, name: str, target: str, output: Path) -> dict[str, object]:
+    loss = exported.loss
+    return {
+        "model": name,
+        "target": target,
+        "precision": exported.description.precision,
+        "output": str(output),
+        "bytes": len(exported.data),
+        "max_difference": exported.difference.maximum,
+        "mean_difference": exported.difference.mean,
+        "psnr_fp32": loss.fp32 if loss else None,
+        "psnr_int8": loss.int8 if loss else None,
+        "scored": loss.pictures if loss else None,
+    }
+
+
+def _summary(exported: Exported, output: Path) -> str:
+    gap, loss = exported.difference, exported.loss
+    text = (
+        f"{output}, {len(exported.data) / 1e6:.1f} MB; differs from PyTorch in fp32 by at most {gap.maximum:.1e} "
+        f"(mean {gap.mean:.1e}) on {gap.pictures} photos"
+    )
+    if loss:
+        text += f"; {loss.int8:.2f} dB against {loss.fp32:.2f} on {loss.pictures} pictures"
+    return text

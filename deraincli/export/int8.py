@@ -1,0 +1,134 @@
+"""8-bit integers instead of floats, by ONNX Runtime's static quantiser, and what that costs in PSNR."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.data.pairs import Pair, read_pair
+from deraincli.errors import InputError
+from deraincli.export.description import Description
+from deraincli.export.formats import Run, describe
+from deraincli.export.parity import as_batch
+from deraincli.imaging.image import Pixels
+from deraincli.inference.plan import Tiling
+from deraincli.inference.restore import restore
+from deraincli.metrics import PROTOCOLS, as_rgb, psnr
+
+ALLOWED_LOSS = 0.05
+"""dB of PSNR that int8 may cost."""
+
+CALIBRATION_PICTURES = 8
+CALIBRATION_SIDE = 320
+"""Larger pictures are cut to this: the quantiser keeps every activation of all of them in memory."""
+
+PERFECT = 100.0
+"""dB that equal pictures count as in means, as in `derain eval`."""
+
+
+class Loss(NamedTuple):
+    """Mean PSNR on a paired set, protocol `prenet`, in dB."""
+
+    fp32: float
+    int8: float
+    pictures: int
+
+    @property
+    def decibels(self) -> float:
+        """What int8 costs."""
+        return self.fp32 - self.int8
+
+
+def split_pairs(pairs: Sequence[Pair]) -> tuple[Sequence[Pair], Sequence[Pair]]:
+    """The pairs to calibrate with and those to score, spread evenly; none is in both.
+
+    Raises InputError for fewer than two.
+    """
+    if len(pairs) < 2:
+        raise InputError("int8 needs two pairs at least, one to calibrate with and one to score: add some.")
+    count = min(CALIBRATION_PICTURES, len(pairs) // 2)
+    chosen = {round(place) for place in np.linspace(0, len(pairs) - 1, count)}
+    return (
+        [pair for place, pair in enumerate(pairs) if place in chosen],
+        [pair for place, pair in enumerate(pairs) if place not in chosen],
+    )
+
+
+def quantise(model: bytes, description: Description, pairs: Sequence[Pair], *, max_pixels: int) -> bytes:
+    """An ONNX file's content to one whose convolutions compute in int8, with a scale for each output channel.
+
+    The ranges of their inputs are those seen on the rainy pictures of `pairs`. `description` is the result's.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    with tempfile.TemporaryDirectory() as folder, _errors_only():
+        file = Path(folder) / "int8.onnx"
+        quantize_static(
+            onnx.load_from_string(model),
+            file,
+            _Calibration(pairs, description.size_multiple, max_pixels),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        quantised = onnx.load(file)
+    describe(quantised, description)
+    return quantised.SerializeToString()
+
+
+def measure_loss(fp32: Run, int8: Run, pairs: Sequence[Pair], *, multiple: int, max_pixels: int) -> Loss:
+    """Scores both on whole pictures."""
+    scores = np.array([_scores(pair, (fp32, int8), multiple, max_pixels) for pair in pairs])
+    return Loss(float(scores[:, 0].mean()), float(scores[:, 1].mean()), len(pairs))
+
+
+class _Calibration:
+    """What the quantiser draws its inputs from; it asks until there is None."""
+
+    def __init__(self, pairs: Sequence[Pair], multiple: int, max_pixels: int) -> None:
+        self._batches = (_corner(pair, multiple, max_pixels) for pair in pairs)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"rainy": batch}
+
+
+def _corner(pair: Pair, multiple: int, max_pixels: int) -> NDArray[np.float32]:
+    rainy, _ = read_pair(pair, max_pixels=max_pixels)
+    return as_batch(as_rgb(rainy[:CALIBRATION_SIDE, :CALIBRATION_SIDE]), multiple)
+
+
+def _scores(pair: Pair, runs: Sequence[Run], multiple: int, max_pixels: int) -> list[float]:
+    rainy, clean = map(as_rgb, read_pair(pair, max_pixels=max_pixels))
+    return [min(_psnr(_restored(rainy, run, multiple), clean), PERFECT) for run in runs]
+
+
+def _restored(rainy: Pixels, run: Run, multiple: int) -> Pixels:
+    return restore(rainy, lambda tile: run(tile[None])[0], Tiling(None, 0, multiple)).image
+
+
+def _psnr(restored: Pixels, clean: Pixels) -> float:
+    luminance = PROTOCOLS["prenet"].prepare
+    return psnr(luminance(restored), luminance(clean), data_range=255)
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """Keeps the quantiser from advising a preparation that these graphs do not need."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,128 @@
+"""Exports a model: build, convert, compare with PyTorch, and hand the result over only if it agrees."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from deraincli.checkpoint import load_model
+from deraincli.data.pairs import find_pairs
+from deraincli.errors import ModelError, UsageError
+from deraincli.export.cache import PRECISIONS
+from deraincli.export.description import Description
+from deraincli.export.formats import TARGETS, require_onnx
+from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
+from deraincli.export.parity import Difference, difference, rainy_photos
+from deraincli.geometry import round_up
+from deraincli.header import sha256
+from deraincli.inference.torch_memory import peak_bytes
+from deraincli.pipeline import DEFAULT_MAX_PIXELS
+
+TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
+"""Largest difference from PyTorch in fp32 that is let through, on the 0–1 range; int8 is judged by PSNR."""
+
+OnStep = Callable[[str], None]
+"""Called with what comes next."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model for other programs, and how it compares."""
+
+    data: bytes
+    """The file's content."""
+    description: Description
+    difference: Difference
+    """From PyTorch in fp32."""
+    loss: Loss | None
+    """What int8 costs; None for the other precisions."""
+
+
+def export_model(
+    path: Path,
+    target: str,
+    precision: str = "fp32",
+    *,
+    pairs: Path | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    on_step: OnStep = lambda text: None,
+) -> Exported:
+    """Exports a model file to a target of `formats.TARGETS` in fp32, as ONNX also in fp16 or int8.
+
+    `pairs`: a paired set, which int8 needs: some of its pictures calibrate, the others tell the loss. Raises
+    UsageError for an impossible wish, ModelError if the result does not agree with PyTorch or int8 loses more
+    than ALLOWED_LOSS.
+    """
+    _check(target, precision, pairs)
+    network, info = load_model(path)
+    description = Description(
+        network=info.network,
+        task=info.task,
+        precision=precision,
+        size_multiple=cast(int, network.size_multiple),
+        tile_margin=cast(int, network.tile_margin),
+        bytes_per_pixel=_bytes_per_pixel(network),
+        weights_sha256=sha256(path),
+    )
+    on_step(f"Converting {path.stem} to {target} in {precision}.")
+    if precision == "int8":
+        assert pairs is not None
+        data, loss = _int8(network, description, pairs, max_pixels, on_step)
+    else:
+        loss = None
+        converted = copy.deepcopy(network).half() if precision == "fp16" else network
+        data = TARGETS[target].dump(converted, description)
+    on_step("Comparing with PyTorch.")
+    gap = difference(network, TARGETS[target].load(data), rainy_photos(), description.size_multiple)
+    if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # also for NaN
+        raise ModelError(
+            f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
+            "so it is not written: try another target or precision."
+        )
+    return Exported(data, description, gap, loss)
+
+
+def _check(target: str, precision: str, pairs: Path | None) -> None:
+    if target not in TARGETS:
+        raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
+    if target != "onnx" and precision != "fp32":
+        raise UsageError(
+            f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
+        )
+    if precision not in PRECISIONS:
+        raise UsageError(f"Exports are in {', '.join(PRECISIONS)}, not in {precision!r}.")
+    if precision == "int8" and pairs is None:
+        raise UsageError("int8 is measured before it is written: name a paired set by --pairs.")
+    if target == "onnx":
+        require_onnx()
+
+
+def _int8(
+    network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
+) -> tuple[bytes, Loss]:
+    multiple = description.size_multiple
+    calibration, scored = split_pairs(find_pairs(folder).pairs)
+    onnx = TARGETS["onnx"]
+    exact = onnx.dump(network, replace(description, precision="fp32"))
+    on_step(f"Calibrating on {len(calibration)} pictures.")
+    data = quantise(exact, description, calibration, max_pixels=max_pixels)
+    on_step(f"Scoring on {len(scored)} others.")
+    loss = measure_loss(onnx.load(exact), onnx.load(data), scored, multiple=multiple, max_pixels=max_pixels)
+    if not loss.decibels <= ALLOWED_LOSS:
+        raise ModelError(
+            f"int8 loses {loss.decibels:.3f} dB on {loss.pictures} pictures of '{folder}', more than "
+            f"{ALLOWED_LOSS} dB, so it is not written: take fp32 or fp16."
+        )
+    return data, loss
+
+
+@torch.inference_mode()
+def _bytes_per_pixel(network: nn.Module) -> float:
+    side = round_up(128, cast(int, network.size_multiple))
+    return peak_bytes(lambda: network(torch.zeros(1, 3, side, side))) / side**2
