@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from huggingface_hub import constants, hf_hub_download, scan_cache_dir
+from huggingface_hub import constants, hf_hub_download, scan_cache_dir, try_to_load_from_cache
 from huggingface_hub.errors import (
     CacheNotFound,
     EntryNotFoundError,
@@ -84,8 +84,7 @@ def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool
     # The snapshot's commit: what belongs to these weights, even if the branch moves on meanwhile.
     same_commit = address._replace(revision=weights.parent.name)
     for name in (CONFIG_FILE, CARD_FILE) if card else (CONFIG_FILE,):
-        with suppress(*HUB_ERRORS):  # the weights can do without
-            same_commit.file(name)
+        _fetch_optional(same_commit, name)
     return weights
 
 
@@ -133,6 +132,13 @@ def _download(address: HubAddress, name: str) -> Path:
                 raise ModelError(explain(error, address)) from error
             time.sleep(PAUSE * attempt)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _fetch_optional(address: HubAddress, name: str) -> None:
+    """Fetches a file that a model can do without, and asks only once whether there is one."""
+    if try_to_load_from_cache(address.repository, name, revision=address.revision) is None:
+        with suppress(*HUB_ERRORS):
+            address.file(name)
 
 
 def _status(error: BaseException | None) -> int | None:

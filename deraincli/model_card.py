@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from deraincli.catalogue import Score
 from deraincli.hub import HubAddress
@@ -45,8 +46,14 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
 
 
 def read_card(path: Path) -> Told:
-    """What the card in a README.md tells, as far as it follows `write_card`."""
-    data = ModelCard.load(path, ignore_metadata_errors=True).data
+    """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if not text.startswith("---"):
+        return Told(None, ())
+    try:
+        data: Any = ModelCard(text, ignore_metadata_errors=True).data
+    except (ValueError, YAMLError):
+        return Told(None, ())
     licence = data.license_name if data.license == "other" else data.license
     values: dict[tuple[str, str], dict[str, float]] = {}
     for result in data.eval_results or []:

@@ -1,0 +1,300 @@
+"""Models of the Hub, against a server on this machine that speaks its routes; every command a process of its
+own, since huggingface_hub reads the environment once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from loopback_hub import TOKEN, LoopbackHub, Repository, sends, status
+from safetensors.torch import save
+
+from deraincli.catalogue import SHIPPED
+from deraincli.checkpoint import ModelInfo, model_bytes
+from deraincli.networks import NETWORKS
+from deraincli.peers.prenet import PReNetConfig
+
+NAME = "someone/rain"
+ADDRESS = f"hf:{NAME}"
+
+
+def weights(seed: int) -> bytes:
+    """A model file of about 340 kB."""
+    torch.manual_seed(seed)
+    config = PReNetConfig(passes=1)
+    return model_bytes(NETWORKS["prenet"].build(config), ModelInfo("prenet", config, "streak"))
+
+
+OLD, NEW = weights(1), weights(2)
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    server = LoopbackHub()
+    yield server
+    server.close()
+
+
+class Shell:
+    """Runs commands with a Hub and a cache of their own."""
+
+    def __init__(self, hub: LoopbackHub, home: Path) -> None:
+        self.cache = home / "cache"
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DERAIN_"))
+        }
+        self.environment = inherited | {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HOME": str(home / "home"),
+            "HF_HUB_CACHE": str(self.cache),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "deraincli", *map(str, arguments)],
+            env=self.environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        return finished(self.start(*arguments, **variables))
+
+    def pull(self, address: str = ADDRESS, **variables: str) -> bytes:
+        """The bytes of the model file that a pull brings."""
+        done = self("weights", "pull", address, "--json", **variables)
+        assert done.returncode == 0, done.stderr
+        return Path(json.loads(done.stdout)["file"]).read_bytes()
+
+    def files_in_cache(self) -> list[Path]:
+        return [path for path in self.cache.rglob("*.safetensors") if path.exists()]
+
+
+def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture
+def shell(hub: LoopbackHub, tmp_path: Path) -> Shell:
+    return Shell(hub, tmp_path)
+
+
+def refused(done: subprocess.CompletedProcess[str], says: str) -> None:
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert says in last
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_is_pulled_once_and_used_offline(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW, "README.md": b"---\nlicense: mit\n---\n# Rain\n"})
+    assert shell.pull() == NEW
+    assert shell.pull() == NEW
+    assert hub.times("GET /lfs") == 1
+    hub.close()  # also without a word about being offline
+    both = [shell.start("weights", "info", ADDRESS, "--json", HF_HUB_OFFLINE=flag) for flag in "10"]
+    for done in map(finished, both):
+        assert done.stderr == ""
+        told = json.loads(done.stdout)
+        assert told["sha256"] == hashlib.sha256(NEW).hexdigest()
+        assert told["licence"] == "mit"
+        assert told["parameters"] == 168_963
+
+
+def test_a_cold_cache_offline_says_what_to_run(shell: Shell) -> None:
+    refused(
+        shell("weights", "pull", ADDRESS, HF_HUB_OFFLINE="1"), f"run `derain weights pull {ADDRESS}` where"
+    )
+
+
+def test_a_commit_stays_what_it_was(hub: LoopbackHub, shell: Shell) -> None:
+    first = hub.add(NAME, {"model.safetensors": OLD, "config.json": b"{}", "README.md": b""})
+    hub.add(NAME, {"model.safetensors": NEW})
+    assert shell.pull(f"{ADDRESS}@{first}") == OLD
+    assert shell.pull() == NEW
+    before = len(hub.requests)
+    assert shell.pull(f"{ADDRESS}@{first}") == OLD
+    assert len(hub.requests) == before, "a pinned model in the cache needs no network"
+
+
+def test_a_dropped_connection_resumes(hub: LoopbackHub, shell: Shell) -> None:
+    """What arrived in whole pieces, 10 MiB each, is not sent again."""
+    header = {"network": "prenet", "config": "{}"}
+    large = save({"weight": torch.arange(6_000_000.0)}, header)
+    hub.add(NAME, {"model.safetensors": large})
+    hub.faults["GET /lfs"] = sends(large[:15_000_000], length=len(large))
+    assert shell.pull() == large
+    [_, second] = [line for line in hub.requests if line.startswith("GET /lfs")]
+    start = int(second.partition("bytes=")[2].rstrip("-"))
+    assert 1_000_000 < start <= 15_000_000
+
+
+def test_damage_on_the_way_is_noticed_and_not_kept(hub: LoopbackHub, shell: Shell) -> None:
+    assert len(OLD) == len(NEW)
+    damage = {"hash": OLD, "short": NEW[:-1000], "long": NEW + bytes(10)}
+    for case, sent in damage.items():
+        content = NEW if case == "hash" else NEW + case.encode()
+        hub.add(f"someone/{case}", {"model.safetensors": content})
+        hub.faults[f"GET /lfs/{hashlib.sha256(content).hexdigest()}"] = sends(sent)
+    started = {case: shell.start("weights", "pull", f"hf:someone/{case}") for case in damage}
+    for case, process in started.items():
+        refused(finished(process), "sha256" if case == "hash" else "try again")
+    assert shell.files_in_cache() == []
+    assert shell.pull("hf:someone/hash") == NEW
+
+
+def test_a_file_changed_in_the_cache_is_noticed(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    shell.pull()
+    [file] = shell.files_in_cache()
+    file.resolve().write_bytes(OLD)
+    refused(shell("weights", "info", ADDRESS, HF_HUB_OFFLINE="1"), "sha256")
+    assert shell.files_in_cache() == []
+
+
+def test_server_errors_that_pass_are_outlived(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    hub.faults = {"HEAD /someone": status(500), "GET /lfs": status(503)}
+    assert shell.pull() == NEW
+    assert hub.faults == {}
+
+
+def test_what_cannot_be_had_is_explained(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    hub.add("someone/pickled", {"pytorch_model.bin": b"..."})
+    hub.add("someone/secret", {"model.safetensors": NEW}, private=True)
+    hub.add("someone/gated", {"model.safetensors": NEW}, gated=True)
+    cases = [
+        ("hf:someone/nothing", {}, "does not exist or is private"),
+        (f"{ADDRESS}@v9", {}, "no such revision"),
+        ("hf:someone/pickled", {}, "derain weights import"),
+        ("hf:someone/secret", {}, "HF_TOKEN"),
+        ("hf:someone/gated", {}, "accept its terms"),
+        (ADDRESS, {"HF_TOKEN": "hf_wrong"}, "hf auth login"),
+    ]
+    started = [shell.start("weights", "pull", address, **variables) for address, variables, _ in cases]
+    for process, (_, _, says) in zip(started, cases, strict=True):
+        refused(finished(process), says)
+    assert shell.pull("hf:someone/secret", HF_TOKEN=TOKEN) == NEW
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["hf:rain", "hf:../rain", "hf:a/b/c", "hf:a/..", "hf:a/b@", "hf:a/b@../../x", "hf:a/b@x/../y", "hf:/b"],
+)
+def test_addresses_that_lead_elsewhere_are_refused(derain, address: str) -> None:
+    done = derain("weights", "pull", address)
+    assert done.code == 1
+    assert "no address on the Hub" in done.err
+
+
+def test_a_commit_that_is_a_path_writes_nothing_outside(
+    hub: LoopbackHub, shell: Shell, tmp_path: Path
+) -> None:
+    hub.repositories[NAME] = Repository({"../../../../escaped": {"model.safetensors": NEW}})
+    done = shell("weights", "pull", ADDRESS)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if "escaped" in path.name]
+    assert not (tmp_path.parent / "escaped").exists()
+
+
+def test_two_processes_at_once_do_no_harm(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    both = [shell.start("weights", "pull", ADDRESS, "--json") for _ in range(2)]
+    for done in map(finished, both):
+        assert done.returncode == 0, done.stderr
+        assert Path(json.loads(done.stdout)["file"]).read_bytes() == NEW
+
+
+def test_what_is_cached_is_listed_and_removed(hub: LoopbackHub, shell: Shell) -> None:
+    first = hub.add(NAME, {"model.safetensors": OLD})
+    hub.add(NAME, {"model.safetensors": NEW})
+    for process in [shell.start("weights", "pull", address) for address in (ADDRESS, f"{ADDRESS}@{first}")]:
+        assert finished(process).returncode == 0
+    listed = [json.loads(line) for line in shell("weights", "list", "--json").stdout.splitlines()]
+    cached = {model["name"]: model["sha256"] for model in listed if model["origin"] == "cached"}
+    assert cached == {
+        ADDRESS: hashlib.sha256(NEW).hexdigest(),
+        f"{ADDRESS}@{first}": hashlib.sha256(OLD).hexdigest(),
+    }
+    assert {model["name"] for model in listed if model["origin"] == "shipped"} == set(SHIPPED)
+    assert shell("weights", "remove", f"{ADDRESS}@{first}").returncode == 0
+    assert [file.read_bytes() for file in shell.files_in_cache()] == [NEW]
+    assert shell("weights", "remove", ADDRESS).returncode == 0
+    assert shell.files_in_cache() == []
+    refused(shell("weights", "remove", ADDRESS), "not in the cache")
+
+
+def test_what_is_pushed_comes_back_byte_for_byte(hub: LoopbackHub, shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(NEW)
+    push = ["weights", "push", file, ADDRESS, "--private", "--licence", "mit", "--json"]
+    shown = shell(*push, "--dry-run")
+    assert hub.requests == []
+    refused(shell(*push), "HF_TOKEN")
+    assert hub.repositories == {}
+    done = shell(*push, HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    repository = hub.repositories[NAME]
+    assert repository.private
+    assert repository.newest is not None
+    assert repository.newest["model.safetensors"] == NEW
+    assert repository.newest["README.md"].decode() == json.loads(shown.stdout)["card"]
+    commit = json.loads(done.stdout)["commit"]
+    assert shell.pull(f"{ADDRESS}@{commit}", HF_TOKEN=TOKEN) == NEW
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_model_lies_ready_for_the_hub(hub: LoopbackHub, shell: Shell, name: str) -> None:
+    done = shell(
+        "weights", "push", name, f"hf:someone/{name}", "--json", HF_TOKEN=TOKEN
+    )  # the card is validated
+    assert done.returncode == 0, done.stderr
+    assert hub.times("POST /api/validate-yaml") == 1
+    assert hashlib.sha256(shell.pull(f"hf:someone/{name}")).hexdigest() == SHIPPED[name].sha256
+    told = json.loads(shell("weights", "info", f"hf:someone/{name}", "--json", HF_HUB_OFFLINE="1").stdout)
+    assert told["scores"] == [score._asdict() for score in SHIPPED[name].scores]
+
+
+CATALOGUED = """
+import dataclasses, sys
+from deraincli import catalogue
+catalogue.SHIPPED["elsewhere"] = dataclasses.replace(
+    catalogue.SHIPPED["balnet-lite"], file="elsewhere.safetensors", hub=sys.argv[1], sha256=sys.argv[2]
+)
+print(catalogue.find_model("elsewhere")[1])
+"""
+
+
+def test_a_catalogued_model_must_have_our_own_hash(hub: LoopbackHub, shell: Shell) -> None:
+    commit = hub.add(NAME, {"model.safetensors": NEW})
+
+    def find(digest: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", CATALOGUED, f"{ADDRESS}@{commit}", digest]
+        return subprocess.run(command, env=shell.environment, capture_output=True, text=True)
+
+    assert Path(find(hashlib.sha256(NEW).hexdigest()).stdout.strip()).read_bytes() == NEW
+    assert "ModelError" in find(hashlib.sha256(OLD).hexdigest()).stderr
+
+
+def test_a_picture_is_restored_by_a_model_of_the_hub(hub: LoopbackHub, shell: Shell, tmp_path: Path) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    rainy = Path(__file__).parents[1] / "examples" / "rainy_chelsea.jpg"
+    done = shell("image", rainy, "-o", tmp_path / "out.png", "-m", ADDRESS, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"] == "rain"
+    assert (tmp_path / "out.png").is_file()

@@ -1,0 +1,63 @@
+"""Model cards: what is written is read again, and a card of anybody's harms nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deraincli.catalogue import SHIPPED, Score
+from deraincli.hub import HubAddress
+from deraincli.model_card import Told, read_card, write_card
+from deraincli.shelf import facts
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_models_card_tells_all_that_the_catalogue_does(tmp_path: Path, name: str) -> None:
+    card = write_card(facts(name), HubAddress(f"someone/{name}"))
+    entry = SHIPPED[name]
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["library_name"] == "deraincli"
+    assert front["pipeline_tag"] == "image-to-image"
+    assert front["license"] == "other"
+    assert front["license_link"] == "LICENSE.md"
+    assert all(score.dataset in card for score in entry.scores)
+    for fact in (
+        entry.sha256,
+        entry.licence,
+        entry.provenance,
+        f"{entry.parameters:,}",
+        f"hf:someone/{name}",
+    ):
+        assert fact in card
+    path = tmp_path / "README.md"
+    path.write_text(card)
+    assert read_card(path).scores == entry.scores
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# A card",
+        "---\n: [\n---\n",
+        "---\n- list\n---\n",
+        "---\nmodel-index: 7\n---\n",
+        "---\n!!python/object:os.x\n---\n",
+    ],
+)
+def test_a_card_without_sense_tells_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "README.md"
+    path.write_text(text)
+    assert read_card(path) == Told(None, ())
+
+
+def test_scores_of_several_protocols_stay_apart(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    scores = (Score("a set", "prenet", 30.0, 0.9), Score("a set", "rgb", 28.5, 0.875))
+    known = replace(facts(next(iter(SHIPPED))), licence="mit", scores=scores)
+    path = tmp_path / "README.md"
+    path.write_text(write_card(known, HubAddress("someone/rain")))
+    assert read_card(path) == Told("mit", scores)
