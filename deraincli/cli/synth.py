@@ -34,7 +34,7 @@ def command(
     veil: Annotated[float, typer.Option(min=0, max=1, help="Density of mist in the scene.")] = 0.0,
     copies: Annotated[int, typer.Option("--copies", min=1, metavar="N", help="Pairs of every photo.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = 50_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -49,20 +49,23 @@ def command(
     out = options.make_output(quiet, verbose, json)
     request = Request(Recipe(kind, heavy, blend, veil), seed)
     plans = plan(source, destination, copies)
-    there = [planned for planned in plans if finished(planned, request, overwrite=overwrite)]
+    done = {planned: finished(planned, request, overwrite=overwrite) for planned in plans}
+    there = [planned for planned in plans if done[planned]]
+    missing = [planned for planned in plans if not done[planned]]
     for planned in there:
         out.result(_record(planned) | {"status": "skipped"}, f"{planned.files['input']} is there already")
-    missing = [planned for planned in plans if planned not in there]
     began = time.perf_counter()
     failed = 0
     with out.progress("making pairs") as meter:
         for number, planned in enumerate(missing, 1):
             failed += not _make(planned, request, max_pixels, overwrite, out)
             meter(number, len(missing), planned.name)
+    seconds = time.perf_counter() - began
+    out.line(
+        f"{len(missing) - failed} pairs made in {seconds:.1f} s, {len(there)} there before: {destination}"
+    )
     if failed:
         _complain(failed, len(plans))
-    seconds = time.perf_counter() - began
-    out.line(f"{len(missing)} pairs made in {seconds:.1f} s, {len(there)} there before: {destination}")
 
 
 def _make(planned: Plan, request: Request, max_pixels: int, overwrite: bool, out: Output) -> bool:

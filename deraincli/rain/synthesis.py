@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.errors import InputError
+from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops, drop_style, magnified
 from deraincli.rain.mist import add_mist
 from deraincli.rain.streaks import Blend, Layer, add_rain, heavy_rain, light_rain
@@ -35,6 +35,11 @@ class Recipe:
     """How streaks and scene are mixed."""
     veil: float = 0.0
     """Density of the mist in the scene, 0–1."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a veil out of range."""
+        if not 0 <= self.veil <= 1:
+            raise UsageError(f"The veil is a density from 0 to 1, not {self.veil:g}.")
 
 
 def synthesise(
