@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import resource
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import PyTorchModelHubMixin
 from safetensors.torch import load, save
 
+from deraincli.catalogue import find_model
 from deraincli.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.errors import ModelError
+from deraincli.frozen import to_mapping
+from deraincli.header import read_header
+from deraincli.hub import HubAddress
 from deraincli.networks import NETWORKS
+from deraincli.peers.prenet import PReNet, PReNetConfig
+from deraincli.publishing import repository_files
 
 
 def write(path: Path, name: str, config: object) -> torch.nn.Module:
@@ -94,3 +103,107 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     refuse(tmp_path / "nowhere.safetensors", "nowhere")
+
+
+def test_a_hub_folder_is_a_model_whether_the_header_or_the_config_tells(model: Path, tmp_path: Path) -> None:
+    """As PyTorchModelHubMixin writes it: bare weights beside a config.json."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    file = folder / "model.safetensors"
+    file.write_bytes(save(load(model.read_bytes())))
+    refuse(file, "neither network nor config")
+    config = {"network": "prenet", "task": "streak", "config": {"passes": 6}}
+    (folder / "config.json").write_text(json.dumps(config))
+    loaded, info = load_model(find_model(str(folder))[1])
+    assert info == load_model(model)[1]
+    assert torch.equal(loaded.stem.weight, load_model(model)[0].stem.weight)
+
+
+def test_the_hubs_own_mixin_reads_our_folder(model: Path, tmp_path: Path) -> None:
+    class Hubbed(PReNet, PyTorchModelHubMixin):
+        def __init__(self, config: PReNetConfig) -> None:
+            super().__init__(config)
+
+    for name, content in repository_files(str(model), HubAddress("someone/rain")).items():
+        (tmp_path / "folder" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "folder" / name).write_bytes(content)
+    theirs = Hubbed.from_pretrained(tmp_path / "folder", strict=True)
+    ours, info = load_model(model)
+    assert theirs.config == to_mapping(info.config)
+    for key, value in ours.state_dict().items():
+        assert torch.equal(theirs.state_dict()[key], value), key
+
+
+@pytest.mark.parametrize("garbage", [b"", b"[]", b"{", b"null", b"\xff", b"[" * 100_000])
+def test_a_config_without_sense_is_refused(model: Path, tmp_path: Path, garbage: bytes) -> None:
+    file = tmp_path / "folder" / "model.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(save(load(model.read_bytes())))
+    file.with_name("config.json").write_bytes(garbage)
+    refuse(file, "model.safetensors")
+
+
+def header(content: object) -> bytes:
+    text = json.dumps(content).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def test_headers_that_lie_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "evil.safetensors"
+    with path.open("wb") as file:  # a header of 200 MB, sparse on disk
+        file.write(struct.pack("<Q", 200_000_000))
+        file.truncate(200_000_008)
+    refuse(path, "intact")
+    tensor = {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}
+    for lie in (
+        {"data_offsets": [0, 1 << 40]},
+        {"data_offsets": [8, 0]},
+        {"data_offsets": [-8, 0]},
+        {"shape": [1 << 62, 1 << 62]},
+        {"shape": [5]},
+    ):
+        path.write_bytes(header({"weight": tensor | lie}) + bytes(8))
+        refuse(path, "intact")
+    overlapping = {"a": tensor, "b": tensor}
+    path.write_bytes(header(overlapping) + bytes(8))
+    refuse(path, "intact")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("balnet-lite", {"restoration": {"widths": [5000, 5000, 5000]}}),
+        ("balnet-lite", {"restoration": {"widths": [10**12, 10**12, 10**12]}}),
+        ("balnet-lite", {"restoration": {"dense_layers": 9999, "pairs": [9999, 9999]}}),
+        ("balnet-lite", {"restoration": {"widths": [-1, 0, 1]}}),
+        ("balnet-lite", {"unshuffle": 10**6}),
+        ("balnet-lite", {"tile_margin": 10**9}),
+        ("prenet", {"passes": 10**9}),
+    ],
+)
+def test_absurd_configs_are_refused_before_memory_is_taken(tmp_path: Path, name: str, change: dict) -> None:
+    path = tmp_path / "absurd.safetensors"
+    write(path, name, NETWORKS[name].config)
+    config = to_mapping(NETWORKS[name].config)
+    for key, value in change.items():
+        config[key] = config[key] | value if isinstance(value, dict) else value
+    path.write_bytes(save(load(path.read_bytes()), {"network": name, "config": json.dumps(config)}))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refuse(path, "absurd.safetensors")
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+    )  # kB; the largest asks for 8 GB
+
+
+def test_the_header_alone_tells_what_the_network_counts(tmp_path: Path) -> None:
+    for name, kind in NETWORKS.items():
+        network = write(tmp_path / "model.safetensors", name, kind.config)
+        told = read_header(tmp_path / "model.safetensors")
+        assert told.network == name
+        assert told.parameters == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_a_checkpoint_of_another_kind_is_told_how_to_get_in(tmp_path: Path) -> None:
+    path = tmp_path / "net_latest.pth"
+    torch.save({"weight": torch.zeros(2)}, path)
+    refuse(path, "derain weights import")
