@@ -54,6 +54,7 @@ def command(
     missing = [planned for planned in plans if not done[planned]]
     for planned in there:
         out.result(_record(planned) | {"status": "skipped"}, f"{planned.files['input']} is there already")
+    out.detail(f"{len(missing)} pairs to make: {request}")
     began = time.perf_counter()
     failed = 0
     with out.progress("making pairs") as meter:
