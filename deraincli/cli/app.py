@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
-from deraincli.cli import attn, batch, compare, image, output, synth, train, video, weights
+from deraincli.cli import attn, batch, bench, compare, image, output, synth, train, video, weights
 from deraincli.cli import eval as evaluate
 from deraincli.errors import DerainError, ExitCode
 
@@ -28,6 +28,7 @@ app.command("batch")(batch.command)
 app.command("attn")(attn.command)
 app.command("compare")(compare.command)
 app.command("eval")(evaluate.command)
+app.command("bench")(bench.command)
 app.command("synth")(synth.command)
 app.command("train")(train.command)
 app.command("video")(video.command)

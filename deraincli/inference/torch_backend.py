@@ -92,6 +92,11 @@ class TorchBackend:
         raise MemoryError(shortage)
 
     @torch.inference_mode()
+    def run_batch(self, pictures: Tensor) -> Restoration:
+        """B×3×H×W float32 in 0–1 on the device, sides multiples of `size_multiple`; the answer is unchecked."""
+        return self._run(pictures)
+
+    @torch.inference_mode()
     def _run_tile(
         self, tile: NDArray[np.float32], run: RunNetwork, maps: bool, on_warning: OnWarning | None
     ) -> NDArray[np.float32]:

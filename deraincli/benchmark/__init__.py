@@ -1,0 +1,1 @@
+"""`derain bench`: how large, how fast, how much memory, on this machine, against what."""

@@ -1,0 +1,71 @@
+"""What a measurement was taken on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Hardware, libraries and how busy it was."""
+
+    device: str
+    """As PyTorch calls it: `cpu`, `cuda:0`, `mps`."""
+    name: str
+    """Of the processor that computes."""
+    cores: int
+    """Logical CPUs."""
+    threads: int
+    """That PyTorch computes with on the CPU."""
+    memory: int
+    """Bytes of the device, or of the machine."""
+    torch: str
+    python: str
+    system: str
+    load: float | None
+    """Processes that wanted a CPU in the last minute; None where the system does not count them."""
+
+    def __str__(self) -> str:
+        cpu = f", {self.threads} threads of {self.cores}" if self.device == "cpu" else ""
+        return (
+            f"{self.name} ({self.device}{cpu}, {self.memory / 2**30:.0f} GiB), "
+            f"PyTorch {self.torch}, Python {self.python}, {self.system}"
+        )
+
+
+def describe(device: torch.device) -> Machine:
+    """The machine as it is now."""
+    cuda = device.type == "cuda"
+    properties = torch.cuda.get_device_properties(device) if cuda else None
+    return Machine(
+        device=str(device),
+        name=properties.name if properties else cpu_name(),
+        cores=os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        memory=properties.total_memory if properties else psutil.virtual_memory().total,
+        torch=torch.__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    )
+
+
+def cpu_name() -> str:
+    """The processor's model, as the system calls it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    if platform.system() == "Darwin":
+        asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    return platform.processor() or platform.machine()

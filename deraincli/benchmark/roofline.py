@@ -1,0 +1,158 @@
+"""How near a network comes to what the machine can compute, and which of its layers hold it back.
+
+After Williams et al., "Roofline: an insightful visual performance model for multicore architectures",
+CACM 2009; the roof is measured, not taken from a data sheet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from deraincli.benchmark.contestants import synchronise
+from deraincli.inference.torch_device import PRECISIONS
+
+SIDE_ON_CPU = 1024
+SIDE_ON_DEVICE = 8192
+"""Matrices of this many rows and columns are large enough to reach the peak."""
+
+PREFIX = "layer "
+"""Of a layer's name in the profiler."""
+
+CONVOLUTION = "aten::conv"
+"""Operators that count as work: those of `flops.count_flops`, as the networks here have no others."""
+
+PROFILED = 3
+"""Passes that the profiler watches, after one that it does not."""
+
+
+class MatrixProduct:
+    """A contestant: the product of two square matrices."""
+
+    def __init__(self, precision: str, device: torch.device, *, as_convolution: bool) -> None:
+        """`as_convolution`: by the library that convolves, as a 1×1 convolution, which is the same product.
+
+        On some processors it is several times as fast as the one that multiplies matrices.
+        """
+        self.precision = precision
+        self._device = device
+        self._dtype = PRECISIONS[precision]
+        self._side = SIDE_ON_CPU if device.type == "cpu" else SIDE_ON_DEVICE
+        self._weight = torch.rand(self._side, self._side, device=device, dtype=self._dtype)
+        self._as_convolution = as_convolution
+
+    @property
+    def flops(self) -> int:
+        """Two for every multiply-add."""
+        return 2 * self._side**3
+
+    def fresh(self) -> Tensor:
+        """A random matrix."""
+        matrix = torch.rand(self._side, self._side, device=self._device).to(self._dtype)
+        synchronise(self._device)
+        return matrix
+
+    @torch.inference_mode()
+    def run(self, given: Tensor) -> None:
+        """Multiplies."""
+        if self._as_convolution:
+            columns = given.view(1, 32, -1, self._side).permute(0, 3, 1, 2)  # channels last in memory
+            torch.conv2d(columns, self._weight[:, :, None, None])
+        else:
+            given @ self._weight
+        synchronise(self._device)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module of a network, or all that happens outside of modules with weights."""
+
+    name: str
+    """The path of the module, or `elsewhere: OPERATOR`."""
+    seconds: float
+    """For one pass, its own."""
+    share: float
+    """Of the pass's time, in 0–1."""
+    gflops_per_second: float | None
+    """None for what multiplies nothing."""
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        speed = self.gflops_per_second
+        return {
+            "layer": self.name,
+            "ms": round(1000 * self.seconds, 3),
+            "share": round(self.share, 4),
+            "gflops_per_second": round(speed, 1) if speed else None,
+        }
+
+
+@torch.inference_mode()
+def slowest_layers(network: nn.Module, pictures: Tensor, count: int) -> list[Layer]:
+    """The layers and operators that take the most time in an eager pass, the slowest first.
+
+    Layers with weights go by their name; what works without weights is added up by operator.
+    """
+    activities = [ProfilerActivity.CPU]
+    if pictures.device.type == "cuda":
+        activities.append(ProfilerActivity.CUDA)
+    network(pictures)
+    with _named_layers(network), profile(activities=activities, with_flops=True) as profiler:
+        for _ in range(PROFILED):
+            network(pictures)
+        synchronise(pictures.device)
+    seconds: dict[str, float] = defaultdict(float)
+    flops: dict[str, float] = defaultdict(float)
+    for event in profiler.events():
+        name = _layer_of(event) or f"elsewhere: {event.name}"
+        # Microseconds of the operator itself, without the operators that it calls.
+        own = event.self_device_time_total if len(activities) > 1 else event.self_cpu_time_total
+        seconds[name] += own / 1e6 / PROFILED
+        if event.name.startswith(CONVOLUTION):
+            flops[name] += (event.flops or 0) / PROFILED
+    total = sum(seconds.values())
+    slowest = sorted(seconds, key=lambda name: -seconds[name])[:count]
+    return [
+        Layer(name, seconds[name], seconds[name] / total, flops[name] / seconds[name] / 1e9 or None)
+        for name in slowest
+    ]
+
+
+@contextmanager
+def _named_layers(network: nn.Module) -> Iterator[None]:
+    """While it is open, the profiler sees every module that holds weights itself by its name."""
+    hooks: list[Any] = []
+    open_ranges: list[Any] = []
+
+    def enter(name: str) -> None:
+        open_ranges.append(record_function(PREFIX + name))
+        open_ranges[-1].__enter__()
+
+    def leave(*_: object) -> None:
+        open_ranges.pop().__exit__(None, None, None)
+
+    for name, module in network.named_modules():
+        if next(module.parameters(recurse=False), None) is not None:
+            hooks.append(module.register_forward_pre_hook(lambda *_, name=name: enter(name)))
+            hooks.append(module.register_forward_hook(leave))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _layer_of(event: Any) -> str | None:
+    """The layer that an event of the profiler belongs to, if any."""
+    while event is not None:
+        if event.name.startswith(PREFIX):
+            return event.name.removeprefix(PREFIX)
+        event = event.cpu_parent
+    return None

@@ -1,0 +1,183 @@
+"""A benchmark's findings as the columns and cells of tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from deraincli.benchmark.results import Row, Sheet
+from deraincli.benchmark.scaling import fitted_exponent
+from deraincli.benchmark.timing import Timing
+
+
+class Column(NamedTuple):
+    """One column; it is left out where no row has anything in it."""
+
+    heading: str
+    cell: Callable[[Row, Row], str]
+    """A row and the first row of the sheet to text."""
+
+
+Grid = tuple[list[str], list[list[str]]]
+"""Headings and rows of cells."""
+
+NAME = Column("model", lambda row, _: row.subject.name)
+PARAMETERS = Column("parameters", lambda row, _: f"{row.parameters:,}")
+MILLISECONDS = Column("ms", lambda row, _: _milliseconds(row.latency))
+
+SIZE = (
+    NAME,
+    Column("weights", lambda row, _: row.subject.weights),
+    PARAMETERS,
+    Column("GFLOP", lambda row, _: short(row.flops / 1e9)),
+    Column("peak MB", lambda row, _: f"{row.peak.bytes / 2**20:,.0f}" if row.peak else ""),
+)
+HOW = (
+    Column("precision", lambda row, _: row.precision),
+    Column("backend", lambda row, _: row.backend),
+)
+SPEED = (
+    MILLISECONDS,
+    Column("p5–p95", lambda row, _: _spread(row.latency)),
+    Column("ratio", lambda row, first: _ratio(row, first)),
+    Column("images/s", lambda row, _: short(row.images_per_second)),
+    Column("file to file, ms", lambda row, _: _milliseconds(row.file_to_file)),
+    Column("% of peak", lambda row, _: f"{100 * row.roof_share:.0f}" if row.roof_share else ""),
+)
+DOCUMENT = (
+    Column("document's parameters", lambda row, _: _document(row, "parameters")),
+    Column("document's s", lambda row, _: _document(row, "seconds")),
+)
+
+
+def sizes(sheet: Sheet) -> Grid:
+    """How large: parameters, operations, memory."""
+    return _grid(sheet, SIZE)
+
+
+def speeds(sheet: Sheet) -> Grid:
+    """How fast, and in proportion to the first row; precision and backend only where rows differ in them."""
+    differing = [column for column in HOW if len({column.cell(row, row) for row in sheet.rows}) > 1]
+    return _grid(sheet, (NAME, *differing, *SPEED))
+
+
+def how(sheet: Sheet) -> str:
+    """Size, precision and backend, as far as all rows share them."""
+    shared = ({column.cell(row, row) for row in sheet.rows} for column in HOW)
+    return ", ".join(
+        [f"{sheet.side}×{sheet.side}", *(one for values in shared if len(values) == 1 for one in values)]
+    )
+
+
+def documents(sheet: Sheet) -> Grid:
+    """What is counted and measured here beside what the source document says."""
+    seconds = Column("s", lambda row, _: short(row.latency.median / row.batch) if row.latency else "")
+    return _grid(sheet, (NAME, PARAMETERS, DOCUMENT[0], seconds, DOCUMENT[1]))
+
+
+def document_notes(sheet: Sheet) -> list[str]:
+    """A sentence for every system whose figures differ for a reason that is known."""
+    said = {row.subject.name: row.subject.document for row in sheet.rows}
+    return [f"{name}: {figures.note}" for name, figures in said.items() if figures and figures.note]
+
+
+def layers(row: Row) -> Grid:
+    """The slowest layers of a model."""
+    cells = [
+        [
+            layer.name,
+            short(1000 * layer.seconds),
+            f"{100 * layer.share:.1f}",
+            short(layer.gflops_per_second),
+        ]
+        for layer in row.layers
+    ]
+    return ["layer", "ms", "% of time", "GFLOP/s"], cells
+
+
+def scaling(sheets: Sequence[Sheet]) -> Grid:
+    """Latency at every size, and the exponent of the pixels that fits it."""
+    headings = ["model", "precision", "backend", *(f"{sheet.side}, ms" for sheet in sheets), "∝ pixels^"]
+    cells = []
+    for rows in zip(*(sheet.rows for sheet in sheets), strict=True):
+        times = {row.side: row.latency.median for row in rows if row.latency}
+        exponent = fitted_exponent(times)
+        cells.append(
+            [
+                rows[0].subject.name,
+                rows[0].precision,
+                rows[0].backend,
+                *(_milliseconds(row.latency) for row in rows),
+                "" if exponent is None else f"{exponent:.2f}",
+            ]
+        )
+    return headings, cells
+
+
+def markdown(sheet: Sheet) -> str:
+    """One table with everything, ready to paste, under a line that tells the machine."""
+    headings, cells = _grid(sheet, (*SIZE, *HOW, *SPEED, *DOCUMENT))
+    return f"{title(sheet)}\n\n{as_markdown((headings, cells))}\n{footnote(sheet)}\n"
+
+
+def as_markdown(grid: Grid) -> str:
+    """A table in Markdown, numbers to the right."""
+    headings, cells = grid
+    rules = [
+        "---:" if all(row[i][:1] in "0123456789" for row in cells) else "---" for i in range(len(headings))
+    ]
+    return "".join("| " + " | ".join(line) + " |\n" for line in (headings, rules, *cells))
+
+
+def footnote(sheet: Sheet) -> str:
+    """What the columns mean."""
+    idle = {row.peak.idle for row in sheet.rows if row.peak and row.peak.idle}
+    memory = "peak MB: of the device."
+    if idle:
+        memory = f"peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
+    return (
+        "GFLOP: 10⁹ operations for one picture, two for each multiply-add of convolutions and matrix "
+        f"products. ms: median of one pass; p5–p95: where nine passes of ten lie. {memory}"
+    )
+
+
+def title(sheet: Sheet) -> str:
+    """Size and machine."""
+    batch = sheet.rows[0].batch
+    pictures = f"{batch} pictures of " if batch > 1 else ""
+    return f"{pictures}{sheet.side}×{sheet.side}: {sheet.machine}"
+
+
+def short(value: float | None) -> str:
+    """Three digits, or all before the point; nothing for None."""
+    if value is None:
+        return ""
+    places = 2 - math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:,.{max(places, 0)}f}"
+
+
+def _grid(sheet: Sheet, columns: Sequence[Column]) -> Grid:
+    first = sheet.rows[0]
+    filled = [column for column in columns if any(column.cell(row, first) for row in sheet.rows)]
+    cells = [[column.cell(row, first) for column in filled] for row in sheet.rows]
+    return [column.heading for column in filled], cells
+
+
+def _milliseconds(timing: Timing | None) -> str:
+    return short(1000 * timing.median) if timing else ""
+
+
+def _spread(timing: Timing | None) -> str:
+    return f"{short(1000 * timing.p5)}–{short(1000 * timing.p95)}" if timing else ""
+
+
+def _ratio(row: Row, first: Row) -> str:
+    """Time per picture over the first row's."""
+    mine, others = row.images_per_second, first.images_per_second
+    return f"{others / mine:.2f}" if mine and others else ""
+
+
+def _document(row: Row, field: str) -> str:
+    value = getattr(row.subject.document, field, None)
+    return "" if value is None else f"{value:,}"

@@ -1,0 +1,86 @@
+"""Parameters, operations, memory and layers against what can be reckoned by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deraincli.benchmark.flops import count_flops, count_parameters
+from deraincli.benchmark.memory import Pass, peak_in_own_process
+from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
+from deraincli.benchmark.subjects import all_names, compared_names, find_subject
+from deraincli.errors import ModelError
+from deraincli.network.restoration import Restoration
+
+
+class TwoLayers(nn.Module):
+    """A heavy convolution, a light one, and an addition without weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heavy = nn.Conv2d(3, 64, 9, padding=4)
+        self.light = nn.Conv2d(64, 3, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Restoration:
+        return Restoration(x + self.light(self.heavy(x)))
+
+
+@pytest.mark.parametrize("side", [16, 48])
+def test_a_multiply_add_counts_twice(side: int) -> None:
+    network = TwoLayers()
+    per_pixel = 3 * 64 * 81 + 64 * 3
+    assert count_flops(network, side) == 2 * per_pixel * side**2
+    assert count_parameters(network) == per_pixel + 64
+    assert next(network.parameters()).device.type == "cpu"
+
+
+def test_the_profiler_blames_the_heavy_layer() -> None:
+    network, pictures = TwoLayers(), torch.rand(1, 3, 128, 128)
+    found = {layer.name: layer for layer in slowest_layers(network, pictures, 100)}
+    assert sum(layer.share for layer in found.values()) == pytest.approx(1)
+    assert max(found, key=lambda name: found[name].seconds) == "heavy"
+    heavy = found["heavy"]
+    flops = 2 * 3 * 64 * 81 * 128**2
+    assert heavy.gflops_per_second == pytest.approx(flops / heavy.seconds / 1e9)
+    assert any(name.startswith("elsewhere: aten::add") for name in found)
+    assert not network.heavy._forward_hooks
+    assert not network.heavy._forward_pre_hooks
+
+
+@pytest.mark.parametrize("as_convolution", [False, True])
+def test_the_roof_is_a_product_of_matrices(as_convolution: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    product = MatrixProduct("fp32", torch.device("cpu"), as_convolution=as_convolution)
+    called = []
+    convolve = torch.conv2d
+    monkeypatch.setattr(torch, "conv2d", lambda x, w: called.append(convolve(x, w)))
+    matrix = product.fresh()
+    product.run(matrix)
+    assert product.flops == 2 * matrix.shape[0] * matrix.shape[1] * product._weight.shape[0]
+    if as_convolution:
+        columns = called[0].permute(0, 2, 3, 1).reshape(matrix.shape)
+        torch.testing.assert_close(columns, matrix @ product._weight.T, rtol=1e-4, atol=1e-3)
+
+
+def test_memory_is_that_of_the_pass_and_grows_with_the_picture() -> None:
+    small, large = (peak_in_own_process(Pass("ddn", side, 1, "fp32", "eager", 1)) for side in (64, 1024))
+    assert small.idle <= small.bytes
+    assert large.bytes - small.bytes > 16 * 4 * 1024**2  # one activation of 16 channels at least
+    with pytest.raises(MemoryError):
+        peak_in_own_process(Pass("ddn", 2**20, 1, "fp32", "eager", 1))
+
+
+def test_subjects_are_found_by_every_kind_of_name(random_model) -> None:
+    assert find_subject(None).weights == "shipped"
+    assert find_subject("ddn").weights == "random"
+    assert find_subject(str(random_model)).weights == "file"
+    assert {"balnet-lite", "balnet", "ddn"} <= set(all_names())
+    assert set(compared_names()) < set(all_names())
+    for name in all_names():
+        assert count_parameters(find_subject(name).build()) > 0
+
+
+@pytest.mark.parametrize("name", ["balnet_lite", "ddm", "there-is-nothing-like-it-at-all"])
+def test_an_unknown_model_brings_the_nearest_names(name: str) -> None:
+    with pytest.raises(ModelError, match=r"balnet-lite|ddn"):
+        find_subject(name)

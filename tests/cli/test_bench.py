@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+QUICK = ("--repeat", "1", "--threads", "1", "--device", "cpu", "--precision", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    """`--threads` is the process's."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_json_has_the_keys_that_scripts_rely_on(derain) -> None:
+    done = derain("bench", "--size", "64", "--models", "balnet-lite,ddn", *QUICK, "--json")
+    assert done.code == 0
+    sheet = json.loads(done.out)
+    assert {"device", "torch", "threads", "size", "rows"} <= sheet.keys()
+    assert (sheet["device"], sheet["torch"], sheet["threads"]) == ("cpu", torch.__version__, 1)
+    assert sheet["size"] == 64
+    lite, ddn = sheet["rows"]
+    assert (lite["model"], lite["weights"], lite["parameters"]) == ("balnet-lite", "shipped", 995_296)
+    assert (ddn["model"], ddn["weights"], ddn["parameters"]) == ("ddn", "random", 57_369)
+    assert (ddn["document_parameters"], ddn["document_seconds"]) == (57_369, 0.19)
+    for row in (lite, ddn):
+        times = row["latency_ms"]
+        assert 0 < times["p5"] <= times["median"] <= times["p95"]
+        assert row["images_per_second"] == pytest.approx(1000 / times["median"], rel=0.01)
+        assert row["peak_memory_mb"] > 50
+        assert (row["precision"], row["backend"], row["error"]) == ("fp32", "eager", None)
+
+
+def test_the_tables_hold_every_size_and_the_growth(derain) -> None:
+    done = derain("bench", "--size", "32,64", "--models", "ddn", *QUICK, "--end-to-end")
+    text = done.out.decode()
+    assert done.code == 0
+    assert text.count("ddn") == 5  # size and speed at two sizes, and the growth
+    assert "file to file" in text
+    assert "pixels^" in text
+
+
+def test_markdown_is_one_table_with_ratios_to_the_first_row(derain) -> None:
+    done = derain("bench", "--size", "32", "--models", "ddn,balnet-lite", *QUICK, "--markdown", "--roofline")
+    lines = [line.strip("| ").split(" | ") for line in done.out.decode().splitlines() if line[:1] == "|"]
+    header, _, first, second = lines[:4]
+    assert first[header.index("ratio")] == "1.00"
+    times = [float(row[header.index("ms")]) for row in (first, second)]
+    assert float(second[header.index("ratio")]) == pytest.approx(times[1] / times[0], rel=0.02)
+    assert "% of peak" in header
+    assert "Matrix products in fp32" in done.out.decode()
+
+
+def test_a_size_that_a_network_cannot_take_is_padded_and_said(derain) -> None:
+    done = derain("bench", "--size", "33", "-m", "balnet-lite", *QUICK, "--json")
+    assert json.loads(done.out)["rows"][0]["padded_size"] == 64
+    assert "33×33" in done.err
+    assert "64×64" in done.err
+
+
+def test_too_little_memory_is_one_sentence_and_other_sizes_go_on(derain) -> None:
+    done = derain("bench", "--size", "32,4000000", "--models", "ddn", *QUICK, "--json")
+    assert done.code == 3
+    small, large = (json.loads(line)["rows"][0] for line in done.out.splitlines())
+    assert small["error"] is None
+    assert "memory" in large["error"]
+    assert large["latency_ms"] is None
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--models", "balnet_light"], 1, "balnet-lite"),
+        (["--device", "cuda:99"], 1, "cpu"),
+        (["--device", "cpu", "--precision", "fp16"], 1, "fp32"),
+        (["--device", "cpu", "--backend", "cudagraphs"], 1, "eager"),
+        (["--backend", "turbo"], 2, "compile"),
+        (["--size", "0"], 2, "--size"),
+        (["--size", "320x240"], 2, "--size"),
+        (["--json", "--markdown"], 2, "--markdown"),
+        (["-m", "ddn", "--models", "ddn"], 2, "--models"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_sentence(derain, arguments, code, said) -> None:
+    done = derain("bench", "--repeat", "1", *arguments)
+    assert done.code == code
+    assert done.out == b""
+    assert done.err.count("\n") == 1
+    assert said in done.err
