@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-AttentionLoss = Literal["balanced", "literal"]
+AttentionLoss = Literal["cross_entropy", "balanced", "literal"]
 ReconstructionLoss = Literal["smooth_l1", "l1"]
 
 LUMA = (0.299, 0.587, 0.114)
@@ -21,6 +21,11 @@ LUMA = (0.299, 0.587, 0.114)
 ONE_CLASS_WEIGHT = 0.05
 """In the balanced loss. At full weight, pictures without rain push every map steadily to RAM ≡ 0 before the
 network can tell rain from scene, and a saturated sigmoid has no gradient to come back by."""
+
+
+OWN_CLASS_WEIGHT = 2.0
+"""In the cross-entropy. A miss that costs twice a false find puts 0.5 of a map near the threshold at which
+the intersection over union of uncertain maps is highest (a probability of a third)."""
 
 
 SMOOTH_BELOW = 0.02
@@ -62,11 +67,16 @@ def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
 def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Tensor:
     """L_r1 of one map.
 
-    `literal` is the document's L1. On a sigmoid map it seeks the median, and since rain is the
-    minority the maps collapse to RAM ≡ 0, CAM ≡ 1. `balanced` averages the mean over rain pixels with
-    the mean over the others. Where one class is empty, as in pictures without rain, the other alone
-    counts, with `ONE_CLASS_WEIGHT`.
+    `cross_entropy` seeks the probability of rain (RAM) or of its absence (CAM) at each pixel, its own
+    class counting `OWN_CLASS_WEIGHT`-fold, so that maps stay graded; it is ours. `literal` is the document's
+    L1. On a sigmoid map it seeks the median, and since rain is the minority the maps collapse to RAM ≡ 0,
+    CAM ≡ 1. `balanced` is an L1 that averages the mean over rain pixels with the mean over the others, and
+    leaves most values at exactly 0 or 1. Where one class is empty, as in pictures without rain, the other
+    alone counts, with `ONE_CLASS_WEIGHT`.
     """
+    if kind == "cross_entropy":
+        cost = F.binary_cross_entropy(estimate, target, reduction="none")
+        return (cost * (1 + (OWN_CLASS_WEIGHT - 1) * target)).mean()
     error = (estimate - target).abs()
     if kind == "literal":
         return error.mean()
@@ -74,6 +84,25 @@ def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Ten
     outside = _masked_mean(error, 1 - target)
     weight = torch.where(_any(target) & _any(1 - target), 0.5, ONE_CLASS_WEIGHT)
     return (weight * (inside + outside)).mean()
+
+
+def perceptual_loss(estimate: Tensor, clean: Tensor) -> Tensor:
+    """L_p of two sets of features, B×C×H×W: their squared difference, averaged over C·H·W."""
+    return F.mse_loss(estimate.float(), clean.float())
+
+
+def fooling_loss(scores: Tensor) -> Tensor:
+    """L_g of one discriminator: E[(D(output) − 1)²] (LSGAN), as the document has it. Scores B×1×h×w."""
+    return (scores.float() - 1).square().mean()
+
+
+def telling_apart_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """What one discriminator minimises: ½E[(D(clean) − 1)²] + ½E[D(output)²].
+
+    The document does not print it; this is LSGAN's (Mao et al., "Least Squares Generative Adversarial
+    Networks", ICCV 2017) with labels 1 and 0.
+    """
+    return 0.5 * ((real.float() - 1).square().mean() + fake.float().square().mean())
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:

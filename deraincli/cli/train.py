@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 import time
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 SMOOTHING = 0.98
 """Of the running means of the losses shown."""
+NAMED = 10
+"""So many unusable pictures are named; the others are counted."""
 
 
 def command(
@@ -28,23 +33,43 @@ def command(
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value, as in --set optimiser.steps=5000."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    warm_start: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Begin with the weights of this model.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="M", help="End after M minutes in all, the learning rate fitted to that."
+        ),
+    ] = None,
+    part_mib: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Write the best model also in parts of at most N MiB."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail at the first picture that cannot be used.")
+    ] = False,
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Train a network; Ctrl-C saves, --resume goes on. Under torchrun, on several processes."""
+    from deraincli.inference.torch_device import choose_device
     from deraincli.training.config import load_config
     from deraincli.training.distributed import processes
     from deraincli.training.loop import Run
 
     said = options.make_output(quiet, verbose, json)
-    settled = load_config(config, tuple(settings or ()))
-    with processes() as group:
+    given = _as_settings(warm_start, max_minutes, part_mib, strict)
+    settled = load_config(config, (*(settings or ()), *given))
+    with processes(choose_device(device)) as group:
         run = Run(settled, config.parent, out, group, resume=resume)
         if group.rank > 0:
             run.train(_silence)
             return
-        reporter = _Reporter(said, settled.data.batch)
+        _tell_left_out(run.data.skipped, said)
+        reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
         try:
             best = run.train(reporter)
         finally:
@@ -55,37 +80,84 @@ def command(
             said.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
 
 
+def _as_settings(
+    warm_start: str | None, max_minutes: float | None, part_mib: int | None, strict: bool
+) -> Iterator[str]:
+    """The options that stand for keys of the config. A file given here is relative to where one is."""
+    if warm_start is not None:
+        path = Path(warm_start)
+        yield f"warm_start={jsonlib.dumps(str(path.resolve()) if path.exists() else warm_start)}"
+    if max_minutes is not None:
+        yield f"max_minutes={max_minutes}"
+    if part_mib is not None:
+        yield f"part_mib={part_mib}"
+    if strict:
+        yield "data.strict=true"
+
+
+def _tell_left_out(skipped: list[str], said: Output) -> None:
+    for sentence in skipped[:NAMED]:
+        said.line(sentence)
+    if skipped:
+        said.note(
+            f"{len(skipped)} pictures or pairs cannot be used and are left out; --strict would end here."
+        )
+
+
 def _silence(progress: Progress) -> None:
     """The other processes of a run say nothing."""
 
 
 class _Reporter:
-    """Shows a run: a live line on a terminal, else a line at every validation."""
+    """Shows a run: a live line on a terminal, else a line at every validation; and TensorBoard, if there."""
 
-    def __init__(self, out: Output, batch: int) -> None:
+    def __init__(self, out: Output, batch: int, folder: Path, step: int) -> None:
+        from deraincli.training.board import open_board
+
         self._out = out
         self._batch = batch
         self._means: dict[str, float] = {}
         self._meter = out.training_meter()
-        self._began: tuple[float, int] | None = None
+        self._began: tuple[float, Progress] | None = None
+        self._board = open_board(folder / "tensorboard", step)
+        if self._board is None:
+            out.note("For curves and pictures in TensorBoard: pip install 'deraincli[train]'.")
 
     def __call__(self, progress: Progress) -> None:
-        for name, value in progress.losses.items():
+        if self._board is not None:
+            self._board(progress)
+        self._began = self._began or (time.monotonic(), progress)
+        for name, value in {**progress.losses, "PSNR": progress.psnr}.items():
             self._means[name] = SMOOTHING * self._means.get(name, value) + (1 - SMOOTHING) * value
-        if self._began is None:
-            self._began = time.monotonic(), progress.step
-        elapsed, steps = time.monotonic() - self._began[0], progress.step - self._began[1]
-        rate = steps * self._batch / elapsed if steps else 0.0
-        losses = "  ".join(f"{name} {value:.4f}" for name, value in self._means.items())
+        losses = "  ".join(f"{name} {self._means[name]:.4f}" for name in progress.losses)
+        speed, left = self._pace(progress)
+        pace = f"{losses}  crops {self._means['PSNR']:.2f} dB  {speed:.0f} images/s"
         best = f"best {progress.best.psnr:.2f} dB" if progress.best.step else ""
-        self._meter(progress.step, progress.steps, f"{losses}  {rate:.0f} images/s  {best}")
+        # A run that ends by its time makes as many steps as it gets to.
+        self._meter(progress.step, round(progress.step / progress.share), f"{pace}  {best}")
         if progress.validation is not None:
             v = progress.validation
             self._out.line(
-                f"step {progress.step:>6}  {losses}  {rate:.0f} images/s  "
+                f"step {progress.step:>6}  {pace}  waiting for data {progress.waiting:.0%}  {left}  "
                 f"PSNR {v.psnr:.2f} dB  SSIM {v.ssim:.4f}  RAM IoU {v.ram_iou:.3f}"
             )
 
+    def _pace(self, progress: Progress) -> tuple[float, str]:
+        """Images a second, and the time left."""
+        assert self._began is not None
+        began, first = self._began
+        elapsed, steps, share = (
+            time.monotonic() - began,
+            progress.step - first.step,
+            progress.share - first.share,
+        )
+        if not steps:
+            return 0.0, ""
+        left = timedelta(seconds=round(elapsed * (1 - progress.share) / share))
+        return steps * self._batch / elapsed, f"{left} left"
+
     def close(self) -> None:
-        """Takes the live line away."""
+        """Takes the live line away and writes what TensorBoard has not yet."""
         self._meter.close()
+        if self._board is not None:
+            self._board.close()

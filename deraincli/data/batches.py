@@ -7,6 +7,7 @@ data as an unbroken one, however many processes share the work.
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def batches(data: TrainingData, first: int, last: int, workers: int) -> Iterator
         worker_init_fn=_leave_interrupts_to_the_parent,
     )
     return iter(loader)
+
+
+class Feed:
+    """Batches in turn, with the time that was spent waiting for them."""
+
+    def __init__(self, source: Iterator[tuple[Tensor, Tensor]]) -> None:
+        self._source = source
+        self.waited = 0.0
+        """Seconds."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            began = time.monotonic()
+            batch = next(self._source, None)
+            self.waited += time.monotonic() - began
+            if batch is None:
+                return
+            yield batch
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:

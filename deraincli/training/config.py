@@ -12,6 +12,7 @@ from pydantic import Field
 from deraincli.errors import InputError, UsageError
 from deraincli.frozen import from_mapping
 from deraincli.losses import AttentionLoss, ReconstructionLoss
+from deraincli.perceptual import FROM_TORCHVISION
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -63,30 +64,42 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The losses and their weights; the reconstruction loss L_r2 has weight 1."""
+    """The losses and their weights; the reconstruction loss L_r2 has weight 1, and 0 leaves a loss out."""
 
     reconstruction: ReconstructionLoss = "smooth_l1"
     """`l1` is the document's, which is slow to start."""
-    attention: float = 0.02
+    attention: Weight = 0.01
     """λ_r1, for RAM and CAM each."""
-    attention_kind: AttentionLoss = "balanced"
-    """`literal` is the document's L1, under which the maps collapse."""
+    attention_kind: AttentionLoss = "cross_entropy"
+    """`literal` is the document's L1, under which the maps collapse; `balanced` an L1 that counts both
+    classes alike."""
+    perceptual: Weight = 0.0
+    """λ_p, of VGG-16's `relu2_2`; the document has 0.05."""
+    vgg: str = FROM_TORCHVISION
+    """`torchvision` (fetched once), or a .pth, .safetensors or .npz file: see `deraincli.perceptual`."""
+    adversarial: Weight = 0.0
+    """λ_g, for the global and the local discriminator each; the document has 0.01. Needs crops of at least
+    70 pixels."""
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
     """AdamW with linear warm-up and cosine decay to zero."""
 
-    rate: float = 1.5e-3
+    rate: Weight = 1.5e-3
     """Peak learning rate."""
-    steps: int = 20_000
-    warmup: int = 200
+    steps: Count = 20_000
+    warmup: Annotated[int, Field(ge=0)] = 200
     """Steps of linear warm-up."""
-    weight_decay: float = 1e-4
-    clip: float = 0.2
+    weight_decay: Weight = 1e-4
+    clip: Annotated[float, Field(gt=0)] = 0.2
     """Largest norm of the whole gradient."""
-    ema: float = 0.999
+    ema: Share = 0.999
     """Decay of the averaged weights, which are validated and exported."""
+    accumulate: Count = 1
+    """Parts that each process computes its crops of a batch in, one after another, to need less memory."""
+    discriminator_rate: Weight = 2e-4
+    """Peak learning rate of the discriminators."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +115,20 @@ class TrainingConfig:
     """Top-level keys of the network's config to replace, as for the ablations."""
     loss: LossConfig = LossConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
-    precision: Literal["fp32", "bf16"] = "bf16"
-    """Autocast precision of the forward pass; weights stay fp32."""
-    seed: int = 0
-    validate_every: int = 1000
+    precision: Literal["fp32", "bf16", "fp16"] = "bf16"
+    """Autocast precision of the forward pass; weights stay fp32. fp16 scales its losses and needs CUDA."""
+    compile: bool = False
+    """Whether torch.compile makes the training step faster, at the cost of a slow start."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    validate_every: Count = 1000
     """Steps between validations, each of which also saves the state."""
+    max_minutes: Weight = 0.0
+    """Minutes of the whole run, resumed parts included, after which it ends even before its last step; the
+    learning rate is fitted to that. 0 is no limit. Such a run cannot be repeated to the bit."""
     warm_start: str = ""
-    """A model file whose weights the run begins with."""
+    """A shipped model by name, or a model file, whose weights the run begins with."""
+    part_mib: Annotated[int, Field(ge=0)] = 0
+    """If not 0, the best model is also written in parts of at most so many MiB, into the folder `parts`."""
 
 
 def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:

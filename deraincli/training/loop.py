@@ -10,17 +10,18 @@ from pathlib import Path
 
 import torch
 
-from deraincli.checkpoint import ModelInfo, load_model, model_bytes
-from deraincli.data.batches import TrainingData, batches
-from deraincli.errors import TrainingError
+from deraincli.checkpoint import model_bytes
+from deraincli.data.batches import Feed, TrainingData, batches
+from deraincli.errors import OutputError, TrainingError
 from deraincli.frozen import to_mapping
 from deraincli.imaging.codec import write_atomically
-from deraincli.networks import NETWORKS, configure
+from deraincli.training.clock import Clock
 from deraincli.training.config import TrainingConfig
 from deraincli.training.distributed import Processes
 from deraincli.training.interrupt import deferred_interrupts
-from deraincli.training.state import Best, load_state, save_state
-from deraincli.training.step import Trainee, new_trainee, train_step
+from deraincli.training.preparation import prepare
+from deraincli.training.state import Best, load_state, state_bytes
+from deraincli.training.step import StepResult, train_step
 from deraincli.training.validation import Validation, ValidationSet
 
 
@@ -30,7 +31,16 @@ class Progress:
 
     step: int
     steps: int
+    share: float
+    """How much of the run is done, in steps or in time, whichever is more; 0–1."""
     losses: dict[str, float]
+    """Weighted, by name."""
+    psnr: float
+    """Of the step's crops, RGB, dB."""
+    rate: float
+    """Learning rate of the step."""
+    waiting: float
+    """Share of the time since the start or resumption that was spent waiting for batches, 0–1."""
     validation: Validation | None
     """On steps that validated."""
     best: Best
@@ -58,65 +68,91 @@ class Run:
                 f"{folder} holds a run already; continue it with --resume or give another --out."
             )
         torch.manual_seed(config.seed)
-        self.trainee, self.info = _prepare(config, root, group)
-        self.best = Best()
+        self.trainee, self.info = prepare(config, root, group)
+        self.best, seconds = Best(), 0.0
         if self.state_path.exists():
-            self.best = load_state(self.state_path, self.trainee)
+            self.best, seconds = load_state(self.state_path, self.trainee)
         self.validation = ValidationSet(root / config.data.validation)
         self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
         folder.mkdir(parents=True, exist_ok=True)
         resolved = json.dumps(to_mapping(config), indent=2).encode()
         write_atomically(folder / "config.json", resolved, overwrite=True)
+        self._clock = Clock(seconds, limit=60 * config.max_minutes)
 
     def train(self, report: Report) -> Best:
-        """Trains to the last step of the schedule.
+        """Trains to the last step of the schedule, or to the end of its time.
 
-        Ctrl-C saves the state after the step under way and raises KeyboardInterrupt. Raises
-        TrainingError if the loss is no longer finite.
+        Ctrl-C in any process saves the state after the step under way and raises KeyboardInterrupt in all of
+        them. Raises TrainingError if the loss is no longer finite, OutputError if the disk is full.
         """
-        steps = self.config.optimiser.steps
+        steps, trainee = self.config.optimiser.steps, self.trainee
         with deferred_interrupts() as interruption:
-            for rainy, clean in batches(self.data, self.trainee.step, steps, self.config.data.workers):
-                parts = train_step(self.trainee, rainy, clean, self.config)
-                if not math.isfinite(sum(parts.values())):
-                    raise TrainingError(self._diverged())
-                due = self.trainee.step % self.config.validate_every == 0 or self.trainee.step == steps
+            feed = Feed(batches(self.data, trainee.step, steps, self.config.data.workers))
+            for rainy, clean in feed:
+                result = train_step(trainee, rainy, clean, self.config, self._clock.share)
+                stop = self._agree(interruption.asked, result)
+                ended = trainee.step == steps or self._clock.share == 1
+                due = ended or trainee.step % self.config.validate_every == 0
                 validation = self._validate() if due and self.group.rank == 0 else None
-                report(Progress(self.trainee.step, steps, parts, validation, self.best))
-                if interruption.asked:
-                    if self.group.rank == 0:
-                        save_state(self.state_path, self.trainee, self.best)
+                report(self._progress(result, feed, validation))
+                if stop:
+                    self._save()
                     raise KeyboardInterrupt
+                if ended:
+                    break
         return self.best
+
+    def _agree(self, asked: bool, result: StepResult) -> bool:
+        """Whether to stop. Processes decide alike, or one that goes on would wait for the others forever."""
+        clock = self._clock
+        diverged = not math.isfinite(sum(result.losses.values()))
+        stop, broken, clock.seconds, clock.validating = self.group.largest(
+            [asked, diverged, clock.read(), clock.validating]
+        )
+        if broken:
+            raise TrainingError(
+                f"The loss is no longer finite at step {self.trainee.step}; {self.folder} keeps the last "
+                "good state, go on from it with --resume and a lower optimiser.rate."
+            )
+        return bool(stop)
 
     def _validate(self) -> Validation:
         """Scores the averaged weights, keeps them if they are the best, and saves the state."""
+        began = self._clock.read()
         network = self.trainee.average.module
-        result = self.validation.score(network, precision=self.config.precision)
+        result = self.validation.score(network, self.group.device, precision=self.config.precision)
         content = model_bytes(network, self.info)
         if result.psnr > self.best.psnr:
             self.best = Best(result.psnr, self.trainee.step)
-            write_atomically(self.folder / "best.safetensors", content, overwrite=True)
-        write_atomically(self.folder / "last.safetensors", content, overwrite=True)
-        save_state(self.state_path, self.trainee, self.best)
+            self._write("best.safetensors", content)
+        self._write("last.safetensors", content)
+        self._save()
+        self._clock.validating = max(self._clock.validating, self._clock.read() - began)
         return result
 
-    def _diverged(self) -> str:
-        return (
-            f"The loss is no longer finite at step {self.trainee.step}; {self.folder} keeps the last good "
-            "state, go on from it with --resume and a lower optimiser.rate."
+    def _save(self) -> None:
+        if self.group.rank == 0:
+            self._write("state.pt", state_bytes(self.trainee, self.best, self._clock.read()))
+
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            write_atomically(self.folder / name, content, overwrite=True)
+        except OutputError as error:
+            raise OutputError(
+                f"{str(error).removesuffix('.')}; what was saved before is intact, so make room and go on "
+                "with --resume."
+            ) from error
+
+    def _progress(self, result: StepResult, feed: Feed, validation: Validation | None) -> Progress:
+        steps = self.config.optimiser.steps
+        return Progress(
+            step=self.trainee.step,
+            steps=steps,
+            share=max(self.trainee.step / steps, self._clock.share),
+            losses=result.losses,
+            psnr=result.psnr,
+            rate=self.trainee.optimiser.param_groups[0]["lr"],
+            waiting=min(1.0, feed.waited / self._clock.since_start),
+            validation=validation,
+            best=self.best,
         )
-
-
-def _prepare(config: TrainingConfig, root: Path, group: Processes) -> tuple[Trainee, ModelInfo]:
-    if config.warm_start:
-        network, info = load_model(root / config.warm_start)
-        if info.network != config.network:
-            raise TrainingError(
-                f"{config.warm_start} is a {info.network}, the config trains a {config.network}."
-            )
-    else:
-        network_config = configure(config.network, config.network_options, source="network_options")
-        network = NETWORKS[config.network].build(network_config)
-        info = ModelInfo(config.network, network_config, config.task)
-    return new_trainee(network, config.optimiser, group), ModelInfo(info.network, info.config, config.task)

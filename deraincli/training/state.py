@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 
 from deraincli.errors import TrainingError
-from deraincli.imaging.codec import write_atomically
 from deraincli.training.step import Trainee
 
 
@@ -21,30 +22,52 @@ class Best:
     step: int = 0
 
 
-def save_state(path: Path, trainee: Trainee, best: Best) -> None:
-    """Writes the state atomically. Batches depend on the seed and step alone, so no generator is kept."""
+def state_bytes(trainee: Trainee, best: Best, seconds: float) -> bytes:
+    """The content of a state file; `seconds` is how long the run has taken.
+
+    Batches depend on the seed and step alone, so no random generator is kept.
+    """
+    adversary = trainee.adversary
+    state = {
+        "step": trainee.step,
+        "seconds": seconds,
+        "network": trainee.network.state_dict(),
+        "average": trainee.average.state_dict(),
+        "optimiser": trainee.optimiser.state_dict(),
+        "scaler": trainee.scaler.state_dict(),
+        "discriminators": adversary.network.state_dict() if adversary else {},
+        "discriminator_optimiser": adversary.optimiser.state_dict() if adversary else {},
+        "best": {"psnr": best.psnr, "step": best.step},
+    }
     buffer = io.BytesIO()
-    torch.save(
-        {
-            "step": trainee.step,
-            "network": trainee.network.state_dict(),
-            "average": trainee.average.state_dict(),
-            "optimiser": trainee.optimiser.state_dict(),
-            "best": {"psnr": best.psnr, "step": best.step},
-        },
-        buffer,
-    )
-    write_atomically(path, buffer.getvalue(), overwrite=True)
+    torch.save(state, buffer)
+    return buffer.getvalue()
 
 
-def load_state(path: Path, trainee: Trainee) -> Best:
-    """Puts a saved state into a trainee. Raises TrainingError if it belongs to another network."""
-    state = torch.load(path, weights_only=True)
+def load_state(path: Path, trainee: Trainee) -> tuple[Best, float]:
+    """Puts a saved state into a trainee, and returns its best validation and its seconds.
+
+    Raises TrainingError if it is damaged or belongs to another network or other losses.
+    """
+    state = _read(path)
     try:
         trainee.network.load_state_dict(state["network"])
         trainee.average.load_state_dict(state["average"])
         trainee.optimiser.load_state_dict(state["optimiser"])
+        trainee.scaler.load_state_dict(state["scaler"])
+        if trainee.adversary is not None:
+            trainee.adversary.network.load_state_dict(state["discriminators"])
+            trainee.adversary.optimiser.load_state_dict(state["discriminator_optimiser"])
     except (RuntimeError, ValueError, KeyError):
-        raise TrainingError(f"{path} belongs to a run of another network; use another --out.") from None
+        raise TrainingError(
+            f"{path} belongs to a run of another network, precision or losses; use another --out."
+        ) from None
     trainee.step = state["step"]
-    return Best(**state["best"])
+    return Best(**state["best"]), state["seconds"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, UnpicklingError):
+        raise TrainingError(f"{path} is damaged; begin a new run in another --out.") from None

@@ -4,38 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from deraincli.losses import attention_loss, attention_targets, reconstruction_loss
+from deraincli.inference.torch_device import PRECISIONS
+from deraincli.losses import attention_loss, attention_targets, perceptual_loss, reconstruction_loss
 from deraincli.network.restoration import Restoration
+from deraincli.network.vgg import VGG16Features
+from deraincli.perceptual import load_vgg
+from deraincli.training.adversary import Adversary, fooling, new_adversary, random_corners, telling_apart
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import Processes, averaging
 from deraincli.training.schedule import rate_factor
 
 
 @dataclass
 class Trainee:
-    """What a run changes: the network, its average, the optimiser, and the steps done."""
+    """What a run changes (network, average, optimisers, scaler, steps done) and what it needs for that."""
 
     network: nn.Module
     forward: nn.Module
-    """The network as a step calls it: itself, or wrapped to average gradients over processes."""
+    """The network as a step calls it: itself, compiled, or wrapped to average gradients over processes."""
     average: AveragedModel
     optimiser: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    """Idle but for fp16."""
+    adversary: Adversary | None
+    vgg: VGG16Features | None
+    group: Processes
     step: int = 0
 
 
-def new_trainee(network: nn.Module, config: OptimiserConfig, group: Processes) -> Trainee:
-    """A network about to be trained."""
-    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
+class StepResult(NamedTuple):
+    """What a step found."""
+
+    losses: dict[str, float]
+    """By name, weighted as they are minimised; the discriminators' own among them."""
+    psnr: float
+    """Of the step's crops, RGB, dB."""
+
+
+def new_trainee(network: nn.Module, config: TrainingConfig, root: Path, group: Processes) -> Trainee:
+    """A network about to be trained. `root`: what the config's paths are relative to."""
+    settings, loss = config.optimiser, config.loss
+    network.train().to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(network, multi_avg_fn=_moving_average(settings.ema), use_buffers=True)
     optimiser = torch.optim.AdamW(
-        network.parameters(), config.rate, weight_decay=config.weight_decay, fused=True
+        network.parameters(), settings.rate, weight_decay=settings.weight_decay, fused=True
     )
-    return Trainee(network, group.wrap(network), average.eval(), optimiser)
+    called: nn.Module = torch.compile(network) if config.compile else network  # type: ignore[assignment]
+    return Trainee(
+        network=network,
+        forward=group.wrap(called),
+        average=average.eval(),
+        optimiser=optimiser,
+        scaler=torch.amp.GradScaler(group.device.type, enabled=config.precision == "fp16"),
+        adversary=new_adversary(settings, group) if loss.adversarial > 0 else None,
+        vgg=load_vgg(loss.vgg, root).to(group.device) if loss.perceptual > 0 else None,
+        group=group,
+    )
 
 
 def _moving_average(decay: float) -> Callable[..., None]:
@@ -51,30 +82,86 @@ def _moving_average(decay: float) -> Callable[..., None]:
     return update
 
 
-def losses(output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig) -> dict[str, Tensor]:
-    """Every loss by name, weighted; their sum is what is minimised."""
+def losses(
+    output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig, vgg: VGG16Features | None
+) -> dict[str, Tensor]:
+    """Every loss but the adversarial by name, weighted."""
     parts = {"reconstruction": reconstruction_loss(output.image, clean, config.reconstruction)}
     if output.ram is not None and output.cam is not None and config.attention > 0:
         ram, cam = attention_targets(rainy, clean)
         parts["ram"] = config.attention * attention_loss(output.ram, ram, config.attention_kind)
         parts["cam"] = config.attention * attention_loss(output.cam, cam, config.attention_kind)
+    if vgg is not None:
+        with torch.no_grad():
+            wanted = vgg(clean)
+        parts["perceptual"] = config.perceptual * perceptual_loss(vgg(output.image), wanted)
     return parts
 
 
-def train_step(trainee: Trainee, rainy: Tensor, clean: Tensor, config: TrainingConfig) -> dict[str, float]:
-    """Learns from one batch (uint8, B×3×H×W) and returns the weighted losses."""
-    rainy, clean = (side.float().div(255).to(memory_format=torch.channels_last) for side in (rainy, clean))
+def train_step(
+    trainee: Trainee, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
+) -> StepResult:
+    """Learns from this process's crops of one batch (uint8, B×3×H×W, on any device).
+
+    `time_share`: see `rate_factor`.
+    """
     settings = config.optimiser
-    factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps)
-    for group in trainee.optimiser.param_groups:
-        group["lr"] = settings.rate * factor
-    with torch.autocast(rainy.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        output = trainee.forward(rainy)
-    parts = losses(output, rainy, clean, config.loss)
-    trainee.optimiser.zero_grad()
-    torch.stack(list(parts.values())).sum().backward()
-    nn.utils.clip_grad_norm_(trainee.network.parameters(), settings.clip)
-    trainee.optimiser.step()
+    factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
+    _begin(trainee.optimiser, settings.rate * factor)
+    if trainee.adversary is not None:
+        _begin(trainee.adversary.optimiser, settings.discriminator_rate * factor)
+    crops = trainee.group.share(config.data.batch)
+    size = len(crops) // settings.accumulate
+    found: list[dict[str, Tensor]] = []
+    for at in range(0, len(crops), size):
+        part = slice(at, at + size)
+        last = at + size == len(crops)
+        found.append(_learn(trainee, rainy[part], clean[part], crops[part], config, last=last))
+    _update(trainee, settings)
+    means = {name: torch.stack([part[name] for part in found]).mean().item() for name in found[0]}
+    return StepResult(means, means.pop("psnr"))
+
+
+def _begin(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.zero_grad()
+
+
+def _learn(
+    trainee: Trainee, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
+) -> dict[str, Tensor]:
+    """Adds the gradients of some of a step's crops; processes exchange theirs with the `last` of them."""
+    device, adversary, share = trainee.group.device, trainee.adversary, 1 / config.optimiser.accumulate
+    rainy, clean = (_on_device(side, device) for side in (rainy, clean))
+    with averaging(trainee.forward, last):
+        with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "fp32"):
+            output = trainee.forward(rainy)
+        parts = losses(output, rainy, clean, config.loss, trainee.vgg)
+        if adversary is not None:
+            corners = random_corners(config.seed, trainee.step, crops, config.data.crop)
+            parts["adversarial"] = config.loss.adversarial * fooling(adversary, output.image, corners)
+        trainee.scaler.scale(share * torch.stack(list(parts.values())).sum()).backward()
+    if adversary is not None:
+        with averaging(adversary.forward, last):
+            parts["discriminators"] = telling_apart(adversary, output.image, clean, corners)
+            trainee.scaler.scale(share * parts["discriminators"]).backward()
+    parts["psnr"] = -10 * (output.image - clean).square().mean((1, 2, 3)).clamp(min=1e-10).log10().mean()
+    return {name: value.detach() for name, value in parts.items()}
+
+
+def _on_device(side: Tensor, device: torch.device) -> Tensor:
+    """uint8 crops to floats in 0–1, where they are trained on."""
+    moved = side.to(device, non_blocking=True).float().div(255)
+    return moved.to(memory_format=torch.channels_last)
+
+
+def _update(trainee: Trainee, config: OptimiserConfig) -> None:
+    trainee.scaler.unscale_(trainee.optimiser)
+    nn.utils.clip_grad_norm_(trainee.network.parameters(), config.clip)
+    trainee.scaler.step(trainee.optimiser)
+    if trainee.adversary is not None:
+        trainee.scaler.step(trainee.adversary.optimiser)
+    trainee.scaler.update()
     trainee.average.update_parameters(trainee.network)
     trainee.step += 1
-    return {name: value.item() for name, value in parts.items()}

@@ -5,19 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from deraincli.data.pairs import find_pairs
-from deraincli.imaging.codec import decode
+from deraincli.data.crops import Picture
+from deraincli.data.scenes import pair_files
+from deraincli.imaging.viewable import reduced
+from deraincli.inference.torch_device import PRECISIONS
 from deraincli.losses import attention_targets
 from deraincli.metrics import PROTOCOLS, score
+from deraincli.network.restoration import Restoration
 
-MAX_PIXELS = 100_000_000
+SAMPLES = 4
+"""So many pictures are shown."""
+SAMPLE_SIDE = 320
+"""Longest side of each picture shown, pixels."""
 
 
 @dataclass(frozen=True)
@@ -29,37 +36,61 @@ class Validation:
     ssim: float
     ram_iou: float
     """Of RAM > 0.5 with its ground truth, 0–1; 0 for networks without maps."""
+    samples: tuple[Picture, ...] = ()
+    """Of the first pictures: input, output, ground truth, RAM and CAM side by side."""
 
 
 class ValidationSet:
     """The pairs of a folder, in memory."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises InputError or UnreadableImageError if the folder cannot be used."""
-        self.pairs = [
-            tuple(decode(path, max_pixels=MAX_PIXELS).pixels for path in (pair.rainy, pair.clean))
-            for pair in find_pairs(folder).pairs
-        ]
+        """Raises InputError or UnreadableImageError if the folder or a picture of it cannot be used."""
+        self.pairs = [file.read() for file in pair_files(folder)]
 
-    def score(self, network: nn.Module, *, precision: str) -> Validation:
-        """Restores every picture with a network in eval mode."""
-        results = [self._score_one(network, rainy, clean, precision) for rainy, clean in self.pairs]
+    def score(self, network: nn.Module, device: torch.device, *, precision: str) -> Validation:
+        """Restores every picture with a network in eval mode, on the device it is on."""
+        results: list[tuple[float, float, float]] = []
+        samples: list[Picture] = []
+        for rainy, clean in self.pairs:
+            x, target = (_tensor(side, device) for side in (rainy, clean))
+            output = _restore(network, x, precision)
+            image = _picture(output.image)
+            result = score(image, clean, PROTOCOLS["prenet"])
+            results.append((result.psnr, result.ssim, _ram_iou(output, x, target)))
+            if len(samples) < SAMPLES:
+                maps = [np.repeat(_picture(m), 3, 2) for m in (output.ram, output.cam) if m is not None]
+                strip = [reduced(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
+                samples.append(np.concatenate(strip, axis=1))
         psnr, ssim, iou = (fmean(column) for column in zip(*results, strict=True))
-        return Validation(psnr, ssim, iou)
+        return Validation(psnr, ssim, iou, tuple(samples))
 
-    def _score_one(
-        self, network: nn.Module, rainy: NDArray[np.uint8], clean: NDArray[np.uint8], precision: str
-    ) -> tuple[float, float, float]:
-        height, width = rainy.shape[:2]
-        x, target = (torch.from_numpy(side).permute(2, 0, 1)[None].float() / 255 for side in (rainy, clean))
-        multiple = network.size_multiple
-        padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = network(padded.to(memory_format=torch.channels_last))
-        image = output.image[0, :, :height, :width].clamp(0, 1).mul(255).round().byte()
-        result = score(np.ascontiguousarray(image.permute(1, 2, 0).numpy()), clean, PROTOCOLS["prenet"])
-        if output.ram is None:
-            return result.psnr, result.ssim, 0.0
-        found = output.ram[:, :, :height, :width] > 0.5
-        truth = attention_targets(x, target)[0].bool()
-        return result.psnr, result.ssim, float((found & truth).sum() / (found | truth).sum().clamp(min=1))
+
+def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:
+    """The whole picture at once, 1×3×H×W, whatever its size; outputs on the same H×W."""
+    height, width = x.shape[2:]
+    multiple = cast(int, network.size_multiple)
+    padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    dtype = PRECISIONS[precision]
+    with torch.inference_mode(), torch.autocast(x.device.type, dtype, enabled=precision != "fp32"):
+        output = network(padded.to(memory_format=torch.channels_last))
+    ram, cam = (None if m is None else m[:, :, :height, :width] for m in (output.ram, output.cam))
+    return Restoration(output.image[:, :, :height, :width], ram, cam)
+
+
+def _ram_iou(output: Restoration, rainy: Tensor, clean: Tensor) -> float:
+    if output.ram is None:
+        return 0.0
+    found = output.ram > 0.5
+    truth = attention_targets(rainy, clean)[0].bool()
+    return float((found & truth).sum() / (found | truth).sum().clamp(min=1))
+
+
+def _tensor(picture: Picture, device: torch.device) -> Tensor:
+    """H×W×3 uint8 to 1×3×H×W in 0–1."""
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 255
+
+
+def _picture(values: Tensor) -> NDArray[np.uint8]:
+    """1×C×H×W in 0–1 to H×W×C uint8."""
+    pixels = values[0].float().clamp(0, 1).mul(255).round().byte()
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())

@@ -84,7 +84,7 @@ def test_a_killed_run_resumes_to_the_same_bits(folder: Path) -> None:
         assert torch.equal(value, weights(folder, "broken")[name]), name
 
 
-def test_an_interrupted_run_saves_the_step_it_was_in(folder: Path) -> None:
+def test_an_interrupted_run_saves_a_whole_step(folder: Path) -> None:
     make_run(folder, "whole").train(ignore)
 
     def interrupt(progress: Progress) -> None:
@@ -95,7 +95,7 @@ def test_an_interrupted_run_saves_the_step_it_was_in(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run.train(interrupt)
     resumed = make_run(folder, "broken", resume=True)
-    assert resumed.trainee.step == 2
+    assert resumed.trainee.step == 3  # the one after the signal
     resumed.train(ignore)
     for name, value in weights(folder, "whole").items():
         assert torch.equal(value, weights(folder, "broken")[name]), name
