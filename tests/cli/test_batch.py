@@ -1,0 +1,341 @@
+"""`derain batch` from end to end: real files, a real network, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+NAMES = ("a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.webp")
+
+
+def write_photo(path: Path, seed: int = 0, size: tuple[int, int] = (30, 20)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    PIL.Image.fromarray(coarse).resize(size, PIL.Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def whole_pictures(derain, monkeypatch) -> None:
+    """Measuring how large tiles may be takes longer than these pictures do."""
+    monkeypatch.setenv("DERAIN_TILE", "off")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for seed, name in enumerate(NAMES):
+        write_photo(tmp_path / "photos" / name, seed)
+    return tmp_path / "photos"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but the manifest, hidden ones too."""
+    files = (path for path in folder.rglob("*") if path.is_file() and ".derain-batch" not in path.parts)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def records(output: bytes) -> dict[str, dict]:
+    """The JSON lines by the source's name."""
+    lines = [json.loads(line) for line in output.splitlines()]
+    return {Path(line["source"]).name: line for line in lines}
+
+
+def statuses(output: bytes) -> list[str]:
+    return sorted(json.loads(line)["status"] for line in output.splitlines())
+
+
+def start(*arguments: object, **options) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "deraincli", "batch", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, env=environment, **pipes, **options)
+
+
+def test_a_folder_is_mirrored_as_derain_image_would_restore_it(derain, photos, random_model, tmp_path):
+    before = contents(photos)
+    done = derain("batch", photos, "-m", random_model)
+    assert done.code == 0, done.err
+    assert re.search(r"│ +4 │ +0 │ +0 │ +0 │", done.out.decode())
+    assert contents(photos) == before
+    results = contents(tmp_path / "photos-derained")
+    assert sorted(results) == sorted(NAMES)
+    for name in NAMES[:2]:
+        alone = tmp_path / f"alone{Path(name).suffix}"
+        assert derain("image", photos / name, "-o", alone, "-m", random_model, "--overwrite").code == 0
+        assert results[name] == alone.read_bytes()
+
+
+def test_json_has_a_line_for_every_picture(derain, photos, random_model):
+    (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
+    done = derain("batch", photos, "-m", random_model, "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert (done.code, len(lines)) == (3, 5)
+    keys = "source output status error width height seconds model device precision tile"
+    assert all(set(line) == set(keys.split()) for line in lines)
+    by_status = {line["status"]: line for line in lines}
+    assert by_status["failed"]["source"] == str(photos / "broken.jpg")
+    assert by_status["failed"]["error"] in done.err
+    assert (by_status["done"]["width"], by_status["done"]["height"]) == (30, 20)
+    assert (by_status["done"]["model"], by_status["done"]["error"]) == ("random", None)
+
+
+def test_what_is_done_is_skipped_until_something_changes(derain, photos, random_model, tmp_path):
+    def run(*more: object) -> list[str]:
+        done = derain("batch", photos, "-m", random_model, "--json", *more)
+        assert done.code == 0, done.err
+        return statuses(done.out)
+
+    assert run() == ["done"] * 4
+    first = contents(tmp_path / "photos-derained")
+    assert run() == ["skipped"] * 4
+    write_photo(photos / "a.jpg", seed=9)
+    (tmp_path / "photos-derained" / "b.png").unlink()
+    assert run() == ["done"] * 2 + ["skipped"] * 2
+    assert run("--quality", 50) == ["done"] * 4
+    assert run("--overwrite") == ["done"] * 4
+    again = contents(tmp_path / "photos-derained")
+    assert {name for name in first if first[name] != again[name]} == {"a.jpg"}
+
+
+def test_nothing_to_do_is_said(derain, photos, random_model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = derain("batch", tmp_path / "empty", "-m", random_model)
+    assert (done.code, done.out) == (0, b"")
+    assert "nothing to do" in done.err
+    assert derain("batch", photos, "-m", random_model).code == 0
+    assert "Nothing to do" in derain("batch", photos, "-m", random_model).err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [
+        *("empty", "photos", "photos-derained")
+    ]
+
+
+def test_bad_files_cost_themselves_only(derain, photos, random_model, tmp_path):
+    (photos / "empty.png").touch()
+    (photos / "text.jpg").write_text("no picture")
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "gone.jpg").symlink_to("nowhere.jpg")
+    (photos / "folder.jpg").mkdir()
+    done = derain("batch", photos, "/dev/null", "-m", random_model, "--json", "-o", tmp_path / "out")
+    assert done.code == 3
+    assert "Traceback" not in done.err
+    failed = {name for name, record in records(done.out).items() if record["status"] == "failed"}
+    assert failed == {"empty.png", "text.jpg", "pipe.jpg", "gone.jpg", "null"}
+    assert sorted(contents(tmp_path / "out")) == sorted(NAMES)
+
+
+def test_names_of_any_bytes_and_any_length(derain, tmp_path, random_model):
+    folder = tmp_path / "photos"
+    long = "l" * 251 + ".png"
+    for name in (os.fsdecode(b"caf\xe9.png"), long, "новый дождь.png", "- [x] <b>.png"):
+        write_photo(tmp_path / "plain.png").rename(folder.mkdir(exist_ok=True) or folder / name)
+    done = derain("batch", folder, "-m", random_model, "--json", "--report", tmp_path / "report.html")
+    assert done.code == 0, done.err
+    assert {os.fsencode(p.name) for p in (tmp_path / "photos-derained").glob("*.png")} == {
+        os.fsencode(p.name) for p in folder.iterdir()
+    }
+    assert os.fsencode(min(records(done.out.replace(b"photos/caf", b"photos/ caf")))) == b" caf\xe9.png"
+    too_long = derain("batch", folder, "-m", random_model, "--json", "--suffix", ".dry")
+    assert too_long.code == 3
+    assert records(too_long.out)[long]["status"] == "failed"
+    assert len(list((tmp_path / "photos-derained").glob("*.dry.png"))) == 3
+
+
+def test_colliding_results_are_refused_before_any_work(derain, photos, random_model, tmp_path):
+    write_photo(photos / "b.jpg")
+    done = derain("batch", photos, "-m", random_model, "--format", "png")
+    assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
+    assert str(photos / "b.jpg") in done.err
+    assert str(photos / "b.png") in done.err
+    assert not (tmp_path / "photos-derained").exists()
+
+
+def test_files_of_others_are_not_replaced_unasked(derain, photos, random_model, tmp_path):
+    mine = tmp_path / "photos-derained" / "b.png"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    refused = derain("batch", photos, "-m", random_model, "--json")
+    assert refused.code == 3
+    assert records(refused.out)["b.png"]["status"] == "failed"
+    assert "--overwrite" in records(refused.out)["b.png"]["error"]
+    assert mine.read_text() == "mine"
+    assert derain("batch", photos, "-m", random_model, "--overwrite").code == 0
+    assert mine.read_bytes() != b"mine"
+
+
+def test_in_place_needs_overwrite_and_never_restores_twice(derain, photos, random_model):
+    options = ("batch", photos, "-o", photos, "-m", random_model)
+    assert derain(*options).code == 2
+    assert derain(*options, "--overwrite").code == 0
+    once = contents(photos)
+    again = derain(*options, "--overwrite")
+    assert again.code == 0
+    assert "nothing to do" in again.err
+    assert contents(photos) == once
+
+
+def test_shards_together_are_the_whole(derain, photos, random_model, tmp_path):
+    assert derain("batch", photos, "-m", random_model, "-o", tmp_path / "whole").code == 0
+    for n in (1, 2):
+        shard = ("--shard", f"{n}/2", "-o", tmp_path / "parts")
+        done = derain("batch", photos, "-m", random_model, "--json", *shard)
+        assert done.code == 0
+        assert set(statuses(done.out)) <= {"done"}
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_two_devices_and_any_number_of_pictures_in_work_give_the_same(derain, photos, random_model, tmp_path):
+    options = ("batch", photos, "-m", random_model, "--precision", "fp32")
+    assert derain(*options, "-o", tmp_path / "one", "--jobs", 1, "--device", "cpu").code == 0
+    two = derain(*options, "-o", tmp_path / "two", "--jobs", 5, "--device", "cpu,cpu")
+    assert two.code == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_fail_fast_stops(derain, photos, random_model):
+    (photos / "0.jpg").write_text("no picture")
+    done = derain("batch", photos, "-m", random_model, "--json", "--fail-fast", "--jobs", 1)
+    assert (done.code, statuses(done.out)) == (3, ["failed"])
+
+
+def test_the_report_shows_failures_first_and_pictures(derain, photos, random_model, tmp_path):
+    (photos / "<b>broken.jpg").write_text("no picture")
+    report = tmp_path / "report.html"
+    done = derain("batch", photos, "-m", random_model, "--report", report, "-q")
+    assert (done.code, done.out) == (3, b"")
+    page = report.read_text()
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', page)
+    content = json.loads(data)
+    assert [table["caption"] for table in content["tables"]] == ["Failed", "All pictures"]
+    assert content["tables"][0]["rows"][0][0] == str(photos / "<b>broken.jpg")
+    assert sorted(picture["name"] for picture in content["comparisons"]) == sorted(NAMES)
+    assert all(set(picture["views"]) == {"before", "after"} for picture in content["comparisons"])
+    assert derain("batch", photos, "-m", random_model, "--report", report).code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("missing",), 1, "missing"),
+        (("--shard", "3/2"), 2, "--shard"),
+        (("--format", "gif"), 2, "png"),
+        (("--device", "cpu,abacus"), 1, "abacus"),
+        (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
+        (("--watch", "--engine", "ray"), 2, "--watch"),
+        (("-o", "/proc/out"), 1, "/proc/out"),
+    ],
+)
+def test_impossible_wishes_are_one_sentence(derain, photos, random_model, options, code, says):
+    done = derain("batch", photos, "-m", random_model, *options)
+    assert (done.code, done.out) == (code, b"")
+    assert says in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_output_is_refused_at_once(derain, photos, random_model, tmp_path):
+    (tmp_path / "out").mkdir(mode=0o555)
+    done = derain("batch", photos, "-m", random_model, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "not writable" in done.err
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_was_stopped_goes_on_where_it_was(derain, tmp_path, random_model, stop):
+    """No partial file under a final name, what is done is not done again, and the end is the same."""
+    photos = tmp_path / "photos"
+    for n in range(12):
+        write_photo(photos / f"{n}.png", n, (60, 60))
+    assert derain("batch", photos, "-m", random_model, "-o", tmp_path / "whole", "-q").code == 0
+    whole = contents(tmp_path / "whole")
+
+    run = start(photos, "-m", random_model, "-o", tmp_path / "out", "--json", "--jobs", 2)
+    assert run.stdout is not None
+    finished = [json.loads(run.stdout.readline()) for _ in range(2)]
+    run.send_signal(stop)
+    said = run.communicate()[1]
+    assert run.returncode == (-signal.SIGKILL if stop == signal.SIGKILL else 130)
+    assert "Traceback" not in said
+    partly = {name: data for name, data in contents(tmp_path / "out").items() if not name.startswith(".")}
+    assert len(partly) < 12
+    assert partly.items() <= whole.items()
+    assert {Path(record["output"]).name for record in finished} <= set(partly)
+
+    rest = derain("batch", photos, "-m", random_model, "-o", tmp_path / "out", "--json")
+    assert (rest.code, statuses(rest.out).count("skipped")) == (0, len(partly))
+    after = contents(tmp_path / "out")
+    assert {name: data for name, data in after.items() if not name.startswith(".")} == whole
+
+
+def test_a_full_disk_stops_cleanly_and_the_run_goes_on_later(tmp_path, random_model):
+    mount = ["unshare", "--user", "--map-root-user", "--mount"]
+    small = tmp_path / "small"
+    small.mkdir()
+    script = (
+        f"mount -t tmpfs -o size=128k none {small} && shift 0 && "
+        '("$@" --json > first.txt 2> first.err; echo $? > first.code); '
+        f'mount -o remount,size=9m {small} && "$@" --json > second.txt'
+    )
+    if not shutil.which("unshare") or subprocess.run([*mount, "true"], capture_output=True).returncode:
+        pytest.skip("no small disk can be mounted here")
+    for n in range(6):
+        noise = np.random.default_rng(n).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+        PIL.Image.fromarray(noise).save(write_photo(tmp_path / "photos" / f"{n}.png"))  # 30 kB each
+    command = [
+        sys.executable,
+        "-m",
+        "deraincli",
+        "batch",
+        "photos",
+        "-o",
+        str(small),
+        "-m",
+        str(random_model),
+    ]
+    subprocess.run([*mount, "sh", "-c", script, "sh", *command], cwd=tmp_path, check=True)
+    first, second = (statuses((tmp_path / f"{n}.txt").read_bytes()) for n in ("first", "second"))
+    assert (tmp_path / "first.code").read_text() == "1\n"
+    assert "make room" in (tmp_path / "first.err").read_text()
+    assert 0 < first.count("done") < 6
+    assert second.count("skipped") >= first.count("done")
+    assert second.count("skipped") + second.count("done") == 6
+
+
+def test_watch_restores_what_is_dropped_in(photos, random_model, tmp_path):
+    run = start(photos, "-m", random_model, "--watch", "--json")
+    assert run.stdout is not None
+    there = {Path(json.loads(run.stdout.readline())["source"]).name for _ in NAMES}
+    assert there == {Path(name).name for name in NAMES}
+    late = write_photo(tmp_path / "late.png", 7)
+    late.rename(photos / "new" / "late.png" if (photos / "new").mkdir() is None else late)
+    record = json.loads(run.stdout.readline())
+    assert (record["status"], record["source"]) == ("done", str(photos / "new" / "late.png"))
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    assert (run.returncode, "Traceback" in said) == (0, False)
+
+
+def test_watch_waits_for_a_picture_to_be_whole_and_forgives_one_that_was_not(photos, random_model, tmp_path):
+    whole = write_photo(tmp_path / "slow.png", 8).read_bytes()
+    run = start(photos, "-m", random_model, "--watch", "--json")
+    assert run.stdout is not None
+    for _ in NAMES:
+        run.stdout.readline()
+    with (photos / "slow.png").open("wb") as file:
+        file.write(whole[:200])
+        file.flush()
+        assert json.loads(run.stdout.readline())["status"] == "failed"  # held up for long
+        file.write(whole[200:])
+    assert json.loads(run.stdout.readline())["status"] == "done"
+    run.send_signal(signal.SIGTERM)
+    run.communicate()
+    assert run.returncode == 3
