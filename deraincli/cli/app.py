@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import warnings
@@ -56,6 +57,8 @@ def run() -> None:
     Expected errors become one sentence and an exit code; bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may be no Unicode; JSON has this very escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")  # our own limits and sentences stand in for its warnings
     try:
         app()
