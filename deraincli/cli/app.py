@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
-from deraincli.cli import attn, batch, bench, compare, image, output, synth, train, video, weights
+from deraincli.cli import attn, batch, bench, compare, doctor, image, output, synth, train, video, weights
 from deraincli.cli import eval as evaluate
 from deraincli.errors import DerainError, ExitCode
 
@@ -34,6 +34,7 @@ app.command("synth")(synth.command)
 app.command("train")(train.command)
 app.command("video")(video.command)
 app.add_typer(weights.app, name="weights")
+app.command("doctor")(doctor.command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -100,8 +100,8 @@ def _record(exported: Exported, name: str, target: str, output: Path) -> dict[st
 def _summary(exported: Exported, output: Path) -> str:
     gap, loss = exported.difference, exported.loss
     text = (
-        f"{output}, {len(exported.data) / 1e6:.1f} MB; differs from PyTorch in fp32 by at most {gap.maximum:.1e} "
-        f"(mean {gap.mean:.1e}) on {gap.pictures} photos"
+        f"{output}, {len(exported.data) / 1e6:.1f} MB; differs from PyTorch in fp32 by at most "
+        f"{gap.maximum:.1e} (mean {gap.mean:.1e}) on {gap.pictures} photos"
     )
     if loss:
         text += f"; {loss.int8:.2f} dB against {loss.fp32:.2f} on {loss.pictures} pictures"

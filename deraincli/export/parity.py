@@ -32,7 +32,8 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
 
     for seed, name in enumerate(PHOTOS):
         clean = getattr(skimage.data, name)()
-        yield add_rain(clean, light_rain(*clean.shape[:2], np.random.default_rng(seed)))
+        height, width = clean.shape[:2]
+        yield add_rain(clean, light_rain(height, width, np.random.default_rng(seed)))
 
 
 def difference(network: nn.Module, run: Run, pictures: Iterable[NDArray[Any]], multiple: int) -> Difference:
