@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.header import WEIGHTS_FILE
+from deraincli.parts import INDEX_FILE
 
 BEST_FILE = "best.safetensors"
 """Where a training run keeps its best weights."""
@@ -113,7 +114,7 @@ def _file_of(entry: ShippedModel) -> Path:
 
 
 def _weights_in(folder: Path) -> Path:
-    for file in (WEIGHTS_FILE, BEST_FILE):
+    for file in (WEIGHTS_FILE, INDEX_FILE, BEST_FILE):
         if (folder / file).is_file():
             return folder / file
     raise ModelError(

@@ -21,6 +21,7 @@ from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.header import Header, read_header
 from deraincli.networks import NETWORKS
+from deraincli.parts import part_files
 
 MAX_NUMBER = 10_000
 """A config with a larger number anywhere is refused."""
@@ -62,8 +63,10 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     if {key: tuple(value.shape) for key, value in network.state_dict().items()} != header.shapes:
         raise misfit
     network.to_empty(device="cpu")
-    with safe_open(path, "pt") as file:
-        weights = {key: file.get_tensor(key).float() for key in header.shapes}
+    weights: dict[str, Tensor] = {}
+    for part in part_files(path):
+        with safe_open(part, "pt") as file:
+            weights |= {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
     network.load_state_dict(weights, strict=True)
     return network.eval(), info
 

@@ -12,6 +12,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from deraincli.errors import ModelError
+from deraincli.parts import part_files
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -42,17 +43,20 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Reads the header of a model file.
+    """Reads the header of a model file, or of the index of one in parts.
 
     A `model.safetensors` that says nothing of its network is described by the `config.json` beside it.
     Raises ModelError if the file is missing, no intact safetensors file, or no model of ours.
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.")
+    said: dict[str, str] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     try:
-        with safe_open(path, "numpy") as file:
-            said = file.metadata() or {}
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        for part in part_files(path):
+            with safe_open(part, "numpy") as file:
+                said = file.metadata() or {}
+                shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelError(_unreadable(path, error)) from None
     description = _described(said, path)
