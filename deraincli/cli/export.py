@@ -48,9 +48,11 @@ def command(
 ) -> None:
     """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
     from deraincli.catalogue import find_model
+    from deraincli.export.choices import check_choices
     from deraincli.imaging.atomic import check_destination, write_atomically
 
     out = options.make_output(quiet, verbose, json)
+    check_choices(target, precision, pairs)
     name, path = find_model(model)
     output = destination or _cached(name, path, target, precision)
     check_destination(output, overwrite=overwrite)

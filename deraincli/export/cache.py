@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from deraincli.catalogue import find_model
-from deraincli.errors import ModelError
+from deraincli.errors import DeviceError, ModelError
+from deraincli.export.choices import PRECISIONS
 from deraincli.header import sha256
 from deraincli.workspace import cache_folder
-
-PRECISIONS = ("fp32", "fp16", "int8")
-"""What exports compute in; `auto` takes the first that was made."""
 
 
 def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
@@ -21,12 +19,17 @@ def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
 def find_export(model: str | None, task: str = "auto", precision: str = "auto") -> tuple[str, Path]:
     """The name and ONNX file of a model, given as a path to one or as any model that was exported before.
 
-    Raises ModelError, naming the command that makes the file, if there is none.
+    Raises ModelError, naming the command that makes the file, if there is none, and DeviceError for a
+    precision that exports do not have.
     """
     if model is not None and Path(model).suffix == ".onnx":
         if not Path(model).is_file():
             raise ModelError(f"There is no file '{model}': make it with `derain weights export`.")
         return Path(model).stem, Path(model)
+    if precision not in ("auto", *PRECISIONS):
+        raise DeviceError(
+            f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
+        )
     name, weights = find_model(model, task)
     if not weights.is_file():
         raise ModelError(f"There is no model file {weights}.")

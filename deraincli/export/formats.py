@@ -1,4 +1,4 @@
-"""Network → file content, for every target, and how each is run again: the one table is TARGETS."""
+"""Network → file content, for every target, and how each is run again: the one table is FORMATS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.errors import ModelError
 from deraincli.export.description import METADATA_KEY, Description
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -38,10 +37,9 @@ class Restorer(nn.Module):
 
 
 @dataclass(frozen=True)
-class Target:
+class Format:
     """A kind of file that models are exported to."""
 
-    suffix: str
     dump: Callable[[nn.Module, Description], bytes]
     """Network in eval mode and its precision → file content."""
     load: Callable[[bytes], Run]
@@ -110,23 +108,11 @@ def run_pt2(data: bytes) -> Run:
         return _run_module(torch.export.load(io.BytesIO(data)).module())
 
 
-TARGETS: dict[str, Target] = {
-    "onnx": Target(".onnx", to_onnx, run_onnx),
-    "torchscript": Target(".pt", to_torchscript, run_torchscript),
-    "pt2": Target(".pt2", to_pt2, run_pt2),
+FORMATS: dict[str, Format] = {
+    "onnx": Format(to_onnx, run_onnx),
+    "torchscript": Format(to_torchscript, run_torchscript),
+    "pt2": Format(to_pt2, run_pt2),
 }
-
-
-def require_onnx() -> None:
-    """Raises ModelError, naming the extra, unless everything is there that ONNX exports need."""
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ModelError(
-            f"ONNX exports need {error.name}: install it with `pip install 'deraincli[export]'`."
-        ) from None
 
 
 def _run_module(module: Callable[[Tensor], Tensor]) -> Run:

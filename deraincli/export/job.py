@@ -13,10 +13,10 @@ from torch import nn
 
 from deraincli.checkpoint import load_model
 from deraincli.data.pairs import find_pairs
-from deraincli.errors import ModelError, UsageError
-from deraincli.export.cache import PRECISIONS
+from deraincli.errors import ModelError
+from deraincli.export.choices import check_choices
 from deraincli.export.description import Description
-from deraincli.export.formats import TARGETS, require_onnx
+from deraincli.export.formats import FORMATS
 from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
@@ -53,13 +53,13 @@ def export_model(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
 ) -> Exported:
-    """Exports a model file to a target of `formats.TARGETS` in fp32, as ONNX also in fp16 or int8.
+    """Exports a model file to a target of `choices.TARGETS` in fp32, as ONNX also in fp16 or int8.
 
     `pairs`: a paired set, which int8 needs: some of its pictures calibrate, the others tell the loss. Raises
     UsageError for an impossible wish, ModelError if the result does not agree with PyTorch or int8 loses more
     than ALLOWED_LOSS.
     """
-    _check(target, precision, pairs)
+    check_choices(target, precision, pairs)
     network, info = load_model(path)
     description = Description(
         network=info.network,
@@ -77,9 +77,9 @@ def export_model(
     else:
         loss = None
         converted = copy.deepcopy(network).half() if precision == "fp16" else network
-        data = TARGETS[target].dump(converted, description)
+        data = FORMATS[target].dump(converted, description)
     on_step("Comparing with PyTorch.")
-    gap = difference(network, TARGETS[target].load(data), rainy_photos(), description.size_multiple)
+    gap = difference(network, FORMATS[target].load(data), rainy_photos(), description.size_multiple)
     if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # also for NaN
         raise ModelError(
             f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
@@ -88,27 +88,12 @@ def export_model(
     return Exported(data, description, gap, loss)
 
 
-def _check(target: str, precision: str, pairs: Path | None) -> None:
-    if target not in TARGETS:
-        raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
-    if target != "onnx" and precision != "fp32":
-        raise UsageError(
-            f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
-        )
-    if precision not in PRECISIONS:
-        raise UsageError(f"Exports are in {', '.join(PRECISIONS)}, not in {precision!r}.")
-    if precision == "int8" and pairs is None:
-        raise UsageError("int8 is measured before it is written: name a paired set by --pairs.")
-    if target == "onnx":
-        require_onnx()
-
-
 def _int8(
     network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
 ) -> tuple[bytes, Loss]:
     multiple = description.size_multiple
     calibration, scored = split_pairs(find_pairs(folder).pairs)
-    onnx = TARGETS["onnx"]
+    onnx = FORMATS["onnx"]
     exact = onnx.dump(network, replace(description, precision="fp32"))
     on_step(f"Calibrating on {len(calibration)} pictures.")
     data = quantise(exact, description, calibration, max_pixels=max_pixels)

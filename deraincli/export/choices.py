@@ -1,0 +1,40 @@
+"""What a model can be exported to. Free of PyTorch, so that an impossible wish is told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deraincli.errors import ModelError, UsageError
+
+TARGETS = ("onnx", "torchscript", "pt2")
+PRECISIONS = ("fp32", "fp16", "int8")
+"""What ONNX exports compute in; `auto` takes the first that was made."""
+
+
+def check_choices(target: str, precision: str, pairs: Path | None) -> None:
+    """Raises UsageError for a target or precision that there is not, or int8 without a paired set, and
+    ModelError where a package is missing.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
+    if precision not in PRECISIONS:
+        raise UsageError(f"Exports are in {', '.join(PRECISIONS)}, not in {precision!r}.")
+    if target != "onnx" and precision != "fp32":
+        raise UsageError(
+            f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
+        )
+    if precision == "int8" and pairs is None:
+        raise UsageError("int8 is measured before it is written: name a paired set by --pairs.")
+    if target == "onnx":
+        _require_onnx()
+
+
+def _require_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"ONNX exports need {error.name}: install it with `pip install 'deraincli[export]'`."
+        ) from None
