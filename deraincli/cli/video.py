@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -69,7 +70,7 @@ def command(
     ] = 0,
     format: Annotated[
         str | None,
-        typer.Option(help="Container (mp4, mov, mkv, webm, nut), whatever the suffix. With -o -: mkv."),
+        typer.Option(help="Container (mp4, mov, mkv, webm), whatever the suffix. With -o -: mkv."),
     ] = None,
     model: options.Model = None,
     task: options.Task = "auto",
@@ -125,8 +126,8 @@ def _choices(
     format: str | None,
     codec: str,
     crf: int | None,
-    start: float | None,
-    end: float | None,
+    start: Fraction | None,
+    end: Fraction | None,
     temporal: int,
 ) -> VideoOptions:
     from deraincli.video.extra import require_av
@@ -148,10 +149,10 @@ def _choices(
         raise UsageError(f"Unknown --codec {codec!r}: choose auto, {', '.join(CODECS)}.")
     if end is not None and end <= (start or 0):
         raise UsageError("--end must come after --start.")
-    return VideoOptions(FORMATS[name], codec, crf, Span(start or 0.0, end), temporal)
+    return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal)
 
 
-def _seconds(option: str, text: str | None) -> float | None:
+def _seconds(option: str, text: str | None) -> Fraction | None:
     """Seconds of 90, 1:30 or 0:01:30.5."""
     if text is None:
         return None
@@ -159,9 +160,9 @@ def _seconds(option: str, text: str | None) -> float | None:
         raise UsageError(
             f"{option} takes seconds, or hours, minutes and seconds as in 1:02:03.5, not {text!r}."
         )
-    seconds = 0.0
+    seconds = Fraction(0)
     for part in text.split(":"):
-        seconds = 60 * seconds + float(part)
+        seconds = 60 * seconds + Fraction(part)
     return seconds
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import av
 import av.error
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Discard, Stream
 
 from deraincli.errors import OutputError, UsageError
 from deraincli.video.encoding import EncodedPacket, Encoding, Segment
@@ -22,7 +22,6 @@ FORMATS = {
     "mov": "mov",
     "mkv": "matroska",
     "webm": "webm",
-    "nut": "nut",
 }
 """Suffix, or --format, → FFmpeg's name of the container."""
 
@@ -91,7 +90,10 @@ class Muxer:
     @property
     def left_out(self) -> list[str]:
         """Kinds of the source's tracks that stay behind."""
-        return [stream.type for stream in self._source.container.streams if stream.index not in self._streams]
+        streams = self._source.container.streams
+        # MP4 shows chapters as tracks, too, but marks them as not to be read.
+        tracks = [stream for stream in streams if stream.discard != Discard.all]
+        return [stream.type for stream in tracks if stream.index not in self._streams]
 
     def write(self, segment: Segment) -> None:
         """Writes restored pictures, segment after segment. Raises OutputError as all writing does."""

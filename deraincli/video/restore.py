@@ -289,7 +289,10 @@ def _losses(
     if left_out:
         yield f"Left out, since it is neither picture, sound nor text: {', '.join(left_out)} track."
     if container in ("matroska", "webm") and (encoding.time_base * 1000).denominator > 1:
-        yield f"A {container} file rounds times to milliseconds; .mp4, .mov and .nut files keep them exactly."
+        yield (
+            f"A {container} file rounds times to milliseconds and begins at zero; .mp4 and .mov files keep "
+            "them exactly."
+        )
     if first.format.components[-1].is_alpha:
         yield "Transparency is dropped."
     if first.interlaced_frame:

@@ -49,8 +49,8 @@ class Picture(NamedTuple):
 class Span(NamedTuple):
     """The part of a video that is wanted, in seconds from its beginning; the end is not part of it."""
 
-    start: float = 0.0
-    end: float | None = None
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
 
 
 class Source:
@@ -71,8 +71,8 @@ class Source:
         self.span = span
         self.ends_early = False
         begin = Fraction(self.container.start_time or 0, av.time_base)
-        self.start_second = begin + Fraction(span.start) if span.start else None
-        self.end_second = begin + Fraction(span.end) if span.end is not None else None
+        self.start_second = begin + span.start if span.start else None
+        self.end_second = None if span.end is None else begin + span.end
 
     def close(self) -> None:
         """Releases the file."""
@@ -85,8 +85,8 @@ class Source:
         seconds = Fraction(self.container.duration or 0, av.time_base)
         if self.start_second is None and self.end_second is None:
             return self.video.frames or round(seconds * rate)
-        wanted = min(seconds, Fraction(self.span.end) if self.span.end is not None else seconds)
-        return max(0, round((wanted - Fraction(self.span.start)) * rate))
+        wanted = seconds if self.span.end is None else min(seconds, self.span.end)
+        return max(0, round((wanted - self.span.start) * rate))
 
     def wants(self, pts: int | None, time_base: Fraction) -> bool:
         """Whether what is shown at `pts` lies in the span."""

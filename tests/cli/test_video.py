@@ -1,0 +1,387 @@
+"""`derain video` from end to end: real videos, a real network, exit codes, both output streams."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+av = pytest.importorskip("av")
+
+from clips import STEADY, damage, read_frames, read_pictures, read_times, read_tracks, write_clip  # noqa: E402
+
+import deraincli  # noqa: E402
+from deraincli.derainer import Derainer  # noqa: E402
+from deraincli.errors import DeviceError  # noqa: E402
+
+UNEVEN = (0, 700, 1201, 1900, 2500, 4001, 4100, 6000, 6400, 9000, 9001, 12000)
+"""A variable rate, in ticks of 1/12800 s."""
+
+
+@pytest.fixture
+def video(derain, random_model: Path):
+    """`video(source, "-o", out, …)` runs the command and gives its JSON record."""
+
+    def call(*arguments: object, code: int = 0) -> dict:
+        done = derain("video", *arguments, "-m", random_model, "--precision", "fp32", "--json")
+        assert done.code == code, done.err
+        return json.loads(done.out)
+
+    return call
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_times_of_a_variable_rate_are_kept_exactly(video, tmp_path: Path, suffix: str, codec: str) -> None:
+    source = write_clip(tmp_path / f"in.{suffix}", codec=codec, times=UNEVEN)
+    record = video(source, "-o", tmp_path / f"out.{suffix}")
+    assert (record["status"], record["frames"]) == ("done", len(UNEVEN))
+    assert read_times(tmp_path / f"out.{suffix}") == [Fraction(pts, 12800) for pts in UNEVEN]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mkv", "libx264"), ("webm", "libvpx-vp9"), ("mkv", "libsvtav1")]
+)
+def test_times_in_milliseconds_are_kept_in_matroska(video, tmp_path: Path, suffix: str, codec: str) -> None:
+    times = (0, 40, 81, 133, 200, 240, 500)
+    source = write_clip(tmp_path / f"in.{suffix}", codec=codec, times=times, time_base=Fraction(1, 1000))
+    video(source, "-o", tmp_path / f"out.{suffix}")
+    assert read_times(tmp_path / f"out.{suffix}") == [Fraction(pts, 1000) for pts in times]
+
+
+def test_a_late_beginning_is_kept(video, tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", times=[pts + 5000 for pts in UNEVEN])
+    assert read_times(source)[0] > Fraction(1, 3)
+    video(source, "-o", tmp_path / "out.mp4")
+    assert read_times(tmp_path / "out.mp4") == read_times(source)
+
+
+def test_pictures_are_those_of_the_python_api(video, tmp_path: Path, random_model: Path) -> None:
+    """In a lossless codec that stores RGB, so that only the network changes anything."""
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt="bgr0", times=STEADY[:3])
+    record = video(source, "-o", tmp_path / "out.mkv")
+    assert record["codec"] == "ffv1"
+    derainer = deraincli.load(str(random_model), precision="fp32")
+    pairs = zip(read_pictures(source), read_pictures(tmp_path / "out.mkv"), strict=True)
+    for before, after in pairs:
+        np.testing.assert_array_equal(after, derainer(before))
+        assert not np.array_equal(after, before)
+
+
+@pytest.mark.parametrize(
+    ("codec", "source_codec", "pix_fmt"),
+    [
+        ("h264", "ffv1", "yuv444p"),
+        ("hevc", "ffv1", "yuv444p"),
+        ("vp9", "libvpx-vp9", "yuv420p"),
+        ("av1", "ffv1", "yuv420p"),
+    ],
+)
+def test_odd_sizes_stay(video, tmp_path: Path, codec: str, source_codec: str, pix_fmt: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", codec=source_codec, size=(67, 65), times=STEADY[:3])
+    record = video(source, "-o", tmp_path / "out.mkv", "--codec", codec)
+    assert (record["width"], record["height"], record["codec"]) == (67, 65, codec)
+    frames = read_frames(tmp_path / "out.mkv")
+    assert {(frame.width, frame.height, frame.format.name) for frame in frames} == {(67, 65, pix_fmt)}
+
+
+def test_ten_bits_stay_ten(video, tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", codec="libx265", pix_fmt="yuv420p10le", times=STEADY[:3])
+    video(source, "-o", tmp_path / "out.mp4")
+    assert {frame.format.name for frame in read_frames(tmp_path / "out.mp4")} == {"yuv420p10le"}
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_turned_video_is_restored_upright_and_stays_turned(
+    video, tmp_path: Path, random_model: Path, rotation: int
+) -> None:
+    source = write_clip(tmp_path / "in.mp4", times=STEADY[:2], rotation=rotation)
+    video(source, "-o", tmp_path / "out.mp4", "--crf", 0)
+    before, after = read_frames(source), read_frames(tmp_path / "out.mp4")
+    assert [frame.rotation for frame in after] == [frame.rotation for frame in before]
+    assert before[0].rotation % 360 == rotation
+    derainer = deraincli.load(str(random_model), precision="fp32")
+    stored, restored = read_pictures(source)[0], read_pictures(tmp_path / "out.mp4")[0]
+    distances = {
+        turns: _distance(restored, np.rot90(derainer(np.ascontiguousarray(np.rot90(stored, turns))), -turns))
+        for turns in range(4)
+    }
+    assert min(distances, key=distances.__getitem__) == rotation // 90
+
+
+@pytest.mark.parametrize("matrix", [1, 6])
+@pytest.mark.parametrize("full", [1, 2])
+def test_colour_tags_stay(video, tmp_path: Path, matrix: int, full: int) -> None:
+    tags = {"colorspace": matrix, "color_range": full, "color_primaries": matrix, "color_trc": matrix}
+    source = write_clip(tmp_path / "in.mp4", times=STEADY[:2], tags=tags)
+    video(source, "-o", tmp_path / "out.mp4")
+    for frame in (*read_frames(source), *read_frames(tmp_path / "out.mp4")):
+        assert {name: getattr(frame, name) for name in tags} == tags
+
+
+def test_sound_text_and_chapters_are_copied_bit_for_bit(video, tmp_path: Path) -> None:
+    chapters = [(0.0, 0.2, "rain"), (0.2, 0.48, "more rain")]
+    metadata = {"title": "Wet", "my_own_tag": "kept"}
+    source = write_clip(tmp_path / "in.mkv", sounds=2, subtitles=1, chapters=chapters, metadata=metadata)
+    video(source, "-o", tmp_path / "out.mkv")
+    before, after = read_tracks(source), read_tracks(tmp_path / "out.mkv")
+    assert [track.kind for track in after] == ["video", "audio", "audio", "subtitle"]
+    assert after[1:] == before[1:]
+    assert all(len(track.packets) >= 3 for track in before)
+    _same_chapters_and_tags(source, tmp_path / "out.mkv", {"title", "MY_OWN_TAG"})
+
+
+def test_free_tags_and_chapters_stay_in_mp4(video, tmp_path: Path) -> None:
+    """The sound begins before zero, as AAC's does: its delay must not be lost either."""
+    chapters = [(0.0, 0.2, "rain"), (0.2, 0.48, "more rain")]
+    source = write_clip(tmp_path / "in.mp4", sounds=1, chapters=chapters, metadata={"title": "Wet"})
+    video(source, "-o", tmp_path / "out.mp4")
+    before, after = read_tracks(source), read_tracks(tmp_path / "out.mp4")
+    assert before[1].packets[0][0] < 0
+    assert after[1] == before[1]
+    _same_chapters_and_tags(source, tmp_path / "out.mp4", {"title"})
+
+
+def test_a_damaged_middle_repeats_the_last_good_picture(video, tmp_path: Path) -> None:
+    source = damage(write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24"), (5, 6, 9))
+    record = video(source, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
+    assert (record["frames"], record["repeated"], record["passed_through"]) == (len(STEADY), 3, 0)
+    pictures = read_pictures(tmp_path / "out.mkv")
+    assert len(pictures) == len(STEADY)
+    for number, stands_in in ((5, 4), (6, 4), (9, 8)):
+        np.testing.assert_array_equal(pictures[number], pictures[stands_in])
+    assert not np.array_equal(pictures[7], pictures[6])
+
+
+def test_a_damaged_beginning_shows_the_first_good_picture(video, tmp_path: Path) -> None:
+    source = damage(write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24", times=STEADY[:4]), (0, 1))
+    assert video(source, "-o", tmp_path / "out.mkv", "--codec", "ffv1")["repeated"] == 2
+    pictures = read_pictures(tmp_path / "out.mkv")
+    assert len(pictures) == 4
+    np.testing.assert_array_equal(pictures[0], pictures[2])
+    assert not np.array_equal(pictures[2], pictures[3])
+
+
+def test_damaged_h264_loses_no_picture(video, tmp_path: Path) -> None:
+    source = damage(write_clip(tmp_path / "in.mp4", times=UNEVEN), (4, 5))
+    record = video(source, "-o", tmp_path / "out.mp4")
+    assert record["frames"] == len(UNEVEN)
+    assert record["repeated"] > 0
+    assert read_times(tmp_path / "out.mp4") == [Fraction(pts, 12800) for pts in UNEVEN]
+
+
+def test_a_file_that_ends_early_gives_what_it_has(video, tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", codec="ffv1").read_bytes()
+    (tmp_path / "in.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    frames = video(tmp_path / "in.mkv", "-o", tmp_path / "out.mkv")["frames"]
+    assert 4 <= frames == len(read_frames(tmp_path / "out.mkv")) < len(STEADY)
+
+
+def test_a_picture_that_cannot_be_restored_stays(video, tmp_path: Path, monkeypatch) -> None:
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt="bgr0", times=STEADY[:4])
+    _failing(monkeypatch, at=2, error=DeviceError("Out of memory: take a smaller model."))
+    record = video(source, "-o", tmp_path / "out.mkv")
+    assert (record["frames"], record["passed_through"]) == (4, 1)
+    before, after = read_pictures(source), read_pictures(tmp_path / "out.mkv")
+    assert [np.array_equal(*pair) for pair in zip(before, after, strict=True)] == [False, False, True, False]
+
+
+def test_a_network_that_restores_nothing_is_an_error(video, tmp_path: Path, monkeypatch) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    _failing(monkeypatch, at=0, error=DeviceError("Out of memory: take a smaller model."))
+    record = video(source, "-o", tmp_path / "out.mp4", code=1)
+    assert "smaller model" in record["error"]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("temporal", [0, 2])
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_never_stopped(
+    derain, video, tmp_path: Path, random_model: Path, monkeypatch, temporal: int
+) -> None:
+    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    source = write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24", times=UNEVEN, sounds=1)
+    options = ("--codec", "ffv1", "--temporal", temporal)
+    video(source, "-o", tmp_path / "whole.mkv", *options)
+    with monkeypatch.context() as patch:
+        _failing(patch, at=10, error=KeyboardInterrupt())
+        network = ("-m", random_model, "--precision", "fp32")
+        done = derain("video", source, "-o", tmp_path / "out.mkv", *options, *network)
+    assert done.code == 130
+    assert "same command" in done.err
+    assert not (tmp_path / "out.mkv").exists()
+    record = video(source, "-o", tmp_path / "out.mkv", *options)
+    assert record["resumed"] == 8
+    assert record["frames"] == len(UNEVEN)
+    assert read_tracks(tmp_path / "out.mkv") == read_tracks(tmp_path / "whole.mkv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mov", "out.mkv", "whole.mkv"]
+
+
+def test_other_settings_start_again(derain, video, tmp_path: Path, random_model: Path, monkeypatch) -> None:
+    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    source = write_clip(tmp_path / "in.mp4")
+    with monkeypatch.context() as patch:
+        _failing(patch, at=10, error=KeyboardInterrupt())
+        assert derain("video", source, "-o", tmp_path / "out.mp4", "-m", random_model).code == 130
+    assert video(source, "-o", tmp_path / "out.mp4", "--crf", 30)["resumed"] == 0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.7])
+def test_a_full_disk_stops_cleanly_and_the_run_can_go_on(
+    video, tmp_path: Path, monkeypatch, share: float
+) -> None:
+    """A limit on the size of files stands in for the disk: segments meet the low one, the whole the other."""
+    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", size=(160, 120))
+    video(source, "-o", tmp_path / "whole.mkv")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int((tmp_path / "whole.mkv").stat().st_size * share), hard))
+    try:
+        record = video(source, "-o", tmp_path / "out.mkv", code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot be written" in record["error"]
+    assert not (tmp_path / "out.mkv").exists()
+    record = video(source, "-o", tmp_path / "out.mkv")
+    assert record["resumed"] == (len(STEADY) if share > 0.5 else 0)
+    assert read_tracks(tmp_path / "out.mkv") == read_tracks(tmp_path / "whole.mkv")
+
+
+def test_a_part_is_cut_out_and_moved_to_the_beginning(video, tmp_path: Path) -> None:
+    chapters = [(0.0, 0.2, "rain"), (0.2, 0.48, "more rain")]
+    source = write_clip(
+        tmp_path / "in.mkv", sounds=1, chapters=chapters, time_base=Fraction(1, 1000), times=range(0, 480, 40)
+    )
+    video(source, "-o", tmp_path / "out.mkv", "--start", "0.12", "--end", "0:00:00.32")
+    assert read_times(tmp_path / "out.mkv") == [Fraction(ms, 1000) for ms in (0, 40, 80, 120, 160)]
+    sound = [(time - Fraction(120, 1000), data) for time, data in read_tracks(source)[1].packets]
+    assert read_tracks(tmp_path / "out.mkv")[1].packets == [
+        packet for packet in sound if 0 <= packet[0] < Fraction(200, 1000)
+    ]
+    with av.open(tmp_path / "out.mkv") as container:
+        spans = [(c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in container.chapters()]
+    assert spans == [(0, Fraction(80, 1000)), (Fraction(80, 1000), Fraction(200, 1000))]
+
+
+@pytest.mark.parametrize("format", ["mkv", "mp4"])
+def test_standard_input_and_output_give_the_same_video(
+    derain, video, tmp_path: Path, random_model: Path, format: str
+) -> None:
+    times = range(0, 480, 40)
+    source = write_clip(tmp_path / "in.mkv", sounds=2, time_base=Fraction(1, 1000), times=times)
+    codec = ("--codec", "ffv1")
+    video(source, "-o", tmp_path / f"file.{format}", *codec)
+    options = ("--format", format, *codec, "-m", random_model, "--precision", "fp32")
+    done = derain("video", "-", "-o", "-", *options, stdin=source.read_bytes())
+    assert done.code == 0, done.err
+    (tmp_path / "both").write_bytes(done.out)
+    assert derain("video", "-", "-o", tmp_path / "in", *options, stdin=source.read_bytes()).code == 0
+    (tmp_path / "out").write_bytes(derain("video", source, "-o", "-", *options).out)
+    expected = read_tracks(tmp_path / f"file.{format}")
+    assert [track.kind for track in expected] == ["video", "audio", "audio"]
+    for piped in ("both", "in", "out"):
+        assert read_tracks(tmp_path / piped) == expected
+
+
+def refuse(derain, folder: Path, code: int, says: str, *arguments: object, stdin: bytes = b"") -> None:
+    """One sentence on stderr, the exit code, and no file more than before."""
+    before = sorted(folder.rglob("*"))
+    done = derain("video", *arguments, stdin=stdin)
+    assert (done.code, done.out) == (code, b"")
+    errors = [line for line in done.err.strip().splitlines() if not line.startswith("Note:")]
+    assert says in done.err
+    assert len(errors) == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_is_no_video_is_refused(derain, tmp_path: Path, random_model: Path) -> None:
+    sound = io.BytesIO()
+    with av.open(sound, "w", format="wav") as container:
+        container.mux(container.add_stream("pcm_s16le", rate=48000).encode(None))
+    (tmp_path / "sound.wav").write_bytes(sound.getvalue())
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "folder.mp4").mkdir()
+    os.mkfifo(tmp_path / "fifo.mp4")
+    (tmp_path / "cut.mp4").write_bytes(write_clip(tmp_path / "whole.mp4").read_bytes()[:2000])
+    names = ("sound.wav", "text.mp4", "empty.mp4", "folder.mp4", "fifo.mp4", "cut.mp4", "missing.mp4")
+    for source in (*(tmp_path / name for name in names), Path("/dev/null")):
+        refuse(derain, tmp_path, 1, source.name, source, "-o", tmp_path / "out.mp4", "-m", random_model)
+    refuse(
+        derain, tmp_path, 1, "Standard input", "-", "-o", tmp_path / "out.mp4", "-m", random_model, stdin=b"x"
+    )
+
+
+def test_names_that_are_no_text_or_look_like_addresses_work(video, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (os.fsdecode(b"\xff\xe9t\xe9.mkv"), "http:rain.mkv"):
+        write_clip(tmp_path / "plain.mkv", times=STEADY[:2]).rename(name)
+        assert video(name, "-o", tmp_path / "out.mkv", "--overwrite")["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("-o", "out.avi"), 2, "mkv"),
+        (("-o", "out"), 2, "--format"),
+        (("-o", "out.webm", "--codec", "h264"), 2, "vp9"),
+        (("-o", "out.mp4", "--codec", "divx"), 2, "hevc"),
+        (("-o", "out.mp4", "--crf", "60"), 2, "51"),
+        (("-o", "out.mkv", "--codec", "ffv1", "--crf", "5"), 2, "lossless"),
+        (("-o", "out.mp4", "--start", "soon"), 2, "--start"),
+        (("-o", "out.mp4", "--start", "5", "--end", "0:04"), 2, "--end"),
+        (("-o", "out.mp4", "--start", "0:10"), 1, "--start"),
+        (("-o", "nowhere/out.mp4"), 1, "nowhere"),
+        (("-o", "in.mkv"), 1, "--overwrite"),
+        (("-o", "-", "--json"), 2, "--json"),
+        (("-o", "out.mp4"), 2, "srt"),
+    ],
+)
+def test_impossible_wishes_are_refused(
+    derain, tmp_path: Path, random_model: Path, monkeypatch, options: tuple, code: int, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    subtitles = 1 if says == "srt" else 0  # which MP4 cannot hold
+    write_clip(tmp_path / "in.mkv", subtitles=subtitles, times=STEADY[:3])
+    refuse(derain, tmp_path, code, says, "in.mkv", *options, "-m", random_model)
+
+
+def test_the_absence_of_pyav_is_one_sentence(derain, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("deraincli.video.extra.find_spec", lambda name: None)
+    refuse(derain, tmp_path, 1, "deraincli[video]", "in.mp4", "-o", tmp_path / "out.mp4")
+
+
+def _failing(monkeypatch, at: int, error: BaseException) -> None:
+    """Makes the network fail at the picture numbered `at`, and only there."""
+    restore, calls = Derainer.restore, iter(range(10**6))
+
+    def sometimes(self, *arguments, **options):
+        if next(calls) == at:
+            raise error
+        return restore(self, *arguments, **options)
+
+    monkeypatch.setattr(Derainer, "restore", sometimes)
+
+
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def _chapters(container) -> list[tuple[Fraction, Fraction, str]]:
+    return [
+        (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"]["title"])
+        for c in container.chapters()
+    ]
+
+
+def _same_chapters_and_tags(source: Path, result: Path, names: set[str]) -> None:
+    with av.open(source) as before, av.open(result) as after:
+        assert _chapters(before) == _chapters(after) != []
+        assert {name: after.metadata.get(name) for name in names} == {
+            name: before.metadata[name] for name in names
+        }

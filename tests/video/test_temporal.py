@@ -1,0 +1,41 @@
+"""Combining pictures over time: what passes by goes, what stays or moves is left alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from clips import scene
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deraincli.video.temporal import combine, over_time
+
+
+@given(st.lists(st.integers(), max_size=12), st.integers(0, 5))
+def test_every_item_meets_its_neighbours(items: list[int], reach: int) -> None:
+    met = list(over_time(items, reach, lambda item: item))
+    assert [item for item, _ in met] == items
+    for place, (_, neighbours) in enumerate(met):
+        assert neighbours == items[max(0, place - reach) : place] + items[place + 1 : place + 1 + reach]
+
+
+def test_a_streak_of_one_picture_goes() -> None:
+    still = scene(0, 96, 64)
+    streaked = still.copy()
+    streaked[10:50, 40:42] = np.minimum(streaked[10:50, 40:42].astype(int) + 60, 255)
+    combined = combine(streaked, [still, still])
+    assert np.abs(combined.astype(int) - still).mean() < 0.05 * np.abs(streaked.astype(int) - still).mean()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_another_scene_leaves_no_trace(dtype: type) -> None:
+    unit = np.iinfo(dtype).max // 255
+    before = np.full((64, 96, 3), 30, dtype) * dtype(unit)
+    after = np.full((64, 96, 3), 200, dtype) * dtype(unit)
+    combined = combine(after, [before, before, before])
+    assert combined.dtype == dtype
+    np.testing.assert_array_equal(combined, after)
+
+
+def test_without_neighbours_nothing_changes() -> None:
+    np.testing.assert_array_equal(combine(scene(3, 20, 10), []), scene(3, 20, 10))
