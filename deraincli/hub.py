@@ -126,12 +126,18 @@ def _download(address: HubAddress, name: str) -> Path:
         try:
             return address.file(name)
         except HUB_ERRORS as error:
-            # The library itself repeats what it asks before a download, but not the download.
-            failed_on_the_way = isinstance(error, HfHubHTTPError) and (_status(error) or 0) >= 500
-            if not failed_on_the_way or attempt == ATTEMPTS:
+            if not _may_pass(error) or attempt == ATTEMPTS:
                 raise ModelError(explain(error, address)) from error
             time.sleep(PAUSE * attempt)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether asking again may help: a server in trouble, or a download that broke off (which resumes)."""
+    status = _status(error)
+    if status is not None:
+        return status >= 500
+    return not isinstance(error, EntryNotFoundError | ValueError)
 
 
 def _fetch_optional(address: HubAddress, name: str) -> None:

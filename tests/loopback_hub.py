@@ -1,7 +1,7 @@
 """A Hugging Face Hub on this machine, for tests: the routes that pulling and pushing a model use.
 
 Large files are served as the Hub serves them: `resolve` redirects to another host, which takes ranges.
-A fault waits in `faults`, under the beginning of a request such as "GET /lfs", and strikes once.
+Faults wait in `faults`, under the beginning of a request such as "GET /lfs", and strike once each.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LoopbackHub:
         self.repositories: dict[str, Repository] = {}
         self.uploads: dict[str, bytes] = {}
         self.requests: list[str] = []
-        self.faults: dict[str, Fault] = {}
+        self.faults: dict[str, list[Fault]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -125,10 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         line = f"{self.command} {self.path.split('?')[0]}"
         self.hub.requests.append(f"{line} {self.headers.get('Range', '')}".strip())
-        for start, strike in list(self.hub.faults.items()):
-            if line.startswith(start):
-                del self.hub.faults[start]
-                strike(self)
+        for start, waiting in self.hub.faults.items():
+            if line.startswith(start) and waiting:
+                waiting.pop(0)(self)
                 return
         for method, pattern, route in ROUTES:
             match = re.fullmatch(pattern, self.path.split("?")[0])
@@ -224,6 +223,9 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         return self.json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
+    def information(self, body: bytes, name: str, revision: str) -> None:
+        return self.json({"id": name, "xetEnabled": False})
+
     def preupload(self, body: bytes, name: str, revision: str) -> None:
         if not self.authorised:
             return self.answer(401)
@@ -270,6 +272,7 @@ ROUTES: list[tuple[str, str, Callable[..., None]]] = [
     ("GET", r"/lfs/(?P<oid>\w+)", _Handler.download),
     ("POST", "/api/repos/create", _Handler.create),
     ("POST", "/api/validate-yaml", _Handler.validate),
+    ("GET", rf"/api/models/{REPOSITORY}/revision/(?P<revision>[^/]+)", _Handler.information),
     ("POST", rf"/api/models/{REPOSITORY}/preupload/(?P<revision>[^/]+)", _Handler.preupload),
     ("POST", rf"/{REPOSITORY}\.git/info/lfs/objects/batch", _Handler.batch),
     ("PUT", r"/upload/(?P<oid>\w+)", _Handler.upload),
