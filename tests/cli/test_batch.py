@@ -301,7 +301,7 @@ def test_a_full_disk_stops_cleanly_and_the_run_goes_on_later(tmp_path, random_mo
         "-m",
         str(random_model),
     ]
-    subprocess.run([*mount, "sh", "-c", script, "sh", *command], cwd=tmp_path, check=True)
+    subprocess.run([*mount, "sh", "-c", script, "sh", *map(str, command)], cwd=tmp_path, check=True)
     first, second = (statuses((tmp_path / f"{n}.txt").read_bytes()) for n in ("first", "second"))
     assert (tmp_path / "first.code").read_text() == "1\n"
     assert "make room" in (tmp_path / "first.err").read_text()
