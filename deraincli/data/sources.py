@@ -16,7 +16,7 @@ from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
 from deraincli.training.config import DataConfig
 
 DRY_CANDIDATES = 4
-"""A dry crop is the one of so many that looks most like rain: the others would teach little."""
+"""Where streaks are learnt, a dry crop is the one of so many that looks most like them."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
 
@@ -52,13 +52,15 @@ class SyntheticRain:
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
-        if rng.random() < self.config.dry_share:
+        dry = rng.random() < self.config.dry_share
+        if rng.random() < self.config.drop_share:
+            clean = self._clean(rng)
+            return clean if dry else add_drops(clean, rng)[0], clean
+        if dry:
             clean = max((self._clean(rng) for _ in range(DRY_CANDIDATES)), key=_uprightness)
             return clean, clean
         side = self.config.crop
         clean = self._clean(rng)
-        if rng.random() < self.config.drop_share:
-            return add_drops(clean, rng)[0], clean
         heavy = rng.random() < self.config.heavy_share
         if self.recorded is not None and rng.random() < self.config.layer_share:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
