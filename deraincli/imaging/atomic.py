@@ -17,9 +17,16 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
     """Find out before the work, rather than after it, that `path` cannot be written.
 
     Raises:
-        OutputError: its folder is missing or not writable, it is a folder or a device, or it exists
-            and `overwrite` is False.
+        OutputError: its folder is missing or not writable, it is a folder or a device, it exists and
+            `overwrite` is False, or its name is too long and the like.
     """
+    try:
+        _check_destination(path, overwrite)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _check_destination(path: Path, overwrite: bool) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise OutputError(f"There is no folder '{folder}' to write '{path.name}' to: create it first.")
@@ -72,7 +79,7 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+        raise _unwritable(path, error) from error
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -99,3 +106,7 @@ def _claim_and_fill(temporary: Path, path: Path) -> None:
 
 def _exists(path: Path) -> OutputError:
     return OutputError(f"'{path}' exists: choose another output, or allow replacing it with --overwrite.")
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"'{path}' cannot be written: {error.strerror or error}.")
