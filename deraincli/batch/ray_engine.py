@@ -78,6 +78,8 @@ class _Actor:
 
 
 def _require_ray() -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent home
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its servers' chatter on stderr
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
@@ -86,10 +88,9 @@ def _require_ray() -> None:
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[None]:
-    """Ray without its chatter, its statistics sent home, and its own idea of SIGTERM."""
+    """Ray without its chatter, and without its own idea of SIGTERM."""
     import ray
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
