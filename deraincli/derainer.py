@@ -18,6 +18,8 @@ from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
 from deraincli.inference.restore import OnProgress, OnWarning, Restored, restore
+from deraincli.inference.solver_backend import NAME as SOLVER
+from deraincli.inference.solver_backend import SolverBackend
 
 if TYPE_CHECKING:
     from deraincli.inference.torch_backend import TorchBackend
@@ -44,15 +46,26 @@ def load(
     backend: str = "eager",
     tile: TileChoice = "auto",
     overlap: OverlapChoice = "auto",
+    max_seconds: float | None = None,
 ) -> Derainer:
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
     `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
-    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share. Raises
-    ModelError, DeviceError or UsageError.
+    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
+    `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
+    Raises ModelError, DeviceError or UsageError.
     """
+    from deraincli.solvers import SOLVERS
+
+    if model in SOLVERS:
+        if backend != "eager":
+            raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
+        solver = SolverBackend(SOLVERS[model], device=device, precision=precision, max_seconds=max_seconds)
+        return Derainer(model, solver, tile, overlap)
+    if max_seconds is not None:
+        raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if backend == "onnxruntime":
         return Derainer(*_open_export(model, task, device, precision), tile, overlap)
     from deraincli.checkpoint import load_model
@@ -150,6 +163,8 @@ class Derainer:
         def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
             if levels:
                 return run_recorded(self._recording_backend, tile, on_warning=on_warning)
+            if isinstance(self._backend, SolverBackend):
+                return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
         colour = grey_to_rgb(pixels) if grey else pixels
@@ -161,6 +176,8 @@ class Derainer:
         """The backend, if it is one of PyTorch's: only these let modules be observed."""
         if self.backend == "onnxruntime":
             raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
+        if self.backend == SOLVER:
+            raise UsageError(f"{self.name} is a solver and has no attention maps: choose a network.")
         return cast("TorchBackend", self._backend)
 
 

@@ -37,6 +37,12 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="N", help="With -m dsc or gmm: stop after N seconds with the best so far."
+        ),
+    ] = None,
     format: Annotated[
         str | None,
         typer.Option(
@@ -75,6 +81,7 @@ def command(
             "backend": backend,
             "tile": options.tile_choice(tile),
             "overlap": options.overlap_choice(overlap),
+            "max_seconds": max_seconds,
         }
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         derainer = _load(source, target, overwrite, model, network)

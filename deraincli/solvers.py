@@ -1,0 +1,31 @@
+"""The one table of solvers: classical methods that part a picture into scene and rain without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.peers import gmm
+
+Picture = NDArray[np.float32]
+"""H×W×3, RGB in 0–1."""
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How to run one solver."""
+
+    restore: Callable[[Picture], Iterator[Picture]]
+    """Yields the picture as it is, before any work, and then the estimate after each step, the best last;
+    it may leave 0–1."""
+    steps: int
+    multiple: int
+    """Sides are multiples of this."""
+
+
+SOLVERS: dict[str, Solver] = {
+    "gmm": Solver(gmm.restore, gmm.STEPS, multiple=8),
+}
