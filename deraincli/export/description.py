@@ -11,7 +11,7 @@ METADATA_KEY = "deraincli"
 
 PADDING = (
     "Mirror the picture at its bottom and right, the last row and column not repeated, until its sides are "
-    "multiples of size_multiple; cut the answer back and clip it to 0-1. Tiles start at multiples of "
+    "multiples of size_multiple and no less than smallest_side; cut the answer back and clip it to 0-1. Tiles start at multiples of "
     "size_multiple and need tile_margin pixels of context on every side."
 )
 
@@ -28,6 +28,8 @@ class Description:
     """`fp32`, `fp16` or `int8`: that of weights and activations; input and output are float32."""
     size_multiple: int
     """H and W are multiples of this."""
+    smallest_side: int
+    """H and W are at least this: torch.export takes a side of one cell for a constant."""
     tile_margin: int
     """Pixels of context that a tile needs on every side."""
     bytes_per_pixel: float

@@ -23,6 +23,10 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LARGEST_SIDE = 65536
 """torch.export wants a bound."""
 
+LEAST_CELLS = 2
+"""torch.export takes a size of 1 for a constant, so its sides are at least so many times `size_multiple`.
+ONNX files of it do without the check and run on one cell, too."""
+
 
 class Restorer(nn.Module):
     """The network without its maps: tensor in, tensor out."""
@@ -125,7 +129,10 @@ def _run_module(module: Callable[[Tensor], Tensor]) -> Run:
 
 def _exported(network: nn.Module, multiple: int) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", max=1024)
-    height, width = (multiple * torch.export.Dim(side, max=LARGEST_SIDE // multiple) for side in ("h", "w"))
+    height, width = (
+        multiple * torch.export.Dim(side, min=LEAST_CELLS, max=LARGEST_SIDE // multiple)
+        for side in ("h", "w")
+    )
     shapes = {"rainy": {0: batch, 2: height, 3: width}}
     with _quiet():
         return torch.export.export(Restorer(network), (_example(multiple),), dynamic_shapes=shapes)

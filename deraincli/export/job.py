@@ -16,7 +16,7 @@ from deraincli.data.pairs import find_pairs
 from deraincli.errors import ModelError
 from deraincli.export.choices import check_choices
 from deraincli.export.description import Description
-from deraincli.export.formats import FORMATS
+from deraincli.export.formats import FORMATS, LEAST_CELLS
 from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
@@ -61,11 +61,13 @@ def export_model(
     """
     check_choices(target, precision, pairs)
     network, info = load_model(path)
+    multiple = cast(int, network.size_multiple)
     description = Description(
         network=info.network,
         task=info.task,
         precision=precision,
-        size_multiple=cast(int, network.size_multiple),
+        size_multiple=multiple,
+        smallest_side=LEAST_CELLS * multiple if target == "pt2" else multiple,
         tile_margin=cast(int, network.tile_margin),
         bytes_per_pixel=_bytes_per_pixel(network),
         weights_sha256=sha256(path),
@@ -79,7 +81,7 @@ def export_model(
         converted = copy.deepcopy(network).half() if precision == "fp16" else network
         data = FORMATS[target].dump(converted, description)
     on_step("Comparing with PyTorch.")
-    gap = difference(network, FORMATS[target].load(data), rainy_photos(), description.size_multiple)
+    gap = difference(network, FORMATS[target].load(data), rainy_photos(), multiple)
     if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # also for NaN
         raise ModelError(
             f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
