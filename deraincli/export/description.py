@@ -11,8 +11,8 @@ METADATA_KEY = "deraincli"
 
 PADDING = (
     "Mirror the picture at its bottom and right, the last row and column not repeated, until its sides are "
-    "multiples of size_multiple and no less than smallest_side; cut the answer back and clip it to 0-1. Tiles start at multiples of "
-    "size_multiple and need tile_margin pixels of context on every side."
+    "multiples of size_multiple and no less than smallest_side; cut the answer back and clip it to 0-1. "
+    "Tiles start at multiples of size_multiple and need tile_margin pixels of context on every side."
 )
 
 
