@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.peers import gmm
+from deraincli.peers import dsc, gmm
 
 Picture = NDArray[np.float32]
 """H×W×3, RGB in 0–1."""
@@ -27,5 +27,6 @@ class Solver:
 
 
 SOLVERS: dict[str, Solver] = {
+    "dsc": Solver(dsc.restore, dsc.STEPS, multiple=16),
     "gmm": Solver(gmm.restore, gmm.STEPS, multiple=8),
 }
