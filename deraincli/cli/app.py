@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
-from deraincli.cli import attn, batch, bench, compare, doctor, image, output, synth, train, video, weights
+from deraincli.cli import (
+    attn,
+    batch,
+    bench,
+    compare,
+    data,
+    doctor,
+    image,
+    output,
+    synth,
+    train,
+    video,
+    weights,
+)
 from deraincli.cli import eval as evaluate
 from deraincli.errors import DerainError, ExitCode
 
@@ -32,6 +45,7 @@ app.command("eval")(evaluate.command)
 app.command("bench")(bench.command)
 app.command("synth")(synth.command)
 app.command("train")(train.command)
+app.add_typer(data.app, name="data")
 app.command("video")(video.command)
 app.add_typer(weights.app, name="weights")
 app.command("doctor")(doctor.command)

@@ -55,6 +55,7 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Train a network; Ctrl-C saves, --resume goes on. Under torchrun, on several processes."""
+    from deraincli.data.known_sets import warning
     from deraincli.inference.torch_device import choose_device
     from deraincli.training.config import load_config
     from deraincli.training.distributed import processes
@@ -69,6 +70,9 @@ def command(
             run.train(_silence)
             return
         _tell_left_out(run.data.skipped, said)
+        test_pictures = warning(run.data.known)
+        if test_pictures is not None:
+            said.note(test_pictures)
         reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
         try:
             best = run.train(reporter)

@@ -28,6 +28,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     """Item `step` is that step's batch: rainy and clean, each uint8 B×3×H×W.
 
     skipped: a sentence for every picture or pair that was left out.
+    known: files that belong to a known test set, with its name.
     """
 
     def __init__(self, config: DataConfig, root: Path, seed: int, share: range) -> None:
@@ -40,6 +41,7 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self.sources, shares = open_sources(config, root)
         self._bounds = np.cumsum(shares)[:-1]
         self.skipped = [sentence for source in self.sources for sentence in source.scenes.skipped]
+        self.known = [found for source in self.sources for found in source.scenes.known]
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         pairs = [self._pair(np.random.default_rng([self.seed, step, index])) for index in self.share]

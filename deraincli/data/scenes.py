@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deraincli.data.crops import Picture, Views
+from deraincli.data.known_sets import known_set_of_any
 from deraincli.data.layouts import PICTURE_SUFFIXES
 from deraincli.data.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
@@ -40,6 +41,7 @@ class Scenes:
     """A fixed sequence of scenes, each aligned pictures of at least a crop's size.
 
     skipped: a sentence for every scene left out: unreadable, too small, or of two sizes.
+    known: scenes that belong to a known test set, with its name; they are not left out.
     """
 
     def __init__(self, files: Sequence[SceneFile], *, smallest_side: int, budget: int, strict: bool) -> None:
@@ -52,6 +54,7 @@ class Scenes:
             strict: raise InputError for the first scene that would be left out.
         """
         self.skipped: list[str] = []
+        self.known: list[tuple[Path, str]] = []
         self._files: list[SceneFile] = []
         self._kept: list[Views | None] = []
         used = 0
@@ -63,9 +66,11 @@ class Scenes:
                         raise outcome
                     self.skipped.append(str(outcome))
                     continue
-                used += sum(view.nbytes for view in outcome)
+                if outcome.known is not None:
+                    self.known.append((file.path, outcome.known))
+                used += sum(view.nbytes for view in outcome.views)
                 self._files.append(file)
-                self._kept.append(outcome if used <= budget else None)
+                self._kept.append(outcome.views if used <= budget else None)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -82,7 +87,12 @@ def photo_files(folder: Path) -> list[SceneFile]:
 
 def pair_files(folder: Path) -> list[SceneFile]:
     """Every pair of a folder, in any layout that is recognised. Raises InputError if nothing pairs."""
-    return [SceneFile(pair.rainy, partial(_read_views, pair)) for pair in find_pairs(folder).pairs]
+    return [pair_file(pair) for pair in find_pairs(folder).pairs]
+
+
+def pair_file(pair: Pair) -> SceneFile:
+    """A pair as a scene of two views, rainy and clean."""
+    return SceneFile(pair.rainy, partial(_read_views, pair))
 
 
 def eight_bit_rgb(pixels: Pixels) -> Picture:
@@ -101,7 +111,13 @@ def _read_views(pair: Pair) -> Views:
     return eight_bit_rgb(rainy), eight_bit_rgb(clean)
 
 
-def _attempt(file: SceneFile, smallest_side: int) -> Views | InputError:
+class _Found(NamedTuple):
+    views: Views
+    known: str | None
+    """The test set that one of the views belongs to."""
+
+
+def _attempt(file: SceneFile, smallest_side: int) -> _Found | InputError:
     try:
         views = file.read()
     except InputError as error:
@@ -112,4 +128,4 @@ def _attempt(file: SceneFile, smallest_side: int) -> Views | InputError:
             f"'{file.path}' is {width}×{height}, smaller than a crop of {smallest_side} pixels: "
             "take it out or lower data.crop."
         )
-    return views
+    return _Found(views, known_set_of_any(views))
