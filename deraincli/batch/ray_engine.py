@@ -9,8 +9,9 @@ import math
 import os
 import pickle
 import signal
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from deraincli.batch.jobs import Job
@@ -107,7 +108,8 @@ def _cluster(address: str | None) -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):  # Ray prints what happens to its workers, in the end too
+        try:
+            yield
+        finally:
+            ray.shutdown()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,18 +25,20 @@ class Output:
     quiet: bool = False
     verbose: bool = False
     json: bool = False
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    """Where results go, even while a library's own prints to `sys.stdout` are led elsewhere."""
     _said: set[str] = field(default_factory=set)
 
     def result(self, record: Mapping[str, Any], text: str) -> None:
         """A result: one JSON object with --json, else a line of text (none with --quiet)."""
         if self.json:
-            print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
+            print(json.dumps(record, ensure_ascii=False, allow_nan=False), file=self.stdout, flush=True)
         elif not self.quiet:
             stderr().print(text, highlight=False, markup=False, soft_wrap=True)
 
     def document(self, text: str) -> None:
         """A result that is a text of its own, such as CSV, on stdout."""
-        print(text, end="" if text.endswith("\n") else "\n", flush=True)
+        print(text, end="" if text.endswith("\n") else "\n", file=self.stdout, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A result for reading, on stdout, with numbers to the right."""
@@ -45,7 +47,7 @@ class Output:
         from rich.text import Text
 
         # Piped, a table is as wide as it needs to be.
-        console = Console(width=None if sys.stdout.isatty() else 200)
+        console = Console(file=self.stdout, width=None if self.stdout.isatty() else 200)
         table = Table(title=Text(title), title_justify="left")
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
