@@ -86,19 +86,20 @@ def separate(luminance: Plane, clean: PatchMixture, steps: int = STEPS) -> Itera
     yield layers
     rain = rain_prior(luminance)
     tie, stand_ins = FIRST_TIE, layers
-    for _ in range(steps):
+    for step in range(steps):
+        if step:
+            noise = PRIOR_WEIGHT / (2 * tie)
+            stand_ins = Layers(
+                denoised(layers.background, clean, noise, means=True),
+                denoised(layers.rain, rain, noise, means=False),
+            )
+            tie *= 2
         threshold = SPARSITY / (2 * tie)
         gradients = [
             np.sign(slope) * np.maximum(np.abs(slope) - threshold, 0) for slope in slopes(layers.background)
         ]
         layers = _descend(Objective(luminance, gradients, stand_ins, tie), layers)
         yield layers
-        noise = PRIOR_WEIGHT / (2 * tie)
-        stand_ins = Layers(
-            denoised(layers.background, clean, noise, means=True),
-            denoised(layers.rain, rain, noise, means=False),
-        )
-        tie *= 2
 
 
 @dataclass(frozen=True)

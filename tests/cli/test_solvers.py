@@ -1,0 +1,95 @@
+"""`derain image -m dsc` and `-m gmm`: whole pictures, a limit of time, what a solver cannot do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from paired import rain_on, scene, write_picture, write_set
+
+import deraincli
+from deraincli.errors import UsageError
+from deraincli.solvers import SOLVERS
+
+
+@pytest.fixture
+def rainy(tmp_path: Path) -> Path:
+    return write_picture(tmp_path / "rainy.png", rain_on(scene(1), 1))
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    return cv2.imread(str(path))[..., ::-1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_no_time_gives_the_picture_back_and_says_so(derain, rainy: Path, solver: str) -> None:
+    out = rainy.with_name("out.png")
+    done = derain("image", rainy, "-o", out, "-m", solver, "--max-seconds", 0)
+    assert done.code == 0
+    np.testing.assert_array_equal(pixels_of(out), pixels_of(rainy))
+    assert f"after 0 of {SOLVERS[solver].steps} steps" in done.err
+
+
+def test_a_whole_picture_is_restored_whatever_its_sides(derain, tmp_path: Path) -> None:
+    rainy = write_picture(tmp_path / "odd.png", rain_on(scene(2, 37, 29), 2))
+    out = tmp_path / "out.png"
+    record = json.loads(derain("image", rainy, "-o", out, "-m", "gmm", "--json").out)
+    assert (record["model"], record["device"], record["status"]) == ("gmm", "cpu", "done")
+    assert pixels_of(out).shape == (37, 29, 3)
+    assert not np.array_equal(pixels_of(out), pixels_of(rainy))
+
+
+def test_progress_counts_the_solvers_steps() -> None:
+    heard: list[tuple[int, int]] = []
+    derainer = deraincli.load("gmm")
+    derainer.restore(scene(1, 16, 16), on_progress=lambda done, total: heard.append((done, total)))
+    steps = SOLVERS["gmm"].steps
+    assert heard[: steps + 1] == [(done, steps) for done in range(steps + 1)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--tile", 64), ("--backend", "compile"), ("--device", "cuda"), ("--precision", "bf16")],
+)
+def test_what_a_solver_cannot_do_is_one_sentence(derain, rainy: Path, arguments) -> None:
+    done = derain("image", rainy, "-o", rainy.with_name("out.png"), "-m", "gmm", *arguments)
+    assert done.code != 0
+    assert "solver" in done.err
+    assert done.err.count("\n") == 1
+    assert not rainy.with_name("out.png").exists()
+
+
+def test_a_network_takes_no_limit_of_time(derain, rainy: Path, random_model: Path) -> None:
+    done = derain("image", rainy, "-m", random_model, "--max-seconds", 1)
+    assert done.code == 2
+    assert "dsc and gmm" in done.err
+
+
+def test_a_solver_has_no_maps_to_record() -> None:
+    with pytest.raises(UsageError, match="attention"):
+        deraincli.load("gmm").restore(scene(1, 16, 16), levels=True)
+
+
+def test_a_prior_is_learnt_from_photos(derain, tmp_path: Path) -> None:
+    from deraincli.peers.mixture import load
+
+    photos = write_set(tmp_path / "set", count=2) / "target"
+    file = tmp_path / "prior.safetensors"
+    sizes = "--components", 3, "--rank", 4, "--patches", 300, "--passes", 2
+    done = derain("weights", "prior", photos, "-o", file, *sizes)
+    assert done.code == 0, done.err
+    mixture = load(file)
+    assert mixture.directions.shape == (3, 4, 64)
+    assert mixture.shares.sum() == pytest.approx(1, abs=0.01)
+    assert derain("weights", "prior", photos, "-o", file).code == 1, "an existing file is replaced"
+    assert derain("weights", "prior", tmp_path, "-o", tmp_path / "no").code == 1
+
+
+def test_a_missing_prior_is_one_sentence(derain, rainy: Path, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("deraincli.peers.gmm.weights_folder", lambda: tmp_path)
+    done = derain("image", rainy, "-m", "gmm")
+    assert done.code == 1
+    assert "derain weights prior" in done.err
