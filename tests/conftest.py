@@ -13,6 +13,7 @@ import torch
 
 from deraincli.checkpoint import ModelInfo, model_bytes
 from deraincli.cli.app import run
+from deraincli.network.config import BALNetConfig, UNetConfig
 from deraincli.networks import NETWORKS
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
@@ -64,3 +65,47 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the benchmark pictures are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file with every kind of layer of balnet-lite but few channels, so quick to export."""
+    kernels = {"stem_width": 4, "stem_kernels": (3,), "kernels": (3,), "dilations": (2,)}
+    restoration = UNetConfig(
+        widths=(8, 8),
+        pairs=(1,),
+        bottleneck_pairs=1,
+        growth=(4, 4),
+        dense_layers=1,
+        stream_widths=(4, 4),
+        se_hidden=(2, 2),
+        **kernels,
+    )
+    branch = UNetConfig(
+        widths=(8,),
+        pairs=(),
+        bottleneck_pairs=1,
+        growth=(4,),
+        dense_layers=1,
+        stream_widths=(4,),
+        se_hidden=(2,),
+        **kernels,
+    )
+    config = BALNetConfig(restoration, branch, unshuffle=2, tile_margin=16)
+    torch.manual_seed(0)
+    network = NETWORKS["balnet-lite"].build(config)
+    torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
+    file = tmp_path_factory.mktemp("model") / "small.safetensors"
+    file.write_bytes(model_bytes(network, ModelInfo("balnet-lite", config, "auto")))
+    return file
+
+
+@pytest.fixture(scope="session")
+def small_export(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model as ONNX."""
+    pytest.importorskip("onnxscript")
+    from deraincli.export.job import export_model
+
+    file = tmp_path_factory.mktemp("export") / "small.onnx"
+    file.write_bytes(export_model(small_model, "onnx").data)
+    return file
