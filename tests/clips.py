@@ -1,4 +1,4 @@
-"""Videos for tests, made with PyAV, and what PyAV reads back from videos."""
+"""Videos for tests, made and read with PyAV; modules that import this skip where it is not installed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import Interpolation
+import pytest
+
+av = pytest.importorskip("av")
+Interpolation = av.video.reformatter.Interpolation
 
 STEADY = tuple(range(0, 12 * 512, 512))
 """Twelve times at 25 pictures a second in ticks of 1/12800 s."""

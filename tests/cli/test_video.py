@@ -11,14 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import STEADY, av, damage, read_frames, read_pictures, read_times, read_tracks, write_clip
 
-av = pytest.importorskip("av")
-
-from clips import STEADY, damage, read_frames, read_pictures, read_times, read_tracks, write_clip  # noqa: E402
-
-import deraincli  # noqa: E402
-from deraincli.derainer import Derainer  # noqa: E402
-from deraincli.errors import DeviceError  # noqa: E402
+import deraincli
+from deraincli.derainer import Derainer
+from deraincli.errors import DeviceError
 
 UNEVEN = (0, 700, 1201, 1900, 2500, 4001, 4100, 6000, 6400, 9000, 9001, 12000)
 """A variable rate, in ticks of 1/12800 s."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 pytest.importorskip("av")
 
-from hypothesis import given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given
+from hypothesis import strategies as st
 
-from deraincli.video.encoding import EncodedPacket, Segment  # noqa: E402
-from deraincli.video.muxer import DecodingTimes  # noqa: E402
-from deraincli.video.segments import SegmentStore  # noqa: E402
+from deraincli.video.encoding import EncodedPacket, Segment
+from deraincli.video.muxer import DecodingTimes
+from deraincli.video.segments import SegmentStore
 
 
 @st.composite
@@ -41,7 +43,7 @@ def test_decoding_times_ascend_and_never_come_after_showing(runs: list[list[Enco
     times = DecodingTimes()
     joined = [(packet.pts, dts) for run in runs for packet, dts in zip(run, times(run), strict=True)]
     assert all(dts <= pts for pts, dts in joined)
-    assert all(one[1] < other[1] for one, other in zip(joined, joined[1:], strict=False))
+    assert all(one[1] < other[1] for one, other in pairwise(joined))
 
 
 def test_finished_segments_are_found_again_for_the_same_job_alone(tmp_path) -> None:
