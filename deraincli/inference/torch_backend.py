@@ -16,7 +16,13 @@ from deraincli.inference.plan import Tiling, tiling_for
 from deraincli.inference.restore import OnWarning
 from deraincli.inference.torch_device import PRECISIONS, choose_device, choose_precision
 from deraincli.inference.torch_graphs import RunNetwork, choose_backend, prepare
-from deraincli.inference.torch_memory import affordable_side, is_out_of_memory, peak_bytes, room_for_network
+from deraincli.inference.torch_memory import (
+    affordable_side,
+    is_out_of_memory,
+    keep_freed_memory,
+    peak_bytes,
+    room_for_network,
+)
 from deraincli.network.restoration import Restoration
 
 
@@ -46,6 +52,8 @@ class TorchBackend:
         self.backend, self.notes = choose_backend(backend, self.device)
         self.size_multiple = cast(int, network.size_multiple)
         self.tile_margin = cast(int, network.tile_margin)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         with room_for_network(self.device):
             network = network.eval().to(self.device)
             self._exact = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -93,7 +101,7 @@ class TorchBackend:
 
     @torch.inference_mode()
     def run_batch(self, pictures: Tensor) -> Restoration:
-        """B×3×H×W float32 in 0–1 on the device, sides multiples of `size_multiple`; the answer is unchecked."""
+        """B×3×H×W float32 in 0–1 on the device, sides multiples of `size_multiple`; unchecked."""
         return self._run(pictures)
 
     @torch.inference_mode()
