@@ -79,7 +79,12 @@ def command(
         finally:
             reporter.close()
         if best.step:
-            record = {"run": str(out), "best_psnr": best.psnr, "best_step": best.step}
+            record = {
+                "run": str(out),
+                "step": run.trainee.step,
+                "best_psnr": best.psnr,
+                "best_step": best.step,
+            }
             path = out / "best.safetensors"
             said.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
 

@@ -88,7 +88,8 @@ class Run:
         """
         steps, trainee = self.config.optimiser.steps, self.trainee
         with deferred_interrupts() as interruption:
-            feed = Feed(batches(self.data, trainee.step, steps, self.config.data.workers))
+            last = trainee.step if self._clock.share == 1 else steps
+            feed = Feed(batches(self.data, trainee.step, last, self.config.data.workers))
             for rainy, clean in feed:
                 result = train_step(trainee, rainy, clean, self.config, self._clock.share)
                 stop = self._agree(interruption.asked, result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ import torch
 from deraincli.checkpoint import load_model
 from deraincli.data.batches import TrainingData
 from deraincli.errors import ModelError, TrainingError, UsageError
-from deraincli.rain.streaks import add_rain, light_rain
+from deraincli.rain.streaks import add_rain, light_rain, light_style, streak_layer
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run
@@ -108,19 +109,29 @@ def test_worker_processes_change_nothing(folder: Path) -> None:
         assert torch.equal(value, weights(folder, "helped")[name]), name
 
 
+def rain_visibly(folder: Path) -> None:
+    """Streaks in the validation set that can be seen; random ones may be too faint to be found or not."""
+    rng = np.random.default_rng(1)
+    for index in range(4):
+        photo = cv2.imread(str(folder / f"valid/target/{index}.png"))
+        style = replace(light_style(rng), peak=0.4, coverage=0.2)
+        rainy = add_rain(photo, streak_layer(64, 80, style, rng))
+        cv2.imwrite(str(folder / f"valid/input/{index}.png"), rainy)
+
+
 def test_a_short_run_learns_and_its_ram_finds_the_rain(folder: Path) -> None:
-    """The maps must not collapse, which the literal L1 makes them do."""
+    """With the default losses and rain-free crops among the others the maps must not collapse."""
+    rain_visibly(folder)
     settings = (
         'network="balnet-lite"',
         "network_options={}",
-        "optimiser.steps=350",
+        "optimiser.steps=300",
         "optimiser.rate=0.002",
         "optimiser.warmup=10",
         "data.batch=8",
         "optimiser.ema=0.9",
         "data.heavy_share=0",
-        "loss.attention=0.2",
-        "validate_every=350",
+        "validate_every=300",
         'precision="bf16"',
     )
     seen: list[Progress] = []
