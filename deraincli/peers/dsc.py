@@ -66,7 +66,8 @@ def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
 def without(rainy: NDArray[np.float32], rain: Plane) -> NDArray[np.float32]:
     """Takes H×W of rain out of H×W×3: the screen blend undone, 1 − J = (1 − B)(1 − R)."""
-    return 1 - (1 - rainy) / np.maximum(1 - rain[..., None], 1e-3)
+    passed = np.maximum(1 - rain[..., None], 1e-3)
+    return (1 - (1 - rainy) / passed).astype(np.float32)
 
 
 def separate(luminance: Plane) -> Iterator[Layers]:
@@ -186,7 +187,7 @@ def _decoded(layers: Layers, atoms: Plane) -> Layers:
             background[place] += dry.reshape(band.shape)[..., y, x]
             rain[place] += wet.reshape(band.shape)[..., y, x]
             counts[place] += 1
-    return Layers(background / counts, rain / counts)
+    return Layers((background / counts).astype(np.float32), (rain / counts).astype(np.float32))
 
 
 def balanced(luminance: Plane, coded: Layers) -> Layers:
