@@ -52,12 +52,12 @@ class Eigen(nn.Module):
         border = (SEEN - PAINTED) // 2
         x = F.pad(rainy.to(self.see.weight.dtype), (border,) * 4, mode="replicate")
         x = torch.tanh(self.think(torch.tanh(self.see(x))))
-        share = _share_of_patches(*x.shape[2:]).to(rainy.device)
+        count = _patches_over_each_pixel(*x.shape[2:]).to(rainy.device)
         bias = self.paint.bias.float().view(3, 1, 1)  # type: ignore[union-attr]
-        return Restoration((self.paint(x).float() - bias) / share + bias)
+        return Restoration((self.paint(x).float() - bias) / count + bias)
 
 
-def _share_of_patches(height: int, width: int) -> Tensor:
-    """How many of the patches that could paint a pixel of the result do, 0–1: all but at its borders."""
+def _patches_over_each_pixel(height: int, width: int) -> Tensor:
+    """How many of height×width patches paint each pixel: 64, but fewer at the borders."""
     patches = F.pad(torch.ones(1, 1, height, width), (PAINTED - 1,) * 4)
-    return F.avg_pool2d(patches, PAINTED, stride=1)
+    return F.avg_pool2d(patches, PAINTED, stride=1, divisor_override=1)

@@ -18,6 +18,7 @@ from statistics import fmean, median
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 import deraincli
 from deraincli.checkpoint import load_model
@@ -124,17 +125,20 @@ def chart(rows: Sequence[Row], rainy: Score, minutes: float) -> Figure:
     axes.annotate(
         "rainy input", (0.99, rainy.psnr), xycoords=("axes fraction", "data"), ha="right", va="bottom"
     )
-    for row in rows:
+    for place, row in enumerate(sorted(rows, key=lambda row: row.latency)):
         ours = row.name == "balnet-lite"
         axes.scatter(row.latency, row.quality.psnr, s=60, color="tab:orange" if ours else "tab:blue")
         axes.annotate(
             row.name,
             (row.latency, row.quality.psnr),
-            xytext=(7, 5),
+            xytext=(0, -16 if place % 2 else 8),  # neighbours' names on either side
             textcoords="offset points",
+            ha="center",
             weight="bold" if ours else "normal",
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.margins(x=0.25, y=0.15)
     axes.set_xlabel(f"latency at {SIDE}×{SIDE}, ms (log)")
     axes.set_ylabel("PSNR, dB")

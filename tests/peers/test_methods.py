@@ -68,7 +68,7 @@ def test_eigen_averages_patches_at_the_border_too() -> None:
     for parameter in network.parameters():
         nn.init.zeros_(parameter)
     nn.init.constant_(network.think.bias, 10)  # tanh 10 is 1
-    nn.init.constant_(network.paint.weight, 0.3 / 4 / 64)
+    nn.init.constant_(network.paint.weight, 0.3 / 4)
     nn.init.constant_(network.paint.bias, 0.05)
     with torch.inference_mode():
         np.testing.assert_allclose(network(noise(9, 30)).image.numpy(), 0.35, atol=1e-6)
