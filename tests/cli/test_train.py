@@ -1,0 +1,109 @@
+"""`derain train` as the shell runs it: what it says, its exit codes, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from paired import scene, write_picture, write_set
+
+from deraincli.checkpoint import load_model
+from deraincli.data import known_sets
+from deraincli.data.known_sets import perceptual_hash
+
+CONFIG = """
+network = "prenet"
+network_options = { passes = 1 }
+precision = "fp32"
+
+[data]
+clean = ["clean"]
+validation = "valid"
+crop = 32
+batch = 2
+
+[optimiser]
+steps = 2
+warmup = 1
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    for n in range(2):
+        write_picture(tmp_path / f"clean/{n}.png", scene(n))
+    write_set(tmp_path / "valid", count=1)
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_a_run_ends_with_a_model_and_says_where(config: Path, derain) -> None:
+    out = config.parent / "run"
+    done = derain("train", config, "--out", out, "--json", "--part-mib", 1, "--device", "cpu")
+    assert done.code == 0, done.err
+    record = json.loads(done.out)
+    assert record["run"] == str(out)
+    assert record["step"] == record["best_step"] == 2
+    assert load_model(out / "best.safetensors")[1].network == "prenet"
+    assert (out / "parts/model.safetensors.index.json").is_file()
+    assert "images/s" in done.err
+    assert "waiting for data" in done.err
+
+
+def test_a_finished_run_is_refused_or_left_as_it_is(config: Path, derain) -> None:
+    out = config.parent / "run"
+    derain("train", config, "--out", out)
+    again = derain("train", config, "--out", out)
+    assert again.code == 1
+    assert "--resume" in again.err
+    before = (out / "state.pt").read_bytes()
+    assert derain("train", config, "--out", out, "--resume").code == 0
+    assert (out / "state.pt").read_bytes() == before
+
+
+def test_what_is_left_out_is_said_and_strict_fails(config: Path, derain) -> None:
+    (config.parent / "clean/broken.png").write_bytes(b"no picture")
+    lenient = derain("train", config, "--out", config.parent / "a")
+    assert lenient.code == 0
+    assert "broken.png" in lenient.err
+    assert "1 pictures or pairs" in lenient.err
+    strict = derain("train", config, "--out", config.parent / "b", "--strict")
+    assert strict.code == 1
+    assert strict.err.startswith("Error: ")
+    assert "broken.png" in strict.err
+
+
+def test_training_on_test_pictures_is_said_once(config: Path, derain, monkeypatch) -> None:
+    bits = known_sets._bits(perceptual_hash(scene(1)))
+    monkeypatch.setattr(known_sets, "_table", lambda: (["Blurs (test)"], bits[None]))
+    done = derain("train", config, "--out", config.parent / "run")
+    assert done.code == 0
+    assert done.err.count("Blurs (test): 1") == 1
+
+
+def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> None:
+    derain("train", config, "--out", config.parent / "first")
+    model = config.parent / "first/best.safetensors"
+    derain("train", config, "--out", config.parent / "second", "--warm-start", model, "--max-minutes", 5)
+    resolved = json.loads((config.parent / "second/config.json").read_text())
+    assert resolved["warm_start"] == str(model.resolve())
+    assert resolved["max_minutes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--set", "data.clena=[]"], 2, "did you mean data.clean"),
+        (["--set", "precision=fp16", "--device", "cpu"], 1, "CUDA alone"),
+        (["--device", "cuda:99"], 1, "no device"),
+        (["--set", "data.validation=nowhere"], 1, "nowhere"),
+        (["--warm-start", "nowhere.safetensors"], 1, "nowhere.safetensors"),
+    ],
+)
+def test_mistakes_are_one_sentence(config: Path, derain, arguments: list[str], code: int, says: str) -> None:
+    done = derain("train", config, "--out", config.parent / "run", *arguments)
+    assert done.code == code
+    assert says in done.err
+    assert len(done.err.splitlines()) == 1
