@@ -48,7 +48,7 @@ def flicker(pictures: list[np.ndarray], clean: list[np.ndarray]) -> float:
 
 def main() -> None:
     photo = np.asarray(PIL.Image.open(sys.argv[1]).convert("RGB")) if sys.argv[1:] else data.astronaut()
-    derainer = deraincli.load(precision="fp32")
+    derainer = deraincli.load("balnet-lite", precision="fp32")
     print(f"{'view':8}{'pictures':12}{'PSNR':>8}{'flicker':>9}")
     for name, step in (("still", 0), ("moving", 3)):
         clean = views(photo, step)
