@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from deraincli.catalogue import find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, find_model
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
@@ -50,6 +50,8 @@ def load(
 ) -> Derainer:
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
+    The default for `auto`, balnet-lite, chooses between the two others for each picture.
+
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
     `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
@@ -68,15 +70,27 @@ def load(
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if backend == "onnxruntime":
         return Derainer(*_open_export(model, task, device, precision), tile, overlap)
+    if model is not None and model.endswith(".onnx"):
+        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
+    if model == EITHER_RAIN or (model is None and task == "auto"):
+        from deraincli.either_rain import EitherRain
+
+        streak, drop = (
+            _open(DEFAULTS[kind], kind, device, precision, backend) for kind in ("streak", "drop")
+        )
+        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap)
+    return Derainer(*_open(model, task, device, precision, backend), tile, overlap)
+
+
+def _open(
+    model: str | None, task: str, device: str, precision: str, backend: str
+) -> tuple[str, TorchBackend]:
     from deraincli.checkpoint import load_model
     from deraincli.inference.torch_backend import TorchBackend
 
-    if model is not None and model.endswith(".onnx"):
-        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
     name, path = find_model(model, task)
     network, _ = load_model(path)
-    runner = TorchBackend(network, device=device, precision=precision, backend=backend)
-    return Derainer(name, runner, tile, overlap)
+    return name, TorchBackend(network, device=device, precision=precision, backend=backend)
 
 
 def _open_export(model: str | None, task: str, device: str, precision: str) -> tuple[str, Backend]:
@@ -106,6 +120,10 @@ class Derainer:
         self.notes = backend.notes
         self._backend = backend
         self._tiling = backend.tiling(tile, overlap)
+
+    def for_picture(self, pixels: NDArray[Any]) -> Derainer:
+        """The model that a picture, as `restore` takes it, needs: this one."""
+        return self
 
     @property
     def level_strides(self) -> tuple[int, ...]:

@@ -38,6 +38,8 @@ class Restoration:
     """Decoding, restoring and encoding."""
     tile: str
     """Size of the tiles, width×height."""
+    model: str
+    """Name of the model that restored it."""
 
 
 def read_for(
@@ -71,8 +73,9 @@ def restore_file(
     """
     start = time.perf_counter()
     image = read_for(options, source, max_pixels=max_pixels, on_note=on_note)
-    result = derainer.restore(image.pixels, on_progress=on_progress, on_warning=on_note)
+    chosen = derainer.for_picture(image.pixels)
+    result = chosen.restore(image.pixels, on_progress=on_progress, on_warning=on_note)
     image = dataclasses.replace(image, pixels=result.image)
     data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
     height, width = image.pixels.shape[:2]
-    return Restoration(data, width, height, time.perf_counter() - start, str(result.tile))
+    return Restoration(data, width, height, time.perf_counter() - start, str(result.tile), chosen.name)

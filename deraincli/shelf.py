@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deraincli import hub
-from deraincli.catalogue import SHIPPED, Score, find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, Score, find_model
 from deraincli.errors import ModelError
 from deraincli.header import WEIGHTS_FILE, read_header, sha256
 from deraincli.model_card import Told, read_card
@@ -40,6 +40,8 @@ class ModelFacts:
 
 def facts(model: str) -> ModelFacts:
     """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
+    if model == EITHER_RAIN:
+        return _either_rain()
     if model in SHIPPED:
         return _shipped(model)
     if model.startswith(hub.PREFIX):
@@ -49,11 +51,18 @@ def facts(model: str) -> ModelFacts:
 
 def models_at_hand() -> Iterator[ModelFacts]:
     """Every model of the catalogue, then every model of ours in the Hub's cache."""
+    yield _either_rain()
     for name in SHIPPED:
         yield _shipped(name)
     for address, path in hub.cached_models():
         with suppress(ModelError):  # the cache is everybody's: most of what it holds is not ours
             yield _described(str(address), "cached", path)
+
+
+def _either_rain() -> ModelFacts:
+    streak, drop = DEFAULTS["streak"], DEFAULTS["drop"]
+    choice = f"Chooses {streak} or {drop} for each picture; what stands here is that of {streak}."
+    return replace(_shipped(streak), name=EITHER_RAIN, task="auto", provenance=choice)
 
 
 def _shipped(name: str) -> ModelFacts:

@@ -13,7 +13,7 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio
 
 import deraincli
-from deraincli.catalogue import DEFAULTS, SHIPPED, find_model, weights_folder
+from deraincli.catalogue import DEFAULTS, SHIPPED, find_model, model_files, weights_folder
 from deraincli.checkpoint import load_model
 from deraincli.derainer import Derainer
 from deraincli.header import sha256
@@ -46,10 +46,15 @@ def test_the_file_is_the_one_the_catalogue_describes(name: str) -> None:
 
 
 def test_every_default_ships_and_serves_its_task() -> None:
-    assert "auto" in DEFAULTS
     for task, name in DEFAULTS.items():
-        assert task == "auto" or task in SHIPPED[name].tasks
-        assert find_model(None, task)[1].is_file()
+        assert task in SHIPPED[name].tasks
+        assert find_model(None, task) == (name, weights_folder() / SHIPPED[name].file)
+
+
+def test_the_default_depends_on_both_specialists() -> None:
+    both = {weights_folder() / SHIPPED[name].file for name in DEFAULTS.values()}
+    assert set(model_files(None)) == set(model_files("balnet-lite")) == both
+    assert model_files(None, "drop") == (weights_folder() / SHIPPED[DEFAULTS["drop"]].file,)
 
 
 @pytest.mark.parametrize("photo", ["chelsea", "coffee"])

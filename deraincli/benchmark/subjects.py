@@ -1,4 +1,4 @@
-"""What is benchmarked: shipped models, model files, and networks that have no weights yet."""
+"""What is benchmarked: models, networks that have no weights yet, and solvers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ from typing import Literal, cast
 
 from torch import nn
 
-from deraincli.catalogue import DEFAULTS, SHIPPED, find_model
+from deraincli.catalogue import SHIPPED, find_model, weights_folder
 from deraincli.checkpoint import load_model
 from deraincli.errors import ModelError
 from deraincli.networks import NETWORKS
 from deraincli.peers.document import DOCUMENT, DocumentFigures
-
-Weights = Literal["shipped", "file", "random"]
+from deraincli.solvers import SOLVERS
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network by the name it was asked for."""
+    """Something that restores pictures, by the name it was asked for."""
 
     name: str
-    weights: Weights
-    """`random`: none ship, and speed, memory and counts do not depend on them."""
+    weights: Literal["shipped", "file", "random", "none"]
+    """`random`: there are none, and speed, memory and counts do not depend on them. `none`: a solver."""
 
-    def build(self) -> nn.Module:
-        """The network in float32 on the CPU, in eval mode. Raises ModelError if its file is damaged."""
+    def build(self) -> nn.Module | None:
+        """The network in float32 on the CPU, in eval mode; None for a solver.
+
+        Raises ModelError if its file is missing or damaged.
+        """
+        if self.weights == "none":
+            return None
         if self.weights == "random":
             kind = NETWORKS[self.name]
             return kind.build(kind.config).eval()
         return load_model(find_model(self.name)[1])[0]
+
+    def size_multiple(self, network: nn.Module | None) -> int:
+        """Sides of the input must be multiples of this. `network`: what `build` gave."""
+        return SOLVERS[self.name].multiple if network is None else cast(int, network.size_multiple)
 
     @property
     def document(self) -> DocumentFigures | None:
@@ -40,35 +48,32 @@ class Subject:
 
 
 def find_subject(name: str | None) -> Subject:
-    """A subject by the name of a model or network, or by path; None is the default model.
+    """A subject by the name of a model, network or solver, or by path; None is the default model.
 
     Raises ModelError, with the nearest names, if there is none.
     """
-    name = DEFAULTS["auto"] if name is None else name
-    if name in SHIPPED:
-        return Subject(name, "shipped")
-    if name in NETWORKS:
-        return Subject(name, "random")
-    path = Path(name)
-    if name.startswith("hf:") or path.suffix == ".safetensors" or path.exists():
-        find_model(name)  # raises where there is none
-        return Subject(name, "file")
-    known = all_names()
-    near = difflib.get_close_matches(name, known, 3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    if name in SOLVERS:
+        return Subject(name, "none")
+    try:
+        known_as, file = find_model(name)
+    except ModelError:
+        if name in NETWORKS:
+            return Subject(name, "random")
+        if name is None or name.startswith("hf:") or Path(name).exists():
+            raise
+    else:
+        weights = "shipped" if file.parent == weights_folder() else "file"
+        return Subject(name or known_as, weights)
+    near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."
     raise ModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")
 
 
 def all_names() -> list[str]:
-    """Every shipped model, then every other network."""
-    return list(dict.fromkeys([*SHIPPED, *NETWORKS]))
+    """Every shipped model, then every other network, then the solvers."""
+    return list(dict.fromkeys([*SHIPPED, *NETWORKS, *SOLVERS]))
 
 
 def compared_names() -> list[str]:
-    """The networks of the source document's tables, and PReNet; the solvers there are no networks."""
-    return [name for name in DOCUMENT if name in NETWORKS]
-
-
-def size_multiple(network: nn.Module) -> int:
-    """Sides of the input must be multiples of this."""
-    return cast(int, network.size_multiple)
+    """The systems of the source document's tables, and PReNet."""
+    return list(DOCUMENT)

@@ -150,14 +150,15 @@ def command(
 
 
 def _digest(model: str | None, task: str) -> str:
-    """Of the model's file."""
-    from deraincli.catalogue import find_model
+    """Of the model's files."""
+    from deraincli.catalogue import model_files
     from deraincli.header import sha256
 
-    _, path = find_model(model, task)
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path}.")
-    return sha256(path)
+    files = model_files(model, task)
+    for path in files:
+        if not path.is_file():
+            raise ModelError(f"There is no model file {path}.")
+    return " ".join(sha256(path) for path in files)
 
 
 def _find(request: Request, settings: Settings, out: Output) -> list[Job]:

@@ -140,7 +140,7 @@ def command(
 
 def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool) -> Model:
     """A model as an entrant, called as the user did where there are several."""
-    from deraincli.catalogue import find_model
+    from deraincli.catalogue import model_files
     from deraincli.derainer import load
     from deraincli.entrants import Model
     from deraincli.header import sha256
@@ -148,10 +148,10 @@ def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Outp
     derainer = load(name, **network)
     for note in derainer.notes:
         out.note(note)
-    known_as, path = find_model(name, network["task"])
-    label = known_as if alone or name is None else name
+    label = derainer.name if alone or name is None else name
+    weights = " ".join(sha256(path) for path in model_files(name, network["task"]))
     settings = derainer.device, derainer.precision, derainer.backend, network["tile"], network["overlap"]
-    identity = f"{sha256(path)} {settings} {__version__}"
+    identity = f"{weights} {settings} {__version__}"
     folder = space.folder_for(label, alone=alone)
     return Model(label, derainer, identity, folder=folder, on_warning=out.note)
 

@@ -175,7 +175,7 @@ def _restore(
         "width": result.width,
         "height": result.height,
         "seconds": round(result.seconds, 4),
-        "model": derainer.name,
+        "model": result.model,
         "device": derainer.device,
         "precision": derainer.precision,
         "tile": result.tile,

@@ -179,7 +179,7 @@ def _load(
     model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
 ) -> tuple[VideoRestorer, str]:
     """The loaded model at work, and what its results depend on."""
-    from deraincli.catalogue import find_model
+    from deraincli.catalogue import model_files
     from deraincli.derainer import load
     from deraincli.header import sha256
     from deraincli.video.restore import VideoRestorer
@@ -188,9 +188,9 @@ def _load(
     for note in derainer.notes:
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    _, path = find_model(model, network["task"])
+    weights = " ".join(sha256(path) for path in model_files(model, network["task"]))
     settings = derainer.precision, derainer.backend, network["tile"], network["overlap"]
-    return VideoRestorer(derainer, chosen, meter, out.note), f"{sha256(path)} {settings} {__version__}"
+    return VideoRestorer(derainer, chosen, meter, out.note), f"{weights} {settings} {__version__}"
 
 
 def _restore(

@@ -7,7 +7,7 @@ from typing import cast
 
 from torch import nn
 
-from deraincli.catalogue import SHIPPED, find_model
+from deraincli.catalogue import EITHER_RAIN, SHIPPED, find_model
 from deraincli.checkpoint import ModelInfo, load_model
 from deraincli.errors import DeviceError, TrainingError, UsageError
 from deraincli.network.discriminator import REGION
@@ -46,7 +46,7 @@ def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
-    shipped = config.warm_start in SHIPPED
+    shipped = config.warm_start in (EITHER_RAIN, *SHIPPED)
     path = find_model(config.warm_start)[1] if shipped else root / config.warm_start
     network, info = load_model(path)
     if info.network != config.network:

@@ -1,0 +1,107 @@
+"""Streaks or drops on the lens: each picture goes to the one of two specialists that it needs.
+
+A user does not know which rain spoils a picture. Both specialists try small windows of it; the one for
+streaks hardly changes what has none, and the one for drops is sure of itself (RAM near 1) only where
+there are drops. A picture that neither finds much in goes to the specialist for streaks, which does less harm.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.derainer import Derainer, OverlapChoice, TileChoice
+from deraincli.inference.backend import Backend
+from deraincli.inference.restore import OnProgress, OnWarning, Restored
+
+WINDOW = 128
+"""Side of a window, pixels."""
+WINDOWS = 4
+"""At most so many windows along either side of the picture, spread evenly."""
+CHANGE_RATIO = 8.0
+"""With drops, their specialist changes the picture at least so many times as much as the other."""
+SURE = 0.9
+"""A RAM above this is sure of a drop."""
+SURE_SHARE = 0.005
+"""With drops, their specialist is sure of at least this share of the windows, 0–1."""
+
+
+class Evidence(NamedTuple):
+    """What the specialists make of a picture's windows."""
+
+    streak_change: float
+    """Mean absolute change by the specialist for streaks, 0–1."""
+    drop_change: float
+    """The same by the one for drops."""
+    sure_share: float
+    """Share of the pixels that RAM of the one for drops is sure of, 0–1."""
+
+    @property
+    def drops(self) -> bool:
+        """Whether the picture shows drops on the lens rather than streaks or no rain."""
+        return self.drop_change > CHANGE_RATIO * self.streak_change and self.sure_share > SURE_SHARE
+
+
+class EitherRain(Derainer):
+    """Two specialists behind one name. Tiling, device and precision are the same for both."""
+
+    def __init__(
+        self,
+        name: str,
+        streak: tuple[str, Backend],
+        drop: tuple[str, Backend],
+        tile: TileChoice,
+        overlap: OverlapChoice,
+    ) -> None:
+        """`streak`, `drop`: name and backend of each specialist; both have attention maps."""
+        super().__init__(name, streak[1], tile, overlap)
+        self._streak = Derainer(*streak, tile, overlap)
+        self._drop = Derainer(*drop, tile, overlap)
+
+    def for_picture(self, pixels: NDArray[Any]) -> Derainer:
+        """The specialist that a picture needs."""
+        return self._drop if self.evidence(pixels).drops else self._streak
+
+    def evidence(self, pixels: NDArray[Any]) -> Evidence:
+        """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it."""
+        tries = [_try(window, self._streak, self._drop) for window in _windows(pixels)]
+        return Evidence(*np.mean(tries, 0).tolist())
+
+    def restore(
+        self,
+        pixels: NDArray[Any],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """As `Derainer.restore`, by the specialist that the picture needs."""
+        return self.for_picture(pixels).restore(
+            pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
+        )
+
+
+def _try(window: NDArray[Any], streak: Derainer, drop: Derainer) -> Evidence:
+    by_streak, by_drop = (specialist.restore(window, maps=True) for specialist in (streak, drop))
+    full = np.iinfo(window.dtype).max if window.dtype.kind == "u" else 1
+    changes = (
+        float(np.abs(result.image.astype(np.float32) - window).mean() / full)
+        for result in (by_streak, by_drop)
+    )
+    sure = 0.0 if by_drop.ram is None else float((by_drop.ram > SURE).mean())
+    return Evidence(*changes, sure)
+
+
+def _windows(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+    """Windows of a picture, all inside it."""
+    tops, lefts = (_starts(extent) for extent in pixels.shape[:2])
+    return [pixels[top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
+
+
+def _starts(extent: int) -> list[int]:
+    """Where windows begin along a side of `extent` pixels, evenly from one end to the other."""
+    count = min(WINDOWS, -(-extent // WINDOW))
+    return np.linspace(0, max(extent - WINDOW, 0), count).astype(int).tolist()
