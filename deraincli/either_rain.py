@@ -2,7 +2,8 @@
 
 A user does not know which rain spoils a picture. Both specialists try small windows of it; the one for
 streaks hardly changes what has none, and the one for drops is sure of itself (RAM near 1) only where
-there are drops. A picture that neither finds much in goes to the specialist for streaks, which does less harm.
+there are drops. A picture in which neither finds much goes to the specialist for streaks, which does less
+harm.
 """
 
 from __future__ import annotations

@@ -203,6 +203,8 @@ class VideoRestorer:
 
     def _restore(self, picture: Picture, converter: Converter) -> _Restored:
         rgb, pixels = converter.unpack(picture.frame)
+        # A clip keeps the model that its first picture needs: another one amid it would be seen.
+        self.derainer = self.derainer.for_picture(pixels)
         try:
             result = self.derainer.restore(pixels, on_warning=self.on_note)
         except DerainError as error:
