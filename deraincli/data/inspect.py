@@ -35,7 +35,7 @@ class Inspection:
     sizes: dict[str, int]
     """`width×height` → how many, most frequent first."""
     input_psnr: dict[str, float]
-    """Protocol → mean PSNR of the rainy pictures in dB, by `rgb` and the layout's usual one. None for photos."""
+    """Protocol → mean PSNR of the rainy pictures in dB, by `rgb` and the layout's own. Empty for photos."""
     fingerprint: str
     """Of the content, as `derain eval` prints it: see `pairs.fingerprint`."""
     unpaired: tuple[Path, ...]

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from deraincli.data.crops import Picture
 
 NEAR = 8
-"""Hashes that differ in at most so many of their 64 bits are of one picture. The table's own pictures, as JPEG
-of quality 30 or resized by 0.4 to 1.6, differ from it in at most 4; 740 other pictures in at least 12."""
+"""Hashes that differ in at most so many of their 64 bits are of one picture. The table's own pictures, as
+JPEG of quality 30 or resized by 0.4 to 1.6, differ from it in at most 4; 740 other pictures in at least 12."""
 TABLE = "known_test_sets.json"
 
 
@@ -59,7 +59,8 @@ def warning(known: Sequence[tuple[Path, str]]) -> str | None:
     sets = "; ".join(f"{name}: {count}" for name, count in counts.items())
     return (
         f"{len(known)} pictures, such as '{known[0][0]}', look like ones of known test or validation sets "
-        f"({sets}): scores of a model trained on them mean nothing there. The list of known pictures is partial."
+        f"({sets}): scores of a model trained on them mean nothing there. The list of known pictures is "
+        "partial."
     )
 
 
