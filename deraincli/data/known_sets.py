@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from deraincli.data.crops import Picture
 
 NEAR = 8
-"""Hashes that differ in at most so many of their 64 bits are of one picture. The table's own pictures, as
-JPEG of quality 30 or resized by 0.4 to 1.6, differ from it in at most 4; 740 other pictures in at least 12."""
+"""Hashes that differ in at most so many bits of 64 are of one picture. The table's own pictures, as JPEG of
+quality 30 or resized by 0.4 to 1.6, differ from it in at most 4, 740 other pictures in at least 12."""
 TABLE = "known_test_sets.json"
 
 
