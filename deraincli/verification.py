@@ -67,15 +67,16 @@ def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     Drawn by formula, so that it is the same everywhere and for ever.
     """
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
-    clean = _scene(y, x)
+    # To a specialist for drops, soft blobs are drops.
+    clean = _scene(y, x, blobs=0 if task == "drop" else 12)
     rainy = _with_drops(clean, y, x) if task == "drop" else _with_streaks(clean, y, x)
     return _to_uint8(rainy), _to_uint8(clean)
 
 
-def _scene(y: Plane, x: Plane) -> Plane:
+def _scene(y: Plane, x: Plane, *, blobs: int) -> Plane:
     """A dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
     scene = np.stack([0.25 + 0.2 * x / SIDE, 0.35 + 0.1 * y / SIDE, 0.5 - 0.2 * y / SIDE], -1)
-    for index in range(1, 13):
+    for index in range(1, blobs + 1):
         centre_y, centre_x, size, tint = _spread(index)
         radius = 6 + 14 * size
         blob = np.clip(2 * (1.2 - np.hypot(y - SIDE * centre_y, x - SIDE * centre_x) / radius), 0, 1)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
-DISC = 5
+DISC = 7
 """Radius of the blur circle in pixels of the drop layer."""
 ENVIRONMENT = 24
 """Side of the panorama that drops refract, in pixels."""
@@ -89,7 +89,7 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         sky=(white * float(1 + warmth), white, white * float(1 - warmth)),
         ground=float(rng.uniform(0.3, 1.3)),
         rim=float(rng.uniform(0.1, 0.8)),
-        highlights=float(rng.uniform(0, 0.25)) if rng.random() < 0.5 else 0.0,
+        highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.5 else 0.0,
         film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
         veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
     )
@@ -172,7 +172,7 @@ def _bumps(
             _add_bump(canvas, _Drop(y - length, x, length, narrow, power, tilt[0], tilt[1]))
         if rng.random() < style.highlights:
             row = min(int(y + 0.4 * tall), rows - 1)
-            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(8))
+            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(40))
     roughness = cv2.resize(rng.normal(1, 0.2, (rows // 3 + 2, columns // 3 + 2)), (columns, rows))
     canvas *= roughness.astype(np.float32)[..., None]
     return canvas, sparkles
