@@ -88,12 +88,12 @@ class EitherRain(Derainer):
 def _try(window: NDArray[Any], streak: Derainer, drop: Derainer) -> Evidence:
     by_streak, by_drop = (specialist.restore(window, maps=True) for specialist in (streak, drop))
     full = np.iinfo(window.dtype).max if window.dtype.kind == "u" else 1
-    changes = (
+    streak_change, drop_change = (
         float(np.abs(result.image.astype(np.float32) - window).mean() / full)
         for result in (by_streak, by_drop)
     )
     sure = 0.0 if by_drop.ram is None else float((by_drop.ram > SURE).mean())
-    return Evidence(*changes, sure)
+    return Evidence(streak_change, drop_change, sure)
 
 
 def _windows(pixels: NDArray[Any]) -> list[NDArray[Any]]:

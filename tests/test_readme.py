@@ -16,8 +16,10 @@ README = (ROOT / "README.md").read_text()
 
 
 def commands(start: str, *, section: str = "") -> list[str]:
-    """The indented commands of a section (or all) that begin with `start`, without comments; `pip install . &&`
-    is done already."""
+    """The indented commands of a section (or all) that begin with `start`, without comments.
+
+    `pip install . &&` is done already.
+    """
     text = README.split(f"\n## {section}\n")[1].split("\n## ")[0] if section else README
     lines = [line[4:].split("  #")[0].strip() for line in text.splitlines() if line.startswith("    ")]
     lines = [line.removeprefix("pip install . && ") for line in lines]
