@@ -21,12 +21,13 @@ from deraincli.benchmark.machine import describe
 from deraincli.benchmark.memory import Pass, peak_in_own_process, peak_on_device
 from deraincli.benchmark.results import Row, Sheet
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
-from deraincli.benchmark.subjects import Subject, size_multiple
+from deraincli.benchmark.subjects import Subject
 from deraincli.benchmark.timing import time_in_turn
 from deraincli.derainer import Derainer
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
 from deraincli.inference.onnx_backend import OnnxBackend
+from deraincli.inference.solver_backend import SolverBackend
 from deraincli.inference.torch_backend import TorchBackend
 from deraincli.inference.torch_device import PRECISIONS, choose_device, choose_precision
 
@@ -60,11 +61,11 @@ class _Entry:
     """A subject that is loaded, or the reason why it is not."""
 
     subject: Subject
-    shapes: nn.Module
-    """The network on the meta device, as it was defined."""
+    shapes: nn.Module | None
+    """The network on the meta device, as it was defined; None for a solver."""
     precision: str
     backend: str
-    runner: TorchBackend | OnnxBackend | None = None
+    runner: TorchBackend | OnnxBackend | SolverBackend | None = None
     error: str | None = None
 
 
@@ -76,9 +77,11 @@ def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> 
     device = choose_device(request.device)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
+    ways = list(product(request.precisions, request.backends))
     entries = [
         _load(subject, device, precision, backend)
-        for subject, precision, backend in product(request.subjects, request.precisions, request.backends)
+        for subject in request.subjects
+        for precision, backend in (ways if subject.weights != "none" else ways[:1])
     ]
     for entry in entries:
         for note in entry.runner.notes if entry.runner else ():
@@ -96,7 +99,8 @@ def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> 
 def _load(subject: Subject, device: torch.device, precision: str, backend: str) -> _Entry:
     if backend != "onnxruntime":
         precision = choose_precision(precision, device)
-    entry = _Entry(subject, subject.build().to("meta"), precision, backend)
+    network = subject.build()
+    entry = _Entry(subject, network.to("meta") if network else None, precision, backend)
     try:
         entry.runner = open_backend(subject, device=str(device), precision=precision, backend=backend)
     except ModelError as error:
@@ -108,12 +112,15 @@ def _load(subject: Subject, device: torch.device, precision: str, backend: str) 
 
 def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
     """A row with all that needs no running."""
-    name, multiple = entry.subject.name, size_multiple(entry.shapes)
+    name, multiple = entry.subject.name, entry.subject.size_multiple(entry.shapes)
     padded = round_up(side, multiple)
     if padded != side:
         on_note(f"{name} takes multiples of {multiple}, so {side}×{side} runs padded to {padded}×{padded}.")
-    counts = count_parameters(entry.shapes), padded, count_flops(entry.shapes, padded)
-    return Row(entry.subject, entry.precision, entry.backend, batch, *counts, error=entry.error)
+    row = Row(entry.subject, entry.precision, entry.backend, batch, padded, error=entry.error)
+    if entry.shapes is not None:
+        row.parameters = count_parameters(entry.shapes)
+        row.flops = count_flops(entry.shapes, padded)
+    return row
 
 
 def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
@@ -123,7 +130,7 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
         if device.type == "cuda" and isinstance(entry.runner, TorchBackend):
             weights = sum(p.nbytes for network in entry.runner.networks for p in network.parameters())
             row.peak = peak_on_device(forward_pass(entry.runner, row.side, row.batch), weights, device)
-        elif device.type == "cpu":
+        elif str(entry.runner.device) == "cpu":
             threads = torch.get_num_threads()
             row.peak = peak_in_own_process(
                 Pass(entry.subject.name, row.side, row.batch, row.precision, row.backend, threads)

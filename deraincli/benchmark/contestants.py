@@ -17,9 +17,11 @@ from deraincli.errors import UsageError
 from deraincli.export.cache import find_export
 from deraincli.inference.backend import Backend
 from deraincli.inference.onnx_backend import OnnxBackend
+from deraincli.inference.solver_backend import SolverBackend
 from deraincli.inference.torch_backend import TorchBackend
 from deraincli.inference.torch_memory import is_out_of_memory
 from deraincli.pipeline import SaveOptions, restore_file
+from deraincli.solvers import SOLVERS
 
 
 class Contestant(Protocol):
@@ -90,21 +92,27 @@ class FileToFile:
 
 def open_backend(
     subject: Subject, *, device: str, precision: str, backend: str
-) -> TorchBackend | OnnxBackend:
-    """A subject on its device. Raises ModelError or DeviceError where it cannot run there so."""
+) -> TorchBackend | OnnxBackend | SolverBackend:
+    """A subject on its device. Raises ModelError or DeviceError where it cannot run there so.
+
+    Solvers run on the CPU in fp32 whatever is asked for.
+    """
+    network = subject.build()
+    if network is None:
+        return SolverBackend(SOLVERS[subject.name])
     if backend == "onnxruntime":
         return OnnxBackend(
             find_export(subject.name, precision=precision)[1], device=device, precision=precision
         )
-    return TorchBackend(subject.build(), device=device, precision=precision, backend=backend)
+    return TorchBackend(network, device=device, precision=precision, backend=backend)
 
 
-def forward_pass(backend: TorchBackend | OnnxBackend, side: int, batch: int) -> Contestant:
-    """The network alone, as each kind of backend lets it be timed. UsageError for batches in ONNX Runtime."""
+def forward_pass(backend: Backend, side: int, batch: int) -> Contestant:
+    """The network alone, as each kind of backend lets it be timed. UsageError for batches outside PyTorch."""
     if isinstance(backend, TorchBackend):
         return ForwardPass(backend, side, batch)
     if batch > 1:
-        raise UsageError("ONNX Runtime is timed on single pictures: leave --batch-size at 1.")
+        raise UsageError("ONNX Runtime and solvers take single pictures: leave --batch-size at 1.")
     return TilePass(backend, side)
 
 

@@ -20,11 +20,11 @@ class Row:
     precision: str
     backend: str
     batch: int
-    parameters: int
     side: int
     """As run: padded to what the network takes."""
-    flops: int
-    """For one picture."""
+    parameters: int | None = None
+    flops: int | None = None
+    """For one picture; None for solvers, as are the parameters."""
     error: str | None = None
     """One sentence on why there are no figures."""
     peak: Peak | None = None
@@ -45,7 +45,7 @@ class Row:
     @property
     def flops_per_second(self) -> float | None:
         """Achieved at the median latency."""
-        return self.batch * self.flops / self.latency.median if self.latency else None
+        return self.batch * self.flops / self.latency.median if self.latency and self.flops else None
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,7 +55,7 @@ class Row:
             "weights": self.subject.weights,
             "parameters": self.parameters,
             "document_parameters": document.parameters if document else None,
-            "gflops": round(self.flops / 1e9, 3),
+            "gflops": round(self.flops / 1e9, 3) if self.flops else None,
             "latency_ms": self.latency.milliseconds() if self.latency else None,
             "runs": self.latency.runs if self.latency else 0,
             "images_per_second": round(rate, 3) if rate else None,

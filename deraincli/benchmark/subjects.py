@@ -62,8 +62,8 @@ def find_subject(name: str | None) -> Subject:
         if name is None or name.startswith("hf:") or Path(name).exists():
             raise
     else:
-        weights = "shipped" if file.parent == weights_folder() else "file"
-        return Subject(name or known_as, weights)
+        ships = file.parent == weights_folder()
+        return Subject(name or known_as, "shipped" if ships else "file")
     near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."
     raise ModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")

@@ -23,14 +23,14 @@ Grid = tuple[list[str], list[list[str]]]
 """Headings and rows of cells."""
 
 NAME = Column("model", lambda row, _: row.subject.name)
-PARAMETERS = Column("parameters", lambda row, _: f"{row.parameters:,}")
+PARAMETERS = Column("parameters", lambda row, _: f"{row.parameters:,}" if row.parameters else "")
 MILLISECONDS = Column("ms", lambda row, _: _milliseconds(row.latency))
 
 SIZE = (
     NAME,
     Column("weights", lambda row, _: row.subject.weights),
     PARAMETERS,
-    Column("GFLOP", lambda row, _: short(row.flops / 1e9)),
+    Column("GFLOP", lambda row, _: short(row.flops / 1e9) if row.flops else ""),
     Column("peak MB", lambda row, _: f"{row.peak.bytes / 2**20:,.0f}" if row.peak else ""),
 )
 HOW = (

@@ -18,7 +18,8 @@ STABLE = 0.95
 """Warm is who needs at least this share of its fastest time so far."""
 
 PATIENCE = 60.0
-"""Seconds of timed runs after which a contestant sits out, once it has run LEAST times."""
+"""Seconds of timed runs after which a contestant sits out, once it has run LEAST times. Whose first run takes
+longer is timed by that run alone."""
 
 LEAST = 3
 
@@ -52,11 +53,13 @@ def time_in_turn(
     seconds: dict[Contestant, list[float]] = {}
     for contestant in contestants:
         with suppress(MemoryError):
-            warm_up(contestant)
-            seconds[contestant] = []
+            first = time_once(contestant)
+            if first <= PATIENCE:
+                warm_up(contestant, first)
+            seconds[contestant] = [first] if first > PATIENCE else []
     for done in range(1, rounds + 1):
         for contestant, times in list(seconds.items()):
-            if len(times) >= LEAST and sum(times) > PATIENCE:
+            if sum(times) > PATIENCE and (len(times) >= LEAST or times[0] > PATIENCE):
                 continue
             try:
                 times.append(time_once(contestant))
@@ -67,9 +70,11 @@ def time_in_turn(
     return {contestant: summarise(times) for contestant, times in seconds.items()}
 
 
-def warm_up(contestant: Contestant) -> None:
-    """Runs until it no longer gets faster: caches fill, kernels are chosen, clocks rise."""
-    fastest = time_once(contestant)
+def warm_up(contestant: Contestant, fastest: float) -> None:
+    """Runs until it no longer gets faster: caches fill, kernels are chosen, clocks rise.
+
+    `fastest`: seconds of the run before.
+    """
     for _ in range(WARM_UP_MOST - 1):
         latest = time_once(contestant)
         if latest >= STABLE * fastest:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deraincli.benchmark import timing
 from deraincli.benchmark.scaling import fitted_exponent
-from deraincli.benchmark.timing import summarise, time_in_turn, warm_up
+from deraincli.benchmark.timing import summarise, time_in_turn, time_once, warm_up
 
 
 class Clock:
@@ -69,17 +69,19 @@ def test_every_pass_has_a_new_input(clock: Clock) -> None:
 
 def test_warming_up_goes_on_while_it_gets_faster(clock: Clock) -> None:
     slow_start = Listed(clock, [8, 4, 2, 1, 1, 1, 1], [])
-    warm_up(slow_start)
+    warm_up(slow_start, time_once(slow_start))
     assert slow_start.passes == 5
     ever_faster = Listed(clock, [0.5**i for i in range(100)], [])
-    warm_up(ever_faster)
+    warm_up(ever_faster, time_once(ever_faster))
     assert ever_faster.passes == timing.WARM_UP_MOST
 
 
 def test_the_slow_sit_out_and_the_fast_go_on(clock: Clock) -> None:
     slow, fast = Listed(clock, [timing.PATIENCE], []), Listed(clock, [0.001], [])
-    timings = time_in_turn([slow, fast], rounds=20)
+    endless = Listed(clock, [2 * timing.PATIENCE, 1], [])
+    timings = time_in_turn([slow, fast, endless], rounds=20)
     assert timings[slow].runs == timing.LEAST
+    assert (timings[endless].runs, timings[endless].median) == (1, 2 * timing.PATIENCE)
     assert timings[fast].runs == 20
 
 

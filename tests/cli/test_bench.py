@@ -35,6 +35,21 @@ def test_json_has_the_keys_that_scripts_rely_on(derain) -> None:
         assert (row["precision"], row["backend"], row["error"]) == ("fp32", "eager", None)
 
 
+def test_solvers_run_beside_networks(derain) -> None:
+    quick = ("--repeat", "1", "--threads", "1", "--precision", "fp32,bf16")
+    done = derain("bench", "--size", "32", "--models", "dsc,ddn", "--device", "cpu", *quick, "--json")
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)["rows"]
+    assert [(row["model"], row["precision"]) for row in rows] == [
+        ("dsc", "fp32"),
+        ("ddn", "fp32"),
+        ("ddn", "bf16"),
+    ]
+    solver = rows[0]
+    assert (solver["parameters"], solver["gflops"], solver["document_seconds"]) == (None, None, 118.4)
+    assert solver["latency_ms"]["median"] > 0
+
+
 def test_the_tables_hold_every_size_and_the_growth(derain) -> None:
     done = derain("bench", "--size", "32,64", "--models", "ddn", *QUICK, "--end-to-end")
     text = done.out.decode()
