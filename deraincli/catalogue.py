@@ -56,25 +56,25 @@ _RESEARCH = (
 SHIPPED: dict[str, ShippedModel] = {
     "balnet-lite-streak": ShippedModel(
         file="balnet-lite-streak.safetensors",
-        sha256="ae23fd1bf2dee7d123bf21ccaa70ee79a2208bdf741c626c0d13a3b2d5e05ab2",
+        sha256="c0eb5114ec00bf46d38ff07a730b71db25fd680094c7651299aa78de0df04763",
         tasks=("streak",),
         parameters=995_296,
         licence=_RESEARCH,
         provenance="Trained on 638 clean photos with rain drawn on the fly, half procedural, half cut from "
         "recorded layers. It has seen streaks only: no lens raindrops, mist or snow.",
         scores=(),
-        known_psnr=43.38,
+        known_psnr=43.93,
     ),
     "balnet-lite-drop": ShippedModel(
         file="balnet-lite-drop.safetensors",
-        sha256="eac9b50cf5a086a8ef7f80eb667343f16fcfd0bc937a84094e7c89e5fdc9b075",
+        sha256="3e35de958bc9c848036dc244818e022846b8e86bba6dc17790096bc6a3b3f490",
         tasks=("drop",),
         parameters=995_296,
         licence=_RESEARCH,
         provenance="Begun from balnet-lite-streak and trained on 638 clean photos with lens drops drawn on "
         "the fly, and on four pairs of the AGAN raindrop data. It has seen drops only: no streaks.",
         scores=(),
-        known_psnr=24.23,
+        known_psnr=24.63,
     ),
 }
 
