@@ -67,24 +67,29 @@ def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     Drawn by formula, so that it is the same everywhere and for ever.
     """
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
-    # To a specialist for drops, soft blobs are drops.
-    clean = _scene(y, x, blobs=0 if task == "drop" else 12)
-    rainy = _with_drops(clean, y, x) if task == "drop" else _with_streaks(clean, y, x)
-    return _to_uint8(rainy), _to_uint8(clean)
+    if task == "drop":  # to whose specialist anything smooth may be a drop
+        clean = _wall(y, x)
+        return _to_uint8(_with_drops(clean, y, x)), _to_uint8(clean)
+    clean = _scene(y, x)
+    return _to_uint8(_with_streaks(clean, y, x)), _to_uint8(clean)
 
 
-def _scene(y: Plane, x: Plane, *, blobs: int) -> Plane:
+def _scene(y: Plane, x: Plane) -> Plane:
     """A dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
     scene = np.stack([0.25 + 0.2 * x / SIDE, 0.35 + 0.1 * y / SIDE, 0.5 - 0.2 * y / SIDE], -1)
-    for index in range(1, blobs + 1):
+    for index in range(1, 13):
         centre_y, centre_x, size, tint = _spread(index)
         radius = 6 + 14 * size
         blob = np.clip(2 * (1.2 - np.hypot(y - SIDE * centre_y, x - SIDE * centre_x) / radius), 0, 1)
         scene += 0.12 * blob[..., None] * np.cos(6 * tint + np.arange(3.0))
+    return np.where((y > 0.7 * SIDE)[..., None], _wall(y, x), scene).clip(0, 1)
+
+
+def _wall(y: Plane, x: Plane) -> Plane:
+    """Planks, H×W×3 in 0–1."""
     board = y // 12
     planks = np.where(y % 12 < 2, 0.25, 0.4 + 0.03 * np.sin(0.15 * x + board))
-    wall = planks[..., None] * [1.0, 0.8, 0.65]
-    return np.where((y > 0.7 * SIDE)[..., None], wall, scene).clip(0, 1)
+    return planks[..., None] * np.array([1.0, 0.8, 0.65])
 
 
 def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
