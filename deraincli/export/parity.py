@@ -38,15 +38,15 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
 
 def difference(network: nn.Module, run: Run, pictures: Iterable[NDArray[Any]], multiple: int) -> Difference:
     """Compares `run` with the fp32 network, both on the CPU, on whole pictures H×W×3 (uint8 or uint16)."""
-    maximum, means = 0.0, []
+    maxima, means = [], []
     for picture in pictures:
         rainy = as_batch(picture, multiple)
         with torch.inference_mode():
             expected = network(torch.from_numpy(rainy)).image.numpy()
         gap = np.abs(run(rainy) - expected)
-        maximum = max(maximum, float(gap.max()))
-        means.append(float(gap.mean()))
-    return Difference(maximum, float(np.mean(means)), len(means))
+        maxima.append(gap.max())
+        means.append(gap.mean())
+    return Difference(float(np.max(maxima)), float(np.mean(means)), len(means))  # NaN stays NaN
 
 
 def as_batch(picture: NDArray[Any], multiple: int) -> NDArray[np.float32]:

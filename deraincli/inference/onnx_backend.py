@@ -58,7 +58,7 @@ class OnnxBackend:
         if description is None:
             raise ModelError(
                 f"'{path}' does not say how to run it, as exports of this version do: "
-                "make one with `derain weights export`."
+                "make one with `derain weights export --overwrite`."
             )
         self._description = description
         self.precision = description.precision

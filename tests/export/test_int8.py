@@ -37,7 +37,7 @@ def test_the_loss_is_that_of_the_clipped_rounded_luminance(tmp_path: Path) -> No
     """Against the textbook formula, for runs whose answers are the picture plus a constant."""
     found = find_pairs(write_set(tmp_path, count=2, height=40, width=56))
     loss = int8.measure_loss(
-        lambda rainy: rainy, lambda rainy: rainy + 0.1, found.pairs, multiple=32, max_pixels=10**6
+        lambda rainy: rainy, lambda rainy: rainy + 0.11, found.pairs, multiple=32, max_pixels=10**6
     )
 
     def expected(gap: float) -> float:
@@ -50,7 +50,7 @@ def test_the_loss_is_that_of_the_clipped_rounded_luminance(tmp_path: Path) -> No
         return float(np.mean(values))
 
     assert loss.fp32 == pytest.approx(expected(0.0), abs=1e-3)
-    assert loss.int8 == pytest.approx(expected(0.1), abs=1e-3)
+    assert loss.int8 == pytest.approx(expected(0.11), abs=1e-3)
     assert loss.decibels == pytest.approx(loss.fp32 - loss.int8)
 
 
