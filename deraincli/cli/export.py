@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="As for --model. Default: the shipped model."),
+        typer.Argument(metavar="[MODEL]", help="As for --model. Default: the shipped model for streaks."),
     ] = None,
     target: Annotated[
         str, typer.Option("--to", metavar="onnx|torchscript|pt2", help="Kind of file to write.")
@@ -47,13 +47,13 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
-    from deraincli.catalogue import find_model
+    from deraincli.export.cache import find_single_model
     from deraincli.export.choices import check_choices
     from deraincli.imaging.atomic import check_destination, write_atomically
 
     out = options.make_output(quiet, verbose, json)
     check_choices(target, precision, pairs)
-    name, path = find_model(model)
+    name, path = find_single_model(model)
     output = destination or _cached(name, path, target, precision)
     check_destination(output, overwrite=overwrite)
     from deraincli.export.job import export_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deraincli.catalogue import find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, find_model
 from deraincli.errors import DeviceError, ModelError
 from deraincli.export.choices import PRECISIONS
 from deraincli.header import sha256
@@ -14,6 +14,13 @@ from deraincli.workspace import cache_folder
 def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
     """Where the export of a model file is kept; other weights have another path."""
     return cache_folder() / "exports" / f"{name}-{weights_sha256[:16]}-{precision}.onnx"
+
+
+def find_single_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
+    """As `find_model`, but where one of two models is chosen for each picture, it is the one for streaks."""
+    if model == EITHER_RAIN or (model is None and task == "auto"):
+        model = DEFAULTS["streak"]
+    return find_model(model, task)
 
 
 def find_export(model: str | None, task: str = "auto", precision: str = "auto") -> tuple[str, Path]:
@@ -30,7 +37,7 @@ def find_export(model: str | None, task: str = "auto", precision: str = "auto") 
         raise DeviceError(
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
-    name, weights = find_model(model, task)
+    name, weights = find_single_model(model, task)
     if not weights.is_file():
         raise ModelError(f"There is no model file {weights}.")
     digest = sha256(weights)
@@ -38,7 +45,7 @@ def find_export(model: str | None, task: str = "auto", precision: str = "auto") 
         path = cached_export(name, digest, candidate)
         if path.is_file():
             return name, path
-    command = f"derain weights export {model or name} --to onnx"
+    command = f"derain weights export {name if model in (None, EITHER_RAIN) else model} --to onnx"
     if precision != "auto":
         command += f" --precision {precision}"
     raise ModelError(f"ONNX Runtime needs an export of '{name}': run `{command}` once.")
