@@ -62,7 +62,12 @@ SHIPPED: dict[str, ShippedModel] = {
         licence=_RESEARCH,
         provenance="Trained on 638 clean photos with rain drawn on the fly, half procedural, half cut from "
         "recorded layers. It has seen streaks only: no lens raindrops, mist or snow.",
-        scores=(),
+        scores=(
+            Score("20 pairs of Rain100L (validation)", "prenet", 35.61, 0.9653),
+            Score("Rain12", "prenet", 36.11, 0.9582),
+            Score("10 pairs of Rain100H", "prenet", 26.11, 0.7854),
+            Score("5 pairs of Rain200H", "prenet", 26.58, 0.7746),
+        ),
         known_psnr=43.93,
     ),
     "balnet-lite-drop": ShippedModel(
@@ -73,7 +78,7 @@ SHIPPED: dict[str, ShippedModel] = {
         licence=_RESEARCH,
         provenance="Begun from balnet-lite-streak and trained on 638 clean photos with lens drops drawn on "
         "the fly, and on four pairs of the AGAN raindrop data. It has seen drops only: no streaks.",
-        scores=(),
+        scores=(Score("4 pairs of AGAN's test_a (validation)", "agan", 25.22, 0.8734),),
         known_psnr=31.61,
     ),
 }

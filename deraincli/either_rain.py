@@ -21,7 +21,7 @@ WINDOW = 128
 """Side of a window, pixels."""
 WINDOWS = 4
 """At most so many windows along either side of the picture, spread evenly."""
-CHANGE_RATIO = 8.0
+CHANGE_RATIO = 12.0
 """With drops, their specialist changes the picture at least so many times as much as the other."""
 SURE = 0.9
 """A RAM above this is sure of a drop."""
