@@ -25,7 +25,7 @@ CHANGE_RATIO = 12.0
 """With drops, their specialist changes the picture at least so many times as much as the other."""
 SURE = 0.9
 """A RAM above this is sure of a drop."""
-SURE_SHARE = 0.005
+SURE_SHARE = 0.003
 """With drops, their specialist is sure of at least this share of the windows, 0–1."""
 
 
