@@ -233,7 +233,7 @@ def test_what_is_cached_is_listed_and_removed(hub: LoopbackHub, shell: Shell) ->
         ADDRESS: hashlib.sha256(NEW).hexdigest(),
         f"{ADDRESS}@{first}": hashlib.sha256(OLD).hexdigest(),
     }
-    assert {model["name"] for model in listed if model["origin"] == "shipped"} == set(SHIPPED)
+    assert {model["name"] for model in listed if model["origin"] == "shipped"} == {"balnet-lite", *SHIPPED}
     assert shell("weights", "remove", f"{ADDRESS}@{first}").returncode == 0
     assert [file.read_bytes() for file in shell.files_in_cache()] == [NEW]
     assert shell("weights", "remove", ADDRESS).returncode == 0
@@ -276,7 +276,7 @@ CATALOGUED = """
 import dataclasses, sys
 from deraincli import catalogue
 catalogue.SHIPPED["elsewhere"] = dataclasses.replace(
-    catalogue.SHIPPED["balnet-lite"], file="elsewhere.safetensors", hub=sys.argv[1], sha256=sys.argv[2]
+    catalogue.SHIPPED["balnet-lite-streak"], file="elsewhere.safetensors", hub=sys.argv[1], sha256=sys.argv[2]
 )
 print(catalogue.find_model("elsewhere")[1])
 """
