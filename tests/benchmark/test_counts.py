@@ -54,13 +54,18 @@ def test_the_roof_is_a_product_of_matrices(as_convolution: bool, monkeypatch: py
     product = MatrixProduct("fp32", torch.device("cpu"), as_convolution=as_convolution)
     called = []
     convolve = torch.conv2d
-    monkeypatch.setattr(torch, "conv2d", lambda x, w: called.append(convolve(x, w)))
+    monkeypatch.setattr(
+        torch, "conv2d", lambda x, w, stride: called.append((x, w, stride, convolve(x, w, stride=stride)))
+    )
     matrix = product.fresh()
     product.run(matrix)
     assert product.flops == 2 * matrix.shape[0] * matrix.shape[1] * product._weight.shape[0]
     if as_convolution:
-        columns = called[0].permute(0, 2, 3, 1).reshape(matrix.shape)
-        torch.testing.assert_close(columns, matrix @ product._weight.T, rtol=1e-4, atol=1e-3)
+        picture, weight, stride, answer = called[0]
+        rows = nn.functional.unfold(picture, stride, stride=stride)[0].T
+        assert rows.shape == matrix.shape
+        expected = rows @ weight.flatten(1).T
+        torch.testing.assert_close(answer[0].flatten(1).T, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_memory_is_that_of_the_pass_and_grows_with_the_picture() -> None:
