@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor_config
 
 from deraincli.errors import DeviceError, UsageError
 from deraincli.inference.torch_backend import TorchBackend
@@ -37,12 +40,14 @@ def tile(side: int) -> np.ndarray:
 
 
 @pytest.fixture
-def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[None]:
     """As on a machine without a compiler, and nothing compiled before."""
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", ("no-such-compiler",))
     torch._dynamo.reset()
+    # Not by monkeypatch, which undoes this by deleting the setting, so that nothing compiles ever after.
+    with inductor_config.patch({"cpp.cxx": ("no-such-compiler",)}):
+        yield
 
 
 def test_compiled_is_what_the_network_says_at_every_size() -> None:
