@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from deraincli.errors import InputError
 from deraincli.rain.streaks import Layer
 
+Extent = NDArray[np.float64]
+"""Across and down, pixels."""
+
 
 class RecordedLayers:
     """Grey pictures of rain layers, from which crops are drawn: mirrored, turned, resized, thinned."""
@@ -30,8 +33,9 @@ class RecordedLayers:
         mirror = -1.0 if rng.random() < 0.5 else 1.0
         cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
         linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
-        centre = rng.uniform((0, 0), (source.shape[1], source.shape[0]))
-        offset = centre - linear @ np.array([width / 2, height / 2])
+        half = np.abs(linear) @ (width / 2, height / 2)
+        centre = _within(half, np.array(source.shape[::-1]), rng)
+        offset = centre - linear @ (width / 2, height / 2)
         matrix = np.column_stack([linear, offset])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         crop = cv2.warpAffine(source, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
@@ -41,6 +45,13 @@ class RecordedLayers:
         floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
         peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
         return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
+
+
+def _within(half: Extent, size: NDArray[np.int64], rng: np.random.Generator) -> Extent:
+    """Where the middle of a crop may lie so that it stays in the picture: what is mirrored at an edge falls
+    in a chevron. A crop that is too large lies in the middle."""
+    least = np.minimum(half, size / 2)
+    return rng.uniform(least, size - least)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -20,6 +20,9 @@ Layer = NDArray[np.float32]
 """A rain layer R: H×W, float32, 0–1 of full scale, to be added to the clean picture."""
 Blend = Literal["add", "screen"]
 
+BUNDLE = 200
+"""Length of the bundles that streaks of one gust form, pixels."""
+
 
 @dataclass(frozen=True)
 class StreakStyle:
@@ -40,21 +43,23 @@ class StreakStyle:
     clustering: float
     """0: drops of one size. 1: sizes vary so much that few streaks dominate."""
     gusts: float = 0.0
-    """How unevenly drops are strewn: the natural logarithm of their density varies by this much over some
-    tens of pixels, so that streaks overlap in places and leave others free; 0 is even."""
+    """How unevenly drops are strewn: the natural logarithm of their density varies by this much, in bundles
+    along the fall, so that streaks overlap in places and leave others free; 0 is even."""
 
 
 def light_style(rng: np.random.Generator) -> StreakStyle:
-    """A style like those of Rain100L and Rain12."""
+    """A style like those of Rain100L and Rain12, which are fine and dense, or as often of a wider choice."""
+    like_the_sets = rng.random() < 0.5
+    widest = 0.7 if like_the_sets else 1.6
     return StreakStyle(
-        length=float(rng.uniform(10, 70)),
-        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.6)))),
+        length=float(rng.uniform(14 if like_the_sets else 10, 80 if like_the_sets else 70)),
+        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(widest)))),
         angle=float(rng.normal(0, 14)),
         convergence=float(rng.normal(0, 0.25)) if rng.random() < 0.5 else 0.0,
-        coverage=float(rng.uniform(0.06, 0.42)),
+        coverage=float(rng.uniform(0.1 if like_the_sets else 0.06, 0.42)),
         peak=float(np.exp(rng.uniform(np.log(0.07), np.log(0.6)))),
-        clustering=float(rng.uniform(0, 1)),
-        gusts=float(rng.uniform(0, 1.5)),
+        clustering=float(rng.uniform(0, 0.7 if like_the_sets else 1)),
+        gusts=float(rng.uniform(0.2, 0.8) if like_the_sets else rng.uniform(0, 1.2)),
     )
 
 
@@ -136,19 +141,22 @@ def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
     """Points of light where drops are; the more the style covers, the more of them."""
     area = size[0] * size[1]
     spread = style.length * max(2 * style.defocus, 1)
-    count = max(4, int(area * min(0.25, 1.5 * style.coverage / spread)))
+    count = max(4, int(area * min(0.25, 2.5 * style.coverage / spread)))
     drops = np.zeros(area, np.float32)
     strengths = rng.gamma(0.4 + 4 * (1 - style.clustering), size=count).astype(np.float32)
     drops[rng.integers(0, area, count)] = strengths
     drops = drops.reshape(size)
-    return drops * _gusts(size, style.gusts, rng) if style.gusts else drops
+    return drops * _gusts(size, style, rng) if style.gusts else drops
 
 
-def _gusts(size: tuple[int, int], strength: float, rng: np.random.Generator) -> Layer:
-    """A smooth positive field, higher where more rain falls; finer across the fall than along it."""
-    cells = (max(2, size[0] // 40), max(2, size[1] // 12))
-    field = cv2.resize(rng.standard_normal(cells, np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.exp(strength * field)
+def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) -> Layer:
+    """A smooth positive field, higher where more rain falls: some pixels across the fall, BUNDLE along it."""
+    noise = rng.standard_normal((size[0] // 2, size[1] // 2), np.float32)  # at half size, being smooth
+    across = float(np.exp(rng.uniform(np.log(0.8), np.log(4))))
+    field = cv2.GaussianBlur(noise, (0, 0), across)
+    field = cv2.filter2D(field, -1, _smear_kernel(BUNDLE / 2, style.angle), borderType=cv2.BORDER_REFLECT)
+    field *= style.gusts / field.std()
+    return np.exp(cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def _smear_kernel(length: float, angle: float) -> Layer:
