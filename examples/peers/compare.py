@@ -1,35 +1,42 @@
 """Quality against latency at equal training: DDN, PReNet, JORDER and balnet-lite, each trained for the same
 time on the same data, scored on the same pictures, timed in turn.
 
-    python examples/peers/compare.py PAIRS --minutes 20 -o runs/peers
+    OMP_NUM_THREADS=1 python examples/peers/compare.py PAIRS --minutes 20 -o runs/peers
 
-PAIRS is a paired folder in any layout that `derain eval` recognises. Models that are there already are not
-trained again, so a broken-off comparison goes on where it stopped. Writes OUT/compare.md and OUT/compare.png.
+PAIRS is a paired folder in any layout that `derain eval` recognises. What is equal is the time that training
+would take on an idle machine: steps are timed in turn first, and each network then makes as many as fit, so
+that other work on the machine costs patience and not quality. A broken-off comparison goes on where it
+stopped. Writes OUT/compare.md and OUT/compare.png.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 import deraincli
+from deraincli.benchmark.contestants import ForwardPass
+from deraincli.benchmark.timing import time_in_turn
 from deraincli.checkpoint import load_model
 from deraincli.data.pairs import find_pairs
 from deraincli.entrants import Entrant, Model, RainyInput
 from deraincli.evaluation import Scored, evaluate
+from deraincli.inference.torch_backend import TorchBackend
+from deraincli.inference.torch_device import choose_precision
 from deraincli.metrics import Score, protocols_named
 from deraincli.pipeline import DEFAULT_MAX_PIXELS
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run
+from deraincli.training.step import train_step
 
 RECIPES = Path(__file__).parent
 NAMES = {"ddn": "DDN", "prenet": "PReNet", "jorder": "JORDER", "lite": "balnet-lite"}
@@ -45,30 +52,67 @@ class Row:
 
     name: str
     parameters: int
+    steps: int
+    """Of training."""
     latency: float
     """Milliseconds, median."""
     quality: Score
 
 
-def train(recipe: str, minutes: float, folder: Path) -> Path:
-    """The model file of a run of so many minutes, whose learning rate ends with the time."""
+class TrainingStep:
+    """A contestant: one step of a run, the making of its batch included."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def fresh(self) -> int:
+        """The number of the step."""
+        return self._run.trainee.step
+
+    def run(self, given: int) -> None:
+        """Makes the batch and learns from it."""
+        train_step(self._run.trainee, *self._run.data[given], self._run.config)
+
+
+def open_run(recipe: str, folder: Path, steps: int) -> Run:
+    """A run of so many steps, new or to be gone on with."""
+    config = load_config(RECIPES / f"{recipe}.toml", (f"optimiser.steps={steps}",))
+    return Run(config, RECIPES, folder, Processes(), resume=(folder / "state.pt").exists())
+
+
+def affordable_steps(minutes: float, out: Path) -> dict[str, int]:
+    """By recipe, the steps that so many minutes allow; kept in a file, for when the comparison goes on."""
+    kept = out / f"steps-{minutes:g}.json"
+    if not kept.exists():
+        steps = {recipe: TrainingStep(open_run(recipe, out / "timing" / recipe, 1)) for recipe in NAMES}
+        timings = time_in_turn(list(steps.values()), rounds=ROUNDS)
+        counts = {recipe: int(60 * minutes / timings[step].median) for recipe, step in steps.items()}
+        kept.write_text(json.dumps(counts))
+    return json.loads(kept.read_text())
+
+
+def train(recipe: str, steps: int, folder: Path) -> Path:
+    """The model file of a run of so many steps."""
     model = folder / "best.safetensors"
     if model.exists():
         print(f"{recipe}: {model} is there already")
         return model
-    config = load_config(RECIPES / f"{recipe}.toml", (f"max_minutes={minutes}", "optimiser.steps=1_000_000"))
 
     def report(progress: Progress) -> None:
         if progress.validation is not None:
-            print(f"{recipe}: {progress.step} steps, validation {progress.validation.psnr:.2f} dB")
+            print(
+                f"{recipe}: {progress.step} steps, validation {progress.validation.psnr:.2f} dB", flush=True
+            )
 
-    Run(config, RECIPES, folder, Processes(), resume=(folder / "state.pt").exists()).train(report)
+    open_run(recipe, folder, steps).train(report)
     return model
 
 
-def score(models: dict[str, Path], pairs: Path) -> dict[str, Score]:
+def score(models: dict[str, Path], pairs: Path, precision: str) -> dict[str, Score]:
     """Mean PSNR and SSIM by name, the rainy input's first."""
-    restorers = {name: deraincli.load(str(file), precision="fp32") for name, file in models.items()}
+    restorers = {
+        name: deraincli.load(str(file), device="cpu", precision=precision) for name, file in models.items()
+    }
     entrants: list[Entrant] = [RainyInput(), *(Model(name, each, name) for name, each in restorers.items())]
     protocols = protocols_named(PROTOCOL)
     found: dict[str, list[Score]] = {entrant.name: [] for entrant in entrants}
@@ -83,36 +127,31 @@ def score(models: dict[str, Path], pairs: Path) -> dict[str, Score]:
     }
 
 
-@torch.inference_mode()
-def time_in_turn(networks: dict[str, torch.nn.Module]) -> dict[str, float]:
-    """Median milliseconds at SIDE×SIDE in fp32; one run of each after the other, so that a machine that
-    drifts does so for all."""
-    picture = torch.rand(1, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
-    taken: dict[str, list[float]] = {name: [] for name in networks}
-    for turn in range(ROUNDS + 1):
-        for name, network in networks.items():
-            start = time.perf_counter()
-            network(picture)
-            if turn:  # the first round warms up
-                taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: median(times) for name, times in taken.items()}
+def latencies(models: dict[str, Path], precision: str) -> dict[str, float]:
+    """Median milliseconds at SIDE×SIDE by name, timed in turn."""
+    passes = {
+        name: ForwardPass(TorchBackend(load_model(file)[0], device="cpu", precision=precision), SIDE, 1)
+        for name, file in models.items()
+    }
+    timings = time_in_turn(list(passes.values()), rounds=ROUNDS)
+    return {name: 1000 * timings[forward].median for name, forward in passes.items()}
 
 
-def table(rows: Sequence[Row], rainy: Score, minutes: float) -> str:
+def table(rows: Sequence[Row], rainy: Score, minutes: float, precision: str) -> str:
     """The comparison in Markdown, the best first."""
     fastest = min(row.latency for row in rows)
     lines = [
-        f"{minutes:g} minutes of training each, same data; protocol `{PROTOCOL}`; {SIDE}×{SIDE}, fp32, "
-        f"{torch.get_num_threads()} threads, median of {ROUNDS} runs in turn.",
+        f"{minutes:g} minutes of training each, same data; protocol `{PROTOCOL}`; {SIDE}×{SIDE}, "
+        f"{precision}, {torch.get_num_threads()} thread(s), median of {ROUNDS} runs in turn.",
         "",
-        "| network | parameters | latency, ms | × fastest | PSNR, dB | SSIM |",
-        "|---|---|---|---|---|---|",
-        f"| rainy input | | | | {rainy.psnr:.2f} | {rainy.ssim:.4f} |",
+        "| network | parameters | steps | latency, ms | × fastest | PSNR, dB | SSIM |",
+        "|---|---|---|---|---|---|---|",
+        f"| rainy input | | | | | {rainy.psnr:.2f} | {rainy.ssim:.4f} |",
     ]
     for row in sorted(rows, key=lambda row: -row.quality.psnr):
         lines.append(
-            f"| {row.name} | {row.parameters:,} | {row.latency:.0f} | {row.latency / fastest:.1f} | "
-            f"{row.quality.psnr:.2f} | {row.quality.ssim:.4f} |"
+            f"| {row.name} | {row.parameters:,} | {row.steps:,} | {row.latency:.0f} | "
+            f"{row.latency / fastest:.1f} | {row.quality.psnr:.2f} | {row.quality.ssim:.4f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -150,20 +189,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path, help="the paired folder to score on")
     parser.add_argument("--minutes", type=float, default=20, help="of training for each network")
+    parser.add_argument("--precision", default="auto", help="of all of them: auto, fp32 or bf16")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/peers"))
     asked = parser.parse_args()
 
-    models = {name: train(recipe, asked.minutes, asked.out / recipe) for recipe, name in NAMES.items()}
-    scores = score(models, asked.pairs)
-    networks = {
-        name: load_model(file)[0].to(memory_format=torch.channels_last) for name, file in models.items()
-    }
-    latencies = time_in_turn(networks)
+    precision = choose_precision(asked.precision, torch.device("cpu"))
+    asked.out.mkdir(parents=True, exist_ok=True)
+    steps = affordable_steps(asked.minutes, asked.out)
+    models = {name: train(recipe, steps[recipe], asked.out / recipe) for recipe, name in NAMES.items()}
+    scores = score(models, asked.pairs, precision)
+    taken = latencies(models, precision)
     rows = [
-        Row(name, sum(p.numel() for p in network.parameters()), latencies[name], scores[name])
-        for name, network in networks.items()
+        Row(
+            name,
+            sum(p.numel() for p in load_model(file)[0].parameters()),
+            steps[recipe],
+            taken[name],
+            scores[name],
+        )
+        for (recipe, name), file in zip(NAMES.items(), models.values(), strict=True)
     ]
-    text = table(rows, scores[RainyInput.name], asked.minutes)
+    text = table(rows, scores[RainyInput.name], asked.minutes, precision)
     (asked.out / "compare.md").write_text(text)
     chart(rows, scores[RainyInput.name], asked.minutes).savefig(asked.out / "compare.png", dpi=150)
     print(text)
