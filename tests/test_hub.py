@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,24 @@ def test_a_cold_cache_offline_says_what_to_run(shell: Shell) -> None:
     refused(
         shell("weights", "pull", ADDRESS, HF_HUB_OFFLINE="1"), f"run `derain weights pull {ADDRESS}` where"
     )
+
+
+def test_the_cache_lies_where_hf_home_says(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW})
+    home = Path(shell.environment.pop("HF_HUB_CACHE")).parent / "elsewhere"
+    assert shell.pull(HF_HOME=str(home)) == NEW
+    (kept,) = home.glob("hub/models--*/snapshots/*/model.safetensors")
+    assert kept.read_bytes() == NEW
+
+
+def test_no_color_is_honoured(shell: Shell) -> None:
+    def colours(**variables: str) -> list[str]:
+        done = shell("weights", "--help", FORCE_COLOR="1", **variables)
+        codes = re.findall(r"\x1b\[([\d;]*)m", done.stdout)
+        return [number for code in codes for number in code.split(";") if 30 <= int(number or 0) < 50]
+
+    assert colours()
+    assert not colours(NO_COLOR="1")
 
 
 def test_a_commit_stays_what_it_was(hub: LoopbackHub, shell: Shell) -> None:
