@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from deraincli.data.crops import Picture, crop_alike
+from deraincli.data.focus import out_of_focus
 from deraincli.data.scenes import SceneFile, Scenes, pair_files, photo_files
 from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops
@@ -17,6 +18,8 @@ from deraincli.training.config import DataConfig
 
 DRY_CANDIDATES = 4
 """Where streaks are learnt, a dry crop is the one of so many that looks most like them."""
+SOFT_SHARE = 0.3
+"""Where drops are learnt, share of the crops that lie partly out of focus, which is no drop."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
 
@@ -55,6 +58,8 @@ class SyntheticRain:
         dry = rng.random() < self.config.dry_share
         if rng.random() < self.config.drop_share:
             clean = self._clean(rng)
+            if rng.random() < SOFT_SHARE:
+                clean = out_of_focus(clean, rng)
             return clean if dry else add_drops(clean, rng)[0], clean
         if dry:
             clean = max((self._clean(rng) for _ in range(DRY_CANDIDATES)), key=_uprightness)

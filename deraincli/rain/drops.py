@@ -4,7 +4,9 @@ The camera is focused on the scene, so a drop on the glass is an object far out 
 model of a close occluder, a pixel gathers light through a circle of the glass (the blur circle):
 the part of it that is dry lets the sharp scene through, the wet part shows what the drops refract,
 
-    rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the disc of the blur circle, in linear light.
+    rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the blur circle, in linear light,
+
+which has the shape of the lens's aperture: a disc or a polygon.
 
 Drops are metaballs, so neighbours merge; each is a fish-eye lens that shows the scene upside down, the sky
 at its lower edge and the ground at its upper one. As D removes all detail, this layer is drawn in pixels of
@@ -60,6 +62,8 @@ class DropStyle:
     """Largest share of sky light that scatters over the picture, 0–1."""
     film_defocus: float = 2.5
     """Gaussian sigma of what the film blurs."""
+    blades: int = 0
+    """Of the lens's aperture, whose shape every blur circle has; 0 is round."""
 
 
 class _Drop(NamedTuple):
@@ -92,6 +96,7 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.5 else 0.0,
         film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
         veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
+        blades=int(rng.integers(5, 10)) if rng.random() < 0.7 else 0,
     )
 
 
@@ -139,7 +144,8 @@ def _drop_layer(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tu
     lens = np.divide(bumps[..., 1:], np.maximum(bumps[..., :1], 1e-3), dtype=np.float32)
     light = _refract(_environment(linear, style, rng), lens, style) * wet[..., None]
     light += sparkles[..., None] * _rgb(style.sky)
-    layer = cv2.filter2D(np.dstack([light, wet]), -1, _disc(style.defocus / pitch))
+    aperture = _aperture(style.defocus / pitch, style.blades, turn=float(rng.uniform(0, 1)))
+    layer = cv2.filter2D(np.dstack([light, wet]), -1, aperture)
     corner = margin + 0.5 / pitch - 0.5
     enlarge = np.array([[1 / pitch, 0, corner], [0, 1 / pitch, corner]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -172,7 +178,7 @@ def _bumps(
             _add_bump(canvas, _Drop(y - length, x, length, narrow, power, tilt[0], tilt[1]))
         if rng.random() < style.highlights:
             row = min(int(y + 0.4 * tall), rows - 1)
-            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(40))
+            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(60))
     roughness = cv2.resize(rng.normal(1, 0.2, (rows // 3 + 2, columns // 3 + 2)), (columns, rows))
     canvas *= roughness.astype(np.float32)[..., None]
     return canvas, sparkles
@@ -228,11 +234,16 @@ def _wet_film(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tupl
     return seen, 1 - (1 - film) * (1 - veil)
 
 
-def _disc(radius: float) -> Plane:
-    """A disc of sum 1, its edge soft."""
+def _aperture(radius: float, blades: int, *, turn: float) -> Plane:
+    """A disc, or a polygon of so many sides turned by a share of one side, of sum 1, its edge soft."""
     reach = np.arange(-DISC, DISC + 1, dtype=np.float32)
-    disc = np.clip((radius + 0.75 - np.hypot(reach[:, None], reach[None])) / 1.5, 0, 1)
-    return disc / disc.sum()
+    distance = np.hypot(reach[:, None], reach[None])
+    if blades:
+        side = 2 * np.pi / blades
+        off_middle = (np.arctan2(reach[:, None], reach[None]) + turn * side) % side - side / 2
+        distance *= np.cos(off_middle) / np.sqrt(np.cos(side / 2))  # about as large as the disc
+    aperture = np.clip((radius + 0.75 - distance) / 1.5, 0, 1)
+    return (aperture / aperture.sum()).astype(np.float32)
 
 
 def _smoothstep(values: Plane, low: float, high: float) -> Plane:
