@@ -20,4 +20,5 @@ def out_of_focus(clean: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     blurred = cv2.filter2D(linear, -1, circle / circle.sum(), borderType=cv2.BORDER_REFLECT)
     where = cv2.resize(rng.uniform(-1, 2, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
     linear += np.clip(where, 0, 1, dtype=np.float32)[..., None] * (blurred - linear)
+    np.maximum(linear, 0, out=linear)  # a filter by Fourier transform rounds below it
     return cv2.convertScaleAbs(np.sqrt(linear), alpha=255)

@@ -22,6 +22,14 @@ def test_detail_goes_and_light_stays(seed: int) -> None:
     assert kept == pytest.approx(light, rel=0.05)
 
 
+@pytest.mark.filterwarnings("error")
+def test_black_stays_black() -> None:
+    night = np.zeros((128, 128, 3), np.uint8)
+    night[60:64, 60:64] = 255
+    for seed in range(8):
+        assert out_of_focus(night, np.random.default_rng(seed))[:20].max() == 0
+
+
 def test_a_plain_wall_has_no_focus() -> None:
     wall = np.full((96, 128, 3), (40, 120, 200), np.uint8)
     assert np.abs(out_of_focus(wall, np.random.default_rng(0)).astype(int) - wall).max() <= 1
