@@ -84,10 +84,12 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with linear warm-up and cosine decay to zero."""
+    """Muon and AdamW with linear warm-up and cosine decay to zero."""
 
     rate: Weight = 1.5e-3
-    """Peak learning rate."""
+    """Peak learning rate of AdamW, which has what Muon has not."""
+    muon_rate: Weight = 0.02
+    """Peak learning rate of Muon, which has the weights of convolutions; 0 leaves all to AdamW."""
     steps: Count = 20_000
     warmup: Annotated[int, Field(ge=0)] = 200
     """Steps of linear warm-up."""

@@ -155,7 +155,7 @@ class Run:
             share=max(self.trainee.step / steps, self._clock.share),
             losses=result.losses,
             psnr=result.psnr,
-            rate=self.trainee.optimiser.param_groups[0]["lr"],
+            rate=self.trainee.optimisers[0].param_groups[0]["lr"],
             waiting=min(1.0, feed.waited / self._clock.since_start),
             validation=validation,
             best=self.best,

@@ -33,7 +33,7 @@ def state_bytes(trainee: Trainee, best: Best, seconds: float) -> bytes:
         "seconds": seconds,
         "network": trainee.network.state_dict(),
         "average": trainee.average.state_dict(),
-        "optimiser": trainee.optimiser.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in trainee.optimisers],
         "scaler": trainee.scaler.state_dict(),
         "discriminators": adversary.network.state_dict() if adversary else {},
         "discriminator_optimiser": adversary.optimiser.state_dict() if adversary else {},
@@ -53,7 +53,8 @@ def load_state(path: Path, trainee: Trainee) -> tuple[Best, float]:
     try:
         trainee.network.load_state_dict(state["network"])
         trainee.average.load_state_dict(state["average"])
-        trainee.optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(trainee.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         trainee.scaler.load_state_dict(state["scaler"])
         if trainee.adversary is not None:
             trainee.adversary.network.load_state_dict(state["discriminators"])

@@ -19,6 +19,7 @@ from deraincli.perceptual import load_vgg
 from deraincli.training.adversary import Adversary, fooling, new_adversary, random_corners, telling_apart
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
 from deraincli.training.distributed import Processes, averaging
+from deraincli.training.muon import Muon, matrices
 from deraincli.training.schedule import rate_factor
 
 
@@ -30,7 +31,7 @@ class Trainee:
     forward: nn.Module
     """The network as a step calls it: itself, compiled, or wrapped to average gradients over processes."""
     average: AveragedModel
-    optimiser: torch.optim.AdamW
+    optimisers: tuple[torch.optim.Optimizer, ...]
     scaler: torch.amp.GradScaler
     """Idle but for fp16."""
     adversary: Adversary | None
@@ -53,20 +54,26 @@ def new_trainee(network: nn.Module, config: TrainingConfig, root: Path, group: P
     settings, loss = config.optimiser, config.loss
     network.train().to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=_moving_average(settings.ema), use_buffers=True)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), settings.rate, weight_decay=settings.weight_decay, fused=True
-    )
     called: nn.Module = torch.compile(network) if config.compile else network  # type: ignore[assignment]
     return Trainee(
         network=network,
         forward=group.wrap(called),
         average=average.eval(),
-        optimiser=optimiser,
+        optimisers=_optimisers(network, settings),
         scaler=torch.amp.GradScaler(group.device.type, enabled=config.precision == "fp16"),
         adversary=new_adversary(settings, group) if loss.adversarial > 0 else None,
         vgg=load_vgg(loss.vgg, root).to(group.device) if loss.perceptual > 0 else None,
         group=group,
     )
+
+
+def _optimisers(network: nn.Module, settings: OptimiserConfig) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the weights of convolutions, unless its rate is 0; AdamW for everything else."""
+    by_muon = matrices(network) if settings.muon_rate > 0 else []
+    known = {id(weight) for weight in by_muon}
+    others = [weight for weight in network.parameters() if id(weight) not in known]
+    adam = torch.optim.AdamW(others, settings.rate, weight_decay=settings.weight_decay, fused=True)
+    return (adam, Muon(by_muon, settings.muon_rate)) if by_muon else (adam,)
 
 
 def _moving_average(decay: float) -> Callable[..., None]:
@@ -107,9 +114,8 @@ def train_step(
     """
     settings = config.optimiser
     factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
-    _begin(trainee.optimiser, settings.rate * factor)
-    if trainee.adversary is not None:
-        _begin(trainee.adversary.optimiser, settings.discriminator_rate * factor)
+    for optimiser in _all_optimisers(trainee):
+        _begin(optimiser, factor)
     crops = trainee.group.share(config.data.batch)
     size = len(crops) // settings.accumulate
     found: list[dict[str, Tensor]] = []
@@ -122,9 +128,16 @@ def train_step(
     return StepResult(means, means.pop("psnr"))
 
 
-def _begin(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def _all_optimisers(trainee: Trainee) -> tuple[torch.optim.Optimizer, ...]:
+    """The network's, then the discriminators' if there are any."""
+    adversary = trainee.adversary
+    return trainee.optimisers if adversary is None else (*trainee.optimisers, adversary.optimiser)
+
+
+def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
+    """`factor`: of the peak rate, which is the one that the optimiser was made with."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = optimiser.defaults["lr"] * factor
     optimiser.zero_grad()
 
 
@@ -157,11 +170,11 @@ def _on_device(side: Tensor, device: torch.device) -> Tensor:
 
 
 def _update(trainee: Trainee, config: OptimiserConfig) -> None:
-    trainee.scaler.unscale_(trainee.optimiser)
+    for optimiser in trainee.optimisers:
+        trainee.scaler.unscale_(optimiser)
     nn.utils.clip_grad_norm_(trainee.network.parameters(), config.clip)
-    trainee.scaler.step(trainee.optimiser)
-    if trainee.adversary is not None:
-        trainee.scaler.step(trainee.adversary.optimiser)
+    for optimiser in _all_optimisers(trainee):
+        trainee.scaler.step(optimiser)
     trainee.scaler.update()
     trainee.average.update_parameters(trainee.network)
     trainee.step += 1
