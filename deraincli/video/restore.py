@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from deraincli.derainer import Derainer
 from deraincli.errors import DerainError
-from deraincli.imaging.atomic import open_atomically
+from deraincli.imaging.atomic import open_atomically, remove_leftovers
 from deraincli.inference.restore import OnProgress, OnWarning
 from deraincli.video.encoding import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
 from deraincli.video.limits import losses
@@ -108,6 +108,7 @@ class VideoRestorer:
         the network raises where it can restore nothing at all; finished segments stay then.
         """
         begin = time.perf_counter()
+        remove_leftovers(target.parent)
         with closing(Source(source, self.options.span)) as opened:
             first = _first(opened, opened.pictures()).frame
             encoding = self._plan(opened, first)
