@@ -4,7 +4,8 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 ├── UsageError                  exit 2: the command line or a config asks for something impossible
 ├── InputError                  a picture, data set or file cannot be read or used
 │   └── UnreadableImageError    damaged, truncated, of an unknown kind, or too large
-├── OutputError                 the result cannot be written, or would overwrite something
+├── OutputError                 the result cannot be written
+│   └── ExistsError             it would overwrite something unasked
 ├── ModelError                  unknown model, damaged weights, weights for another network
 ├── DeviceError                 the device or precision asked for is not there, or its memory ran out
 └── TrainingError               a training run cannot start or go on
@@ -16,6 +17,7 @@ our own bug and keeps its traceback.
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -52,6 +54,10 @@ class OutputError(DerainError):
     """A result cannot be written where it was asked for."""
 
 
+class ExistsError(OutputError):
+    """Something is there already, and nobody asked to replace it."""
+
+
 class ModelError(DerainError):
     """A model is unknown, damaged, or does not fit."""
 
@@ -62,3 +68,12 @@ class DeviceError(DerainError):
 
 class TrainingError(DerainError):
     """Training cannot start or continue."""
+
+
+def missing(path: Path) -> InputError:
+    """The error for a file that is not there."""
+    if path.is_symlink():
+        return InputError(
+            f"'{path}' is a link to a file that is gone: restore that file, or remove the link."
+        )
+    return InputError(f"There is no file '{path}': check its name.")

@@ -107,6 +107,16 @@ def damage(path: Path, numbers: Iterable[int]) -> Path:
     return path
 
 
+def damage_within(path: Path, number: int) -> Path:
+    """Overwrites the middle of a packet, in decoding order, with noise, so that its picture is half there."""
+    with av.open(path) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+    with path.open("r+b") as file:
+        file.seek(packet.pos + packet.size // 2)
+        file.write(np.random.default_rng(0).bytes(packet.size // 4))
+    return path
+
+
 def _add_sound(container, number: int, seconds: float) -> list[av.Packet]:
     codec = "libopus" if container.format.name == "webm" else "aac"
     stream = container.add_stream(codec, rate=48000, layout="mono")

@@ -181,6 +181,20 @@ def test_browser_shows_table_histogram_and_pictures(opened):
     assert opened.execute_script("return document.getElementById('right').naturalWidth") == 64
 
 
+def test_browser_breaks_long_names_rather_than_scrolling(browser, tmp_path):
+    name = "l" * 251 + ".png"
+    comparisons = [Comparison(name, "", ("1",), partial(states, n)) for n in range(2)]
+    failed = Table("Failed", ("picture", "reason"), [(f"/somewhere/{name}", f"'{name}' is empty.")])
+    file = tmp_path / "long.html"
+    file.write_text(render(name, [name], tables=[failed], listed=("size",), comparisons=comparisons))
+    browser.get(file.as_uri())
+    overhangs = browser.execute_script(
+        "return [document.scrollingElement, ...document.querySelectorAll('.scroll, .tall')]"
+        ".map(box => box.scrollWidth - box.clientWidth)"
+    )
+    assert overhangs == [0, 0, 0]
+
+
 def test_browser_slider_moves_by_keyboard_and_pointer(opened):
     from selenium.webdriver import ActionChains, Keys
 

@@ -84,7 +84,7 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
 
     Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
     taken whatever it is, so that reading it can tell what is wrong with it. Raises InputError for what does
-    not exist or cannot be listed.
+    not exist or cannot be listed, and for a glob that matches nothing.
     """
     found = Found()
     jobs: dict[tuple[str, str], Job] = {}
@@ -146,7 +146,11 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
         folder = Path(*parts[:fixed])
         if not folder.is_dir():
             raise InputError(f"There is no folder '{folder}' to look for '{given}' in: check its name.")
-        yield from _jobs_below(folder, parts[fixed:], naming, found)
+        known = found.results
+        jobs = list(_jobs_below(folder, parts[fixed:], naming, found))
+        if not jobs and found.results == known:
+            raise InputError(f"No picture matches '{given}': check the pattern.")
+        yield from jobs
     else:
         raise InputError(f"There is no picture or folder '{given}': check its name.")
 
@@ -154,10 +158,12 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
 def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: Found) -> Iterator[Job]:
     walked = walk(folder, naming.root(folder))
     found.links += walked.links
-    found.results += walked.results
-    for name in walked.names:
-        if not pattern or _matches(tuple(name.split("/")), pattern):
-            yield naming.job(folder, name)
+    found.results += sum(_wanted(name, pattern) for name in walked.results)
+    yield from (naming.job(folder, name) for name in walked.names if _wanted(name, pattern))
+
+
+def _wanted(name: str, pattern: tuple[str, ...]) -> bool:
+    return not pattern or _matches(tuple(name.split("/")), pattern)
 
 
 def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:

@@ -63,6 +63,22 @@ class Manifest:
             for entry in self._entries(job.result)
         )
 
+    def objection(self, job: Job) -> str:
+        """Why what is there is not replaced unasked, as a sentence that says what to do."""
+        there, entries = f"'{job.destination}'", self._entries(job.result)
+        for entry in entries:
+            if _describes(entry, job.destination, exactly=True):
+                return (
+                    f"{there} is the result of '{entry['source'][0]}': choose another folder with -o, a "
+                    "--suffix, or --overwrite."
+                )
+        if entries:
+            return f"{there} was changed since it was written: move it away, or replace it with --overwrite."
+        return (
+            f"{there} exists, and the record in '{self.root / self.FOLDER}' does not know it: move it away, "
+            "choose another folder with -o, or replace it with --overwrite."
+        )
+
     def wrote(self, path: Path) -> bool:
         """Whether a file below the root is a result."""
         entries = self._entries(path.relative_to(self.root).as_posix())

@@ -35,16 +35,21 @@ class Settings:
         return hashlib.sha256(json.dumps([self.sha256, *chosen, *saved]).encode()).hexdigest()[:16]
 
 
+Status = Literal["done", "skipped", "failed"]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a job. Of numbers and names, those that are not known are None."""
 
     job: Job
-    status: Literal["done", "skipped", "failed"]
+    status: Status
     error: str | None = None
     """One sentence, of a failed one."""
     hopeless: bool = False
     """Whether the others would fail for the same reason."""
+    unreadable: bool = False
+    """Whether the picture itself is at fault, as one is that is still being written."""
     notes: tuple[str, ...] = ()
     """Sentences for the user."""
     width: int | None = None
@@ -54,6 +59,7 @@ class Outcome:
     network_seconds: float = 0.0
     """Restoring alone."""
     model: str | None = None
+    """The one that restored this picture, where several may."""
     device: str | None = None
     precision: str | None = None
     tile: str | None = None

@@ -12,8 +12,8 @@ from deraincli.imaging.image import Pixels
 from deraincli.report import Comparison, Table, render
 
 
-def batch_page(summary: Summary, total: int, facts: Sequence[str], *, max_pixels: int) -> str:
-    """The page as HTML. `total`: how many pictures there should have been.
+def batch_page(summary: Summary, total: int, title: str, facts: Sequence[str], *, max_pixels: int) -> str:
+    """The page as HTML, with `facts` under its title. `total`: how many pictures there should have been.
 
     Of pictures, it shows those of the summary's sample that are still there, sources read anew.
     """
@@ -21,20 +21,31 @@ def batch_page(summary: Summary, total: int, facts: Sequence[str], *, max_pixels
     tables = [Table("Failed", ("picture", "reason"), failures)] if failures else []
     shown = [o for o in summary.shown if o.job.source.is_file() and o.job.destination.is_file()]
     return render(
-        "Batch",
-        [*facts, f"{len(shown)} of {summary.done} restored pictures are shown"],
-        tables=[*tables, Table("All pictures", COLUMNS, [summary.row(total)])],
-        listed=("size", "seconds", "device"),
+        title,
+        [*facts, _what_is_shown(summary, len(shown))],
+        tables=[*tables, Table("In all", COLUMNS, [summary.row(total)])],
+        listed=("size", "seconds", "model", "device"),
         comparisons=[
             Comparison(
                 outcome.job.name,
                 f"{outcome.width}×{outcome.height}",
-                [f"{outcome.width}×{outcome.height}", f"{outcome.seconds:.2f}", outcome.device or ""],
+                _cells(outcome),
                 partial(_states, outcome, max_pixels),
             )
             for outcome in shown
         ],
     )
+
+
+def _what_is_shown(summary: Summary, shown: int) -> str:
+    if summary.done:
+        return f"{shown} of {summary.done} restored pictures are shown"
+    return "all of them were done already" if summary.skipped == summary.count else "no picture was restored"
+
+
+def _cells(outcome: Outcome) -> list[str]:
+    size, seconds = f"{outcome.width}×{outcome.height}", f"{outcome.seconds:.2f}"
+    return [size, seconds, outcome.model or "", outcome.device or ""]
 
 
 def _states(outcome: Outcome, max_pixels: int) -> Mapping[str, Pixels]:

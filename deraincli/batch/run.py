@@ -11,9 +11,16 @@ from deraincli.batch.manifest import Manifest
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.worker import make_folder
 from deraincli.errors import OutputError
+from deraincli.imaging.atomic import remove_leftovers
 
 Engine = Callable[[Sequence[Job]], Iterator[Outcome]]
 """Restores jobs; their outcomes come in any order."""
+
+
+def tidy(jobs: Iterable[Job]) -> None:
+    """Removes the temporary files that killed runs left where the results go."""
+    for folder in {job.destination.parent for job in jobs}:
+        remove_leftovers(folder)
 
 
 def run_batch(jobs: Iterable[Job], settings: Settings, engine: Engine) -> Iterator[Outcome]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
-from deraincli.batch.outcome import Outcome
+from deraincli.batch.jobs import Job
+from deraincli.batch.outcome import Outcome, Status
 
 SHOWN = 24
 """So many restored pictures the page shows, spread over the run."""
@@ -15,33 +17,55 @@ COLUMNS = ("done", "skipped", "failed", "not started", "megapixels", "MP/s", "se
 
 @dataclass
 class Summary:
-    """Counts outcomes as they come; of those that are done it keeps a bounded sample."""
+    """Counts outcomes as they come, of every picture the last; of those that are done it keeps a bounded
+    sample."""
 
-    done: int = 0
-    skipped: int = 0
-    failed: list[Outcome] = field(default_factory=list)
     pixels: int = 0
+    """Restored in this run, those of a picture that changed meanwhile every time."""
     network_seconds: float = 0.0
+    """Likewise."""
     _began: float = field(default_factory=time.monotonic)
+    _last: dict[Job, Status] = field(default_factory=dict)
+    _counts: Counter[Status] = field(default_factory=Counter)
+    _failed: dict[Job, Outcome] = field(default_factory=dict)
     _sample: list[Outcome] = field(default_factory=list)
     _every: int = 1
 
     def add(self, outcome: Outcome) -> None:
-        """Counts one more."""
+        """Counts one more, in place of an earlier one of the same picture."""
+        job = outcome.job
+        if job in self._last:
+            self._counts[self._last[job]] -= 1
+            self._failed.pop(job, None)
+            self._sample = [kept for kept in self._sample if kept.job != job]
         if outcome.status == "failed":
-            self.failed.append(outcome)
-        elif outcome.status == "skipped":
-            self.skipped += 1
-        else:
+            self._failed[job] = outcome
+        elif outcome.status == "done":
             self._keep(outcome)
-            self.done += 1
             self.pixels += outcome.pixels
             self.network_seconds += outcome.network_seconds
+        self._last[job] = outcome.status
+        self._counts[outcome.status] += 1
+
+    @property
+    def done(self) -> int:
+        """How many were restored."""
+        return self._counts["done"]
+
+    @property
+    def skipped(self) -> int:
+        """How many were done already."""
+        return self._counts["skipped"]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """Those that failed."""
+        return list(self._failed.values())
 
     @property
     def count(self) -> int:
-        """How many there were."""
-        return self.done + self.skipped + len(self.failed)
+        """How many pictures there were."""
+        return len(self._last)
 
     @property
     def shown(self) -> list[Outcome]:
@@ -60,9 +84,9 @@ class Summary:
 
     def row(self, total: int) -> list[str]:
         """One row under COLUMNS; `total`: how many there should have been."""
-        counts = (self.done, self.skipped, len(self.failed), total - self.count)
+        counts = (self.done, self.skipped, len(self._failed), total - self.count)
         speeds = (self.pixels / 1e6, self.megapixels_per_second, self.seconds)
-        return [*map(str, counts), *(f"{value:.1f}" for value in speeds)]
+        return [*map(str, counts), *(f"{value:.{1 if value >= 10 else 2}f}" for value in speeds)]
 
     def _keep(self, outcome: Outcome) -> None:
         """Every so-maniest; when there are too many, every other one goes."""

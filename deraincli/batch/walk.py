@@ -19,21 +19,22 @@ class Walk(NamedTuple):
     both in natural order."""
     links: int
     """Symbolic links left out, since they lead to folders or out of this one."""
-    results: int
-    """Pictures left out, since an earlier run wrote them."""
+    results: list[str]
+    """Likewise, of pictures left out, since an earlier run wrote them."""
 
 
-def walk(folder: Path, results: Path) -> Walk:
-    """The pictures below `folder` by suffix, without hidden ones and, if it is a sub-folder, `results`.
+def walk(folder: Path, destination: Path) -> Walk:
+    """The pictures below `folder` by suffix, without hidden ones and, if it is a sub-folder, `destination`.
 
     Links to pictures inside the folder are pictures, too. Raises InputError for a folder that cannot be
     listed.
     """
     top = _real(folder)
-    own = _real(results)
+    own = _real(destination)
     manifests = _manifests_above(top)
     names: list[str] = []
-    links = written = 0
+    results: list[str] = []
+    links = 0
     for place, folders, files in os.walk(top, onerror=_refuse):
         parent = Path(place)
         if parent != top and Manifest.lies_in(parent):
@@ -47,11 +48,10 @@ def walk(folder: Path, results: Path) -> Walk:
             path = parent / name
             if path.is_symlink() and not _real(path).is_relative_to(top):
                 links += 1
-            elif any(manifest.wrote(path) for manifest in here):
-                written += 1
             else:
-                names.append(path.relative_to(top).as_posix())
-    return Walk(names, links, written)
+                written = any(manifest.wrote(path) for manifest in here)
+                (results if written else names).append(path.relative_to(top).as_posix())
+    return Walk(names, links, results)
 
 
 def vouched_for(path: Path) -> bool:

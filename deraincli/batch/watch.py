@@ -17,17 +17,28 @@ from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.run import Engine, run_batch
 
 QUIET_SECONDS = 1.0
-"""A file that neither grew nor changed for so long is complete. One that was only held up fails, and is tried
-again when it goes on growing."""
+"""A file that neither grew nor changed for so long is tried."""
+GRACE_SECONDS = 10.0
+"""A file that changed so recently and cannot be read may be held up on its way: it is tried again before it
+fails. One that is held up for longer fails, and is tried again when it goes on growing."""
+CALM_SECONDS = 3.0
+"""Without anything to do for so long, there is time for a page."""
 
 
 def watch(
-    scan: Callable[[], Sequence[Job]], folders: Sequence[Path], settings: Settings, engine: Engine
+    scan: Callable[[], Sequence[Job]],
+    folders: Sequence[Path],
+    settings: Settings,
+    engine: Engine,
+    on_calm: Callable[[], None],
 ) -> Iterator[Outcome]:
-    """The outcomes of what is in the folders and of what comes, without end.
+    """The outcomes of what is in the folders and of what comes, without end; a picture that changes has one
+    each time.
 
-    `scan` finds the jobs of the moment. One whose result another claims fails.
+    `scan` finds the jobs of the moment. One whose result another claims fails. `on_calm` is called when
+    nothing has come for a while since the last outcome.
     """
+    news = False
     handled: dict[Path, Stamp | None] = {}
     seen: dict[Path, Stamp | None] = {}
     with _changes(folders) as changed:
@@ -42,11 +53,25 @@ def watch(
                 handled |= {job.source: now[job.source] for job in settled}
                 clashes = collisions(jobs)
                 yield from (Outcome(job, "failed", clashes[job]) for job in settled if job in clashes)
-                yield from run_batch([job for job in settled if job not in clashes], settings, engine)
+                for outcome in run_batch([job for job in settled if job not in clashes], settings, engine):
+                    if _may_be_on_its_way(outcome):
+                        handled.pop(outcome.job.source, None)
+                        seen.pop(outcome.job.source, None)
+                    else:
+                        yield outcome
+                news = True
             elif fresh:
                 time.sleep(QUIET_SECONDS)
-            else:
-                changed.wait()
+            elif not changed.wait(CALM_SECONDS if news else None):
+                on_calm()
+                news = False
+
+
+def _may_be_on_its_way(outcome: Outcome) -> bool:
+    if not outcome.unreadable:
+        return False
+    last = stamp(outcome.job.source)
+    return last is not None and abs(time.time() - last[1] / 1e9) < GRACE_SECONDS
 
 
 class _Alarm(FileSystemEventHandler):

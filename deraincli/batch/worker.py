@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from deraincli.batch.jobs import Job
 from deraincli.batch.manifest import Manifest, stamp
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.derainer import Derainer
-from deraincli.errors import DerainError, OutputError
+from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.imaging.codec import check_destination, encode, format_of, write_atomically
 from deraincli.imaging.image import Pixels
 from deraincli.inference.restore import OnWarning, Restored
@@ -40,15 +41,19 @@ class Lane:
         self.derainer = derainer
         self._thread = ThreadPoolExecutor(max_workers=1)
 
-    def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> Restored:
-        """Restores a picture; raises StoppedError after the next tile once `stop` is set."""
+    def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> tuple[Restored, str]:
+        """Restores a picture, and names the model that it needed; raises StoppedError after the next tile
+        once `stop` is set."""
 
         def check(done: int, total: int) -> None:
             if stop.is_set():
                 raise StoppedError
 
-        run = self._thread.submit(self.derainer.restore, pixels, on_progress=check, on_warning=on_warning)
-        return run.result()
+        def work() -> tuple[Restored, str]:
+            chosen = self.derainer.for_picture(pixels)
+            return chosen.restore(pixels, on_progress=check, on_warning=on_warning), chosen.name
+
+        return self._thread.submit(work).result()
 
 
 class Worker:
@@ -71,8 +76,19 @@ class Worker:
         """Restores one picture. What is wrong with it is in the outcome; raises StoppedError, and bugs."""
         try:
             return self._restore(job)
+        except ExistsError:
+            return self._met(job)
         except DerainError as error:
-            return Outcome(job, "failed", str(error), hopeless=_storage_gave_up(error))
+            unreadable = isinstance(error, InputError)
+            hopeless = _storage_gave_up(error)
+            return Outcome(job, "failed", str(error), hopeless=hopeless, unreadable=unreadable)
+
+    def _met(self, job: Job) -> Outcome:
+        """Of a job whose result is there already, which another run may have written in the meantime."""
+        manifest = Manifest(job.root)  # with what other runs wrote since
+        if manifest.is_done(job, self._settings.identity):
+            return Outcome(job, "skipped")
+        return Outcome(job, "failed", manifest.objection(job))
 
     def _restore(self, job: Job) -> Outcome:
         began = time.perf_counter()
@@ -93,7 +109,7 @@ class Worker:
             turn = time.perf_counter()
             if self._on_start:
                 self._on_start(job)
-            result = lane.restore(image.pixels, self.stop, notes.append)
+            result, model = lane.restore(image.pixels, self.stop, notes.append)
             network_seconds = time.perf_counter() - turn
         data = encode(
             replace(image, pixels=result.image),
@@ -101,6 +117,7 @@ class Worker:
             quality=save.quality,
             keep_metadata=save.keep_metadata,
         )
+        check_destination(job.destination, overwrite=overwrite)  # before another run's entry is superseded
         manifest.record(job, source, settings.identity, data)
         write_atomically(job.destination, data, overwrite=overwrite)
         height, width = image.pixels.shape[:2]
@@ -112,7 +129,7 @@ class Worker:
             height=height,
             seconds=time.perf_counter() - began - (turn - asked),
             network_seconds=network_seconds,
-            model=lane.derainer.name,
+            model=model,
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),
@@ -139,6 +156,9 @@ def make_folder(folder: Path) -> None:
     """Makes a folder with those it lies in, if they are not there. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+        raise OutputError(f"'{file}' is no folder: choose another place for the results with -o.") from error
     except OSError as error:
         raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
 

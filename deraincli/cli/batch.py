@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +11,7 @@ import typer
 
 from deraincli.cli import options, output
 from deraincli.cli.batch_progress import BatchProgress
+from deraincli.cli.batch_report import BatchReport
 from deraincli.cli.output import Output
 from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
 
@@ -104,9 +105,9 @@ def command(
     from deraincli.batch.jobs import Naming
     from deraincli.batch.outcome import Settings
     from deraincli.batch.request import Request
+    from deraincli.batch.run import tidy
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import Summary
-    from deraincli.imaging.codec import check_destination
     from deraincli.imaging.formats import format_named
 
     out = options.make_output(quiet, verbose, json)
@@ -116,8 +117,6 @@ def command(
     )
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
-    if report is not None:
-        check_destination(report, overwrite=overwrite)
     network = {
         "model": model,
         "task": task,
@@ -129,12 +128,21 @@ def command(
     settings = Settings(
         network, _digest(model, task), named, quality, metadata == "keep", max_pixels, overwrite
     )
+    page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
+    tidy(found)
     summary, total = Summary(), None if watch else len(found)
+
+    def write_page() -> None:
+        if page is not None:
+            page.write(summary, total or summary.count)
+
     try:
         with BatchProgress(out, total) as progress:
             run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
-            outcomes = _watched(request, settings, run, out) if watch else _once(found, settings, run)
+            outcomes = (
+                _watched(request, settings, run, out, write_page) if watch else _once(found, settings, run)
+            )
             _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     except KeyboardInterrupt:
         if not watch:
@@ -143,8 +151,7 @@ def command(
     finally:
         if summary.count:
             _conclude(summary, total or summary.count, found, out)
-        if report is not None:
-            _write_report(report, summary, total or summary.count, settings)
+        write_page()
     if summary.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -206,7 +213,9 @@ def _once(jobs: Sequence[Job], settings: Settings, run: Engine) -> Iterator[Outc
     return run_batch(jobs, settings, run)
 
 
-def _watched(request: Request, settings: Settings, run: Engine, out: Output) -> Iterator[Outcome]:
+def _watched(
+    request: Request, settings: Settings, run: Engine, out: Output, on_calm: Callable[[], None]
+) -> Iterator[Outcome]:
     from deraincli.batch.watch import watch
 
     folders = [Path(given) for given in request.inputs]
@@ -214,7 +223,7 @@ def _watched(request: Request, settings: Settings, run: Engine, out: Output) -> 
         if not folder.is_dir():
             raise UsageError(f"--watch takes folders, and '{folder}' is none: name the folder to watch.")
     out.line(f"Watching {', '.join(request.inputs)}; Ctrl-C ends it.")
-    return watch(lambda: request.share(request.find().jobs), folders, settings, run)
+    return watch(lambda: request.share(request.find().jobs), folders, settings, run, on_calm)
 
 
 def _follow(
@@ -257,16 +266,8 @@ def _conclude(summary: Summary, total: int, jobs: Sequence[Job], out: Output) ->
     out.table(f"Results in {roots}" if roots else "Results", COLUMNS, [summary.row(total)])
     if summary.failed:
         named = [(str(o.job.source), o.error or "") for o in summary.failed[:NAMED_FAILURES]]
-        out.table(f"Failed: {len(named)} of {len(summary.failed)}", ("picture", "reason"), named)
+        more = len(summary.failed) - len(named)
+        title = f"Failed: {len(named)}" + (f" and {more} more" if more else "")
+        out.table(title, ("picture", "reason"), named)
     if summary.skipped == total:
         out.note("Nothing to do: all of them are done already; --overwrite restores them anew.")
-
-
-def _write_report(file: Path, summary: Summary, total: int, settings: Settings) -> None:
-    from deraincli.batch.page import batch_page
-    from deraincli.imaging.codec import write_atomically
-
-    facts = [f"{key} {value}" for key, value in settings.network.items() if value not in (None, "auto")]
-    page = batch_page(summary, total, facts, max_pixels=settings.max_pixels)
-    # A name that is no Unicode becomes the escape that JSON has for it.
-    write_atomically(file, page.encode(errors="backslashreplace"), overwrite=settings.overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +11,7 @@ import typer
 
 from deraincli.cli import options
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, InputError, OutputError, UsageError
+from deraincli.errors import DerainError, InputError, OutputError, UsageError, missing
 
 if TYPE_CHECKING:
     from deraincli.derainer import Derainer
@@ -106,10 +107,18 @@ def _destination(source: str, destination: str | None) -> Path | None:
 
 def _check_source(source: str) -> None:
     """Complains of the input before the output, whose name may follow from it."""
-    if source != STREAM and not Path(source).exists():
-        raise InputError(f"There is no file '{source}': check its name.")
-    if source != STREAM and Path(source).is_dir():
+    if source == STREAM:
+        return
+    try:
+        mode = Path(source).stat().st_mode
+    except FileNotFoundError:
+        raise missing(Path(source)) from None
+    except OSError as error:
+        raise InputError(f"'{source}' cannot be read: {error.strerror or error}.") from error
+    if stat.S_ISDIR(mode):
         raise InputError(f"'{source}' is a folder: name one of its pictures.")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"'{source}' is no regular file: pipe it in and name the input '-'.")
 
 
 def _save_options(

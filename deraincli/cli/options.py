@@ -29,7 +29,7 @@ Task = Annotated[
     typer.Option(
         metavar="auto|streak|drop",
         envvar="DERAIN_TASK",
-        help="Which rain to remove; no model for drop ships yet.",
+        help="Which rain to remove: streaks, drops on the lens, or what the picture shows.",
     ),
 ]
 Device = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -13,7 +14,7 @@ import typer
 from deraincli import __version__
 from deraincli.cli import options
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, OutputError, UsageError
+from deraincli.errors import DerainError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.video.restore import VideoOptions, VideoRestorer, VideoResult
@@ -52,6 +53,7 @@ def command(
         int | None,
         typer.Option(
             min=0,
+            max=63,
             help="Quality, the lower the better. Default: 18 for h264, 20 for hevc, 24 for vp9 and av1.",
         ),
     ] = None,
@@ -94,6 +96,7 @@ def command(
     network = {"task": task, "device": device, "precision": precision, "backend": backend}
     tiling = {"tile": options.tile_choice(tile), "overlap": options.overlap_choice(overlap)}
     try:
+        _refuse_picture(source)
         chosen = _choices(
             target, format, codec, crf, _seconds("--start", start), _seconds("--end", end), temporal
         )
@@ -107,7 +110,7 @@ def command(
         raise
     record |= _describe(restorer, result)
     size = "{source} → {output}  {width}×{height}, {frames} pictures"
-    line = f"{size}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
+    line = f"{size}{_exceptions(result)}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
     out.result(record, line.format_map(record))
 
 
@@ -119,6 +122,21 @@ def _destination(source: str, destination: str | None) -> Path | None:
         return None
     path = Path(source)
     return path.with_name(f"{path.stem}.derained{path.suffix}")
+
+
+def _refuse_picture(source: str) -> None:
+    """Raises InputError for a file with a single picture, which FFmpeg would take as well."""
+    from deraincli.imaging.formats import FORMATS, recognise
+
+    head = b""
+    with suppress(OSError):  # what cannot be read is told where it is opened
+        if Path(source).is_file():
+            with Path(source).open("rb") as file:
+                head = file.read(16)
+    kind = recognise(head)
+    # By its name, too: a bare stream of Motion JPEG begins like a JPEG.
+    if kind and Path(source).suffix.lower() in FORMATS[kind].suffixes:
+        raise InputError(f"'{source}' is a picture: restore it by derain image.")
 
 
 def _choices(
@@ -133,7 +151,7 @@ def _choices(
     from deraincli.video.extra import require_av
 
     require_av()
-    from deraincli.video.encoding import CODECS
+    from deraincli.video.encoding import CODECS, check_crf
     from deraincli.video.muxer import FORMATS
     from deraincli.video.restore import VideoOptions
     from deraincli.video.source import Span
@@ -147,6 +165,8 @@ def _choices(
         )
     if codec != "auto" and codec not in CODECS:
         raise UsageError(f"Unknown --codec {codec!r}: choose auto, {', '.join(CODECS)}.")
+    if codec != "auto":
+        check_crf(codec, crf)
     if end is not None and end <= (start or 0):
         raise UsageError("--end must come after --start.")
     return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal)
@@ -214,6 +234,13 @@ def _restore(
         return restorer.to_stream(given, file)
 
 
+def _exceptions(result: VideoResult) -> str:
+    """How many pictures are not restored ones, for the summary."""
+    counts = {"repeated for damaged ones": result.repeated, "left as they were": result.passed}
+    told = [f"{count} {what}" for what, count in counts.items() if count]
+    return f" ({', '.join(told)})" if told else ""
+
+
 def _describe(restorer: VideoRestorer, result: VideoResult) -> dict[str, Any]:
     derainer, encoding = restorer.derainer, result.encoding
     return {
@@ -224,6 +251,7 @@ def _describe(restorer: VideoRestorer, result: VideoResult) -> dict[str, Any]:
         "passed_through": result.passed,
         "repeated": result.repeated,
         "resumed": result.resumed,
+        "ends_early": result.ends_early,
         "codec": encoding.codec,
         "crf": encoding.crf,
         "seconds": round(result.seconds, 4),

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from deraincli.errors import OutputError
+from deraincli.errors import ExistsError, OutputError
+
+LEFTOVER_SECONDS = 3600.0
+"""A temporary file that was not written to for so long belongs to no run any more."""
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
     """Find out before the work, rather than after it, that `path` cannot be written.
 
     Raises:
-        OutputError: its folder is missing or not writable, it is a folder or a device, it exists and
-            `overwrite` is False, or its name is too long and the like.
+        ExistsError: it exists and `overwrite` is False.
+        OutputError: its folder is missing or not writable, it is a folder or a device, or its name is too
+            long and the like.
     """
     try:
         _check_destination(path, overwrite)
@@ -71,7 +78,7 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
                     temporary.chmod(stat.S_IMODE(path.stat().st_mode))
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                _sync(file)
             if overwrite:
                 temporary.replace(path)
             else:
@@ -80,6 +87,26 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that killed runs left in a folder, as far as it can: old ones only, since
+    another run may be at work there."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if re.fullmatch(r"\.[0-9a-f]{16}\.derain", path.name):
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > LEFTOVER_SECONDS:
+                    path.unlink()
+
+
+def _sync(file: BinaryIO) -> None:
+    """Has the disk keep the data, where the file system knows how: some network mounts do not."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -104,8 +131,8 @@ def _claim_and_fill(temporary: Path, path: Path) -> None:
         raise
 
 
-def _exists(path: Path) -> OutputError:
-    return OutputError(f"'{path}' exists: choose another output, or allow replacing it with --overwrite.")
+def _exists(path: Path) -> ExistsError:
+    return ExistsError(f"'{path}' exists: choose another output, or allow replacing it with --overwrite.")
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

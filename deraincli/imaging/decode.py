@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from deraincli.errors import InputError, UnreadableImageError
+from deraincli.errors import InputError, UnreadableImageError, missing
 from deraincli.imaging import colour, metadata, pixels, png, samples
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
@@ -79,13 +79,13 @@ def _read(path: Path) -> bytes:
         if stat.S_ISDIR(kind):
             raise InputError(f"'{path}' is a folder: name one of its pictures.")
         if not stat.S_ISREG(kind):
-            raise InputError(f"'{path}' is no regular file: pipe it in and name the input '-'.")
+            raise InputError(f"'{path}' is no regular file: copy its content to one.")
         with path.open("rb") as file:
             head = file.read(16)
             # A huge file of another kind is not read to its end.
             return head + file.read() if recognise(head) else head
     except FileNotFoundError as error:
-        raise InputError(f"There is no file '{path}': check its name.") from error
+        raise missing(path) from error
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
 

@@ -112,13 +112,7 @@ def choose_encoding(
     """
     name = _choose_codec(source, container, codec)
     chosen = CODECS[name]
-    if crf is not None and not (chosen.crf is not None and 0 <= crf <= chosen.highest_crf):
-        known = (
-            "is lossless and takes no --crf"
-            if chosen.crf is None
-            else f"takes --crf 0 to {chosen.highest_crf}"
-        )
-        raise UsageError(f"{name} {known}.")
+    check_crf(name, crf)
     pix_fmt = choose_pix_fmt(first.format, chosen)
     context = source.video.codec_context
     full = first.color_range == FULL_RANGE or first.format.name.startswith("yuvj")
@@ -137,6 +131,15 @@ def choose_encoding(
         color_primaries=context.color_primaries,
         color_trc=context.color_trc,
     )
+
+
+def check_crf(name: str, crf: int | None) -> None:
+    """Raises UsageError for a constant rate factor that the codec does not know."""
+    codec = CODECS[name]
+    if crf is None or (codec.crf is not None and 0 <= crf <= codec.highest_crf):
+        return
+    known = "is lossless and takes no --crf" if codec.crf is None else f"takes --crf 0 to {codec.highest_crf}"
+    raise UsageError(f"{name} {known}.")
 
 
 def choose_pix_fmt(given: VideoFormat, codec: Codec) -> str:

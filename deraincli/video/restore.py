@@ -26,10 +26,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from deraincli.derainer import Derainer
-from deraincli.errors import DerainError, InputError
-from deraincli.imaging.atomic import open_atomically
+from deraincli.errors import DerainError
+from deraincli.imaging.atomic import open_atomically, remove_leftovers
 from deraincli.inference.restore import OnProgress, OnWarning
 from deraincli.video.encoding import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
+from deraincli.video.limits import losses
 from deraincli.video.muxer import Muxer, Sink
 from deraincli.video.pixels import Converter, display_matrix
 from deraincli.video.segments import SegmentStore
@@ -73,6 +74,8 @@ class VideoResult:
     """Of them, pictures that could not be decoded, where the last good one is shown again."""
     resumed: int = 0
     """Of them, pictures of an earlier, interrupted run."""
+    ends_early: bool = False
+    """Whether the source is cut off or damaged so that nothing more of it could be read."""
     seconds: float = 0.0
     """This run's."""
     tile: str = ""
@@ -105,8 +108,9 @@ class VideoRestorer:
         the network raises where it can restore nothing at all; finished segments stay then.
         """
         begin = time.perf_counter()
+        remove_leftovers(target.parent)
         with closing(Source(source, self.options.span)) as opened:
-            first = _first(opened.pictures()).frame
+            first = _first(opened, opened.pictures()).frame
             encoding = self._plan(opened, first)
             total = opened.picture_count
         result = VideoResult(encoding)
@@ -131,15 +135,15 @@ class VideoRestorer:
                 store.append(segment)
                 result.count(segment)
                 self.on_progress(result.frames, max(total, result.frames))
-            if opened.ends_early:
-                self.on_note("The source is damaged at its end or cut off: what could be read is restored.")
+            result.ends_early, reached = opened.broke_off, opened.reached
         with (
             closing(Source(source, self.options.span)) as opened,
             open_atomically(target, overwrite=overwrite) as file,
         ):
             self._join(opened, file, store, encoding, display_matrix(first))
+            result.ends_early |= opened.ends_early(max(reached, opened.reached))
         store.remove()
-        result.seconds, result.tile = time.perf_counter() - begin, self._tile
+        self._finish(result, begin)
         return result
 
     def to_stream(self, source: Path | BinaryIO, file: Sink) -> VideoResult:
@@ -148,7 +152,7 @@ class VideoRestorer:
         waiting: deque[Packet] = deque()
         with closing(Source(source, self.options.span)) as opened:
             pictures = opened.pictures(on_packet=waiting.append)
-            first = _first(pictures)
+            first = _first(opened, pictures)
             encoding = self._plan(opened, first.frame)
             result = VideoResult(encoding)
             muxer = Muxer(file, self.options.format, opened, encoding, display_matrix(first.frame))
@@ -160,10 +164,14 @@ class VideoRestorer:
                 self.on_progress(result.frames, max(opened.picture_count, result.frames))
             _mux(muxer, muxer.copies(waiting))
             muxer.close()
-            if opened.ends_early:
-                self.on_note("The source is damaged at its end or cut off: what could be read is restored.")
-        result.seconds, result.tile = time.perf_counter() - begin, self._tile
+            result.ends_early = opened.ends_early(opened.reached)
+        self._finish(result, begin)
         return result
+
+    def _finish(self, result: VideoResult, begin: float) -> None:
+        result.seconds, result.tile = time.perf_counter() - begin, self._tile
+        if result.ends_early:
+            self.on_note("The file ends early, cut off or damaged there: what could be read is restored.")
 
     def _plan(self, source: Source, first: VideoFrame) -> Encoding:
         """Chooses the encoding, and tries before the long work whether encoder and container take it."""
@@ -171,7 +179,7 @@ class VideoRestorer:
         encoding = choose_encoding(source, first, options.format, options.codec, options.crf)
         open_encoder(encoding)
         trial = Muxer(BytesIO(), options.format, source, encoding, None)
-        for note in _losses(source, first, encoding, options.format, trial.left_out):
+        for note in losses(source, first, encoding, options.format, trial.left_out):
             self.on_note(note)
         return encoding
 
@@ -256,10 +264,10 @@ def in_background(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]
                 future.cancel()
 
 
-def _first(pictures: Iterator[Picture]) -> Picture:
+def _first(source: Source, pictures: Iterator[Picture]) -> Picture:
     for picture in pictures:
         return picture
-    raise InputError("Not a single picture of the video can be decoded: check the file, --start and --end.")
+    raise source.no_picture()
 
 
 def _later(pictures: Iterable[Picture], last: int | None, reach: int) -> Iterator[Picture]:
@@ -282,29 +290,3 @@ def _mux(muxer: Muxer, packets: Iterable[Packet]) -> None:
 def _second(packet: Packet) -> Fraction:
     ticks = packet.pts if packet.dts is None else packet.dts
     return Fraction(0) if ticks is None else ticks * Fraction(packet.time_base)
-
-
-def _losses(
-    source: Source, first: VideoFrame, encoding: Encoding, container: str, left_out: list[str]
-) -> Iterator[str]:
-    """Sentences on what cannot stay as it is."""
-    if left_out:
-        yield f"Left out, since it is neither picture, sound nor text: {', '.join(left_out)} track."
-    if container in ("matroska", "webm") and (encoding.time_base * 1000).denominator > 1:
-        yield (
-            f"A {container} file rounds times to milliseconds and begins at zero; .mp4 and .mov files keep "
-            "them exactly."
-        )
-    if first.format.components[-1].is_alpha:
-        yield "Transparency is dropped."
-    if first.interlaced_frame:
-        yield "The video is interlaced and is restored and marked as progressive: deinterlace it first."
-    if (
-        encoding.pix_fmt.startswith("yuv444")
-        and first.format.name.startswith("yuv4")
-        and "444" not in first.format.name
-    ):
-        yield (
-            f"{encoding.codec} holds pictures of odd size ({first.width}×{first.height}) only with colour at "
-            "full resolution, which some players refuse; --codec vp9 keeps it as it is."
-        )

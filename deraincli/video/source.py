@@ -1,7 +1,8 @@
 """Reading a video: its pictures in the order in which they are shown, none of them missing.
 
 Every packet of a video stream stands for one picture, unless it says otherwise. A packet whose picture
-never leaves the decoder is damaged; its times go to the last picture before it, which is then shown longer.
+never leaves the decoder, or leaves it marked as corrupt, is damaged; its times go to the last picture before
+it, which is then shown longer.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from deraincli.errors import InputError
+from deraincli.errors import InputError, missing
 
 SEEK_MARGIN = 5
 """Seconds before a wanted picture where decoding starts: just after a seek, references may be missing."""
+
+DECLARING = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
+"""FFmpeg's names of the containers whose duration is written in them; that of others is a guess."""
+LEEWAY = Fraction(1, 10)
+"""Seconds by which a whole file may end before its declared end, beside the time of two pictures."""
 
 OnPacket = Callable[[Packet], None]
 
@@ -59,8 +65,11 @@ class Source:
     video: VideoStream
     """The one whose pictures are restored: the first that is no cover picture."""
 
-    ends_early: bool
+    broke_off: bool
     """Whether the pass met data after which nothing could be read."""
+
+    reached: Fraction
+    """Seconds on the container's clock up to which the packets read so far, of any track, are shown."""
 
     def __init__(self, given: Path | BinaryIO, span: Span = Span()) -> None:  # noqa: B008 (immutable)
         """Raises InputError where there is no video to be read."""
@@ -68,9 +77,12 @@ class Source:
         self.container = _open(given)
         self.video = _video_stream(self.container, given)
         self.time_base = Fraction(self.video.time_base or Fraction(1, 90_000))
+        if self.video.codec_context.name == "h264":
+            self.video.codec_context.thread_type = "NONE"  # with slice threads it marks no picture as corrupt
         self.span = span
-        self.ends_early = False
+        self.broke_off = False
         begin = Fraction(self.container.start_time or 0, av.time_base)
+        self.reached = begin
         self.start_second = begin + span.start if span.start else None
         self.end_second = None if span.end is None else begin + span.end
 
@@ -87,6 +99,31 @@ class Source:
             return self.video.frames or round(seconds * rate)
         wanted = seconds if self.span.end is None else min(seconds, self.span.end)
         return max(0, round((wanted - self.span.start) * rate))
+
+    def ends_early(self, reached: Fraction) -> bool:
+        """Whether the file declares more, within the span, than the packets of all its tracks that were read
+        up to `reached`; False where it declares nothing."""
+        if self.broke_off:
+            return True
+        if not self.container.duration or self.container.format.name not in DECLARING:
+            return False
+        end = Fraction(self.container.duration, av.time_base)  # counted from zero, whenever the video starts
+        wanted = end if self.end_second is None else min(end, self.end_second)
+        return reached + 2 / Fraction(self.video.average_rate or 25) + LEEWAY < wanted
+
+    def no_picture(self) -> InputError:
+        """Why the pass gave not a single picture."""
+        seconds = float(Fraction(self.container.duration or 0, av.time_base))
+        if self.span.start and 0 < seconds <= self.span.start:
+            return InputError(f"The video lasts {seconds:.1f} seconds: let --start be less.")
+        if not self._seekable and self.broke_off and "mp4" in self.container.format.name:
+            return InputError(
+                "An MP4 or QuickTime file can be piped in only with its index in front, which this one has "
+                "not: give the file's name instead of -."
+            )
+        return InputError(
+            "Not a single picture of the video can be decoded: check the file, --start and --end."
+        )
 
     def wants(self, pts: int | None, time_base: Fraction) -> bool:
         """Whether what is shown at `pts` lies in the span."""
@@ -152,7 +189,7 @@ class Source:
                 if waiting and waiting[0].pts == pts:
                     heapq.heappop(waiting)
                 last = Time(pts, frame.duration)
-                yield last, frame
+                yield last, None if frame.is_corrupt else frame
         while waiting:
             yield heapq.heappop(waiting), None
 
@@ -181,10 +218,13 @@ class Source:
             except StopIteration:
                 return
             except (av.error.InvalidDataError, av.error.EOFError):
-                self.ends_early = True
+                self.broke_off = True
                 return
             except OSError as error:
                 raise InputError(f"The video cannot be read on: {error.strerror or error}.") from error
+            if packet.size and packet.pts is not None:
+                shown_until = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)
+                self.reached = max(self.reached, shown_until)
             yield packet
 
     def _seek_before(self, pts: int) -> None:
@@ -198,7 +238,7 @@ class Source:
             self.container.seek(target if landed else min(beginning, target), stream=self.video)
         except av.error.FFmpegError:
             pass  # nothing moved, so decoding starts where the file does
-        self.ends_early = False
+        self.broke_off = False
 
 
 def _open(given: Path | BinaryIO) -> InputContainer:
@@ -222,7 +262,7 @@ def _check(path: Path) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise InputError(f"There is no file '{path}': check its name.") from None
+        raise missing(path) from None
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror}.") from error
     if stat.S_ISDIR(status.st_mode):

@@ -9,6 +9,7 @@ import pytest
 
 from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.manifest import Manifest, stamp
+from deraincli.errors import InputError
 
 
 @pytest.fixture
@@ -95,5 +96,8 @@ def test_results_are_not_found_as_pictures_again(job, tmp_path):
         found = find_jobs([str(given)], Naming(tmp_path / "out"))
         assert job.destination not in {other.source for other in found.jobs}
         assert found.results == 1
+    assert find_jobs([f"{job.root}/*.jpg"], Naming(tmp_path / "out")).results == 1
+    with pytest.raises(InputError, match="No picture matches"):
+        find_jobs([f"{job.root}/*.png"], Naming(tmp_path / "out"))
     job.destination.write_bytes(b"a new photo of that name")
     assert len(find_jobs([str(job.root)], Naming(tmp_path / "out")).jobs) == 1

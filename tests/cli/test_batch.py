@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_folder_is_mirrored_as_derain_image_would_restore_it(derain, photos, r
     before = contents(photos)
     done = derain("batch", photos, "-m", random_model)
     assert done.code == 0, done.err
-    assert re.search(r"│ +4 │ +0 │ +0 │ +0 │", done.out.decode())
+    assert re.search(r"│ +4 │ +0 │ +0 │ +0 │ +0\.00 │ +\d+\.\d\d │", done.out.decode())
     assert contents(photos) == before
     results = contents(tmp_path / "photos-derained")
     assert sorted(results) == sorted(NAMES)
@@ -128,6 +129,9 @@ def test_bad_files_cost_themselves_only(derain, photos, random_model, tmp_path):
     done = derain("batch", photos, "/dev/null", "-m", random_model, "--json", "-o", tmp_path / "out")
     assert done.code == 3
     assert "Traceback" not in done.err
+    assert "link to a file that is gone" in records(done.out)["gone.jpg"]["error"]
+    assert "no regular file" in records(done.out)["pipe.jpg"]["error"]
+    assert "'-'" not in records(done.out)["pipe.jpg"]["error"]
     failed = {name for name, record in records(done.out).items() if record["status"] == "failed"}
     assert failed == {"empty.png", "text.jpg", "pipe.jpg", "gone.jpg", "null"}
     assert sorted(contents(tmp_path / "out")) == sorted(NAMES)
@@ -170,6 +174,35 @@ def test_files_of_others_are_not_replaced_unasked(derain, photos, random_model, 
     assert mine.read_text() == "mine"
     assert derain("batch", photos, "-m", random_model, "--overwrite").code == 0
     assert mine.read_bytes() != b"mine"
+
+
+def test_a_lost_record_is_told(derain, photos, random_model, tmp_path):
+    assert derain("batch", photos, "-m", random_model).code == 0
+    (record,) = (tmp_path / "photos-derained" / ".derain-batch").iterdir()
+    record.write_bytes(b"\0" * 100)
+    again = derain("batch", photos, "-m", random_model)
+    assert again.code == 3
+    assert again.err.count("does not know it: move it away") == 4
+    assert re.search(r"^Failed: 4 *$", again.out.decode(), re.MULTILINE)
+
+
+def test_the_specialist_that_a_picture_needed_is_named(derain, photos):
+    done = derain("batch", photos, "--json")
+    assert done.code == 0, done.err
+    assert {line["model"] for line in records(done.out).values()} <= {
+        "balnet-lite-streak",
+        "balnet-lite-drop",
+    }
+    assert statuses(derain("batch", photos, "--json").out) == ["skipped"] * 4
+
+
+def test_leftovers_of_a_killed_run_are_removed(derain, photos, random_model, tmp_path):
+    leftover = tmp_path / "photos-derained" / "sub" / ".0123456789abcdef.derain"
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
+    os.utime(leftover, (0, 0))
+    assert derain("batch", photos, "-m", random_model).code == 0
+    assert not leftover.exists()
 
 
 def test_in_place_needs_overwrite_and_never_restores_twice(derain, photos, random_model):
@@ -215,17 +248,26 @@ def test_the_report_shows_failures_first_and_pictures(derain, photos, random_mod
     page = report.read_text()
     (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', page)
     content = json.loads(data)
-    assert [table["caption"] for table in content["tables"]] == ["Failed", "All pictures"]
+    assert content["title"] == str(photos)
+    assert {"model random", "4 of 4 restored pictures are shown"} <= set(content["facts"])
+    assert any(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", fact) for fact in content["facts"])
+    assert [table["caption"] for table in content["tables"]] == ["Failed", "In all"]
     assert content["tables"][0]["rows"][0][0] == str(photos / "<b>broken.jpg")
     assert sorted(picture["name"] for picture in content["comparisons"]) == sorted(NAMES)
     assert all(set(picture["views"]) == {"before", "after"} for picture in content["comparisons"])
     assert derain("batch", photos, "-m", random_model, "--report", report).code == 1
+    (photos / "<b>broken.jpg").unlink()
+    assert derain("batch", photos, "-m", random_model, "--report", tmp_path / "again.html").code == 0
+    assert "all of them were done already" in (tmp_path / "again.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
         (("missing",), 1, "missing"),
+        (("*/nothing-*.jpg",), 1, "No picture matches '*/nothing-*.jpg'"),
+        (("-o", __file__), 1, f"'{__file__}' is no folder"),
+        (("-o", f"{__file__}/sub"), 1, f"'{__file__}' is no folder"),
         (("--shard", "3/2"), 2, "--shard"),
         (("--format", "gif"), 2, "png"),
         (("--device", "cpu,abacus"), 1, "abacus"),
@@ -326,16 +368,44 @@ def test_watch_restores_what_is_dropped_in(photos, random_model, tmp_path):
 
 def test_watch_waits_for_a_picture_to_be_whole_and_forgives_one_that_was_not(photos, random_model, tmp_path):
     whole = write_photo(tmp_path / "slow.png", 8).read_bytes()
-    run = start(photos, "-m", random_model, "--watch", "--json")
+    report = tmp_path / "report.html"
+    run = start(photos, "-m", random_model, "--watch", "--json", "--report", report)
     assert run.stdout is not None
     for _ in NAMES:
         run.stdout.readline()
     with (photos / "slow.png").open("wb") as file:
         file.write(whole[:200])
         file.flush()
+        write_photo(tmp_path / "z.png", 9).rename(photos / "z.png")
+        assert Path(json.loads(run.stdout.readline())["source"]).name == "z.png"  # nothing of the other yet
+        os.utime(photos / "slow.png", (0, 0))
         assert json.loads(run.stdout.readline())["status"] == "failed"  # held up for long
         file.write(whole[200:])
     assert json.loads(run.stdout.readline())["status"] == "done"
+    write_photo(photos / "a.jpg", 10)
+    assert json.loads(run.stdout.readline())["status"] == "done"
+    while not report.is_file() or row_of(report)[:3] != ["6", "0", "0"]:
+        assert run.poll() is None
+        time.sleep(0.1)
     run.send_signal(signal.SIGTERM)
+    run.communicate()
+    assert run.returncode == 0
+    assert row_of(report)[:3] == ["6", "0", "0"]
+
+
+def row_of(report: Path) -> list[str]:
+    """The counts that a page shows."""
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', report.read_text())
+    return json.loads(data)["tables"][-1]["rows"][0]
+
+
+def test_watch_ends_with_what_failed_last(photos, random_model):
+    (photos / "broken.png").write_text("no picture")
+    os.utime(photos / "broken.png", (0, 0))
+    run = start(photos, "-m", random_model, "--watch", "--json")
+    assert run.stdout is not None
+    lines = [run.stdout.readline() for _ in (*NAMES, "broken.png")]
+    assert statuses("".join(lines).encode()) == ["done"] * 4 + ["failed"]
+    run.send_signal(signal.SIGINT)
     run.communicate()
     assert run.returncode == 3

@@ -6,12 +6,25 @@ import io
 import json
 import os
 import resource
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from clips import STEADY, av, damage, read_frames, read_pictures, read_times, read_tracks, write_clip
+from clips import (
+    STEADY,
+    av,
+    damage,
+    damage_within,
+    read_frames,
+    read_pictures,
+    read_times,
+    read_tracks,
+    write_clip,
+)
 
 import deraincli
 from deraincli.derainer import Derainer
@@ -55,7 +68,7 @@ def test_times_in_milliseconds_are_kept_in_matroska(video, tmp_path: Path, suffi
 def test_a_late_beginning_is_kept(video, tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", times=[pts + 5000 for pts in UNEVEN])
     assert read_times(source)[0] > Fraction(1, 3)
-    video(source, "-o", tmp_path / "out.mp4")
+    assert not video(source, "-o", tmp_path / "out.mp4")["ends_early"]
     assert read_times(tmp_path / "out.mp4") == read_times(source)
 
 
@@ -122,6 +135,17 @@ def test_colour_tags_stay(video, tmp_path: Path, matrix: int, full: int) -> None
         assert {name: getattr(frame, name) for name in tags} == tags
 
 
+@pytest.mark.parametrize("matrix", [1, 2])
+def test_a_colour_range_that_the_file_cannot_hold_is_told(
+    derain, tmp_path, random_model, matrix: int
+) -> None:
+    tags = {"color_range": 1, "colorspace": matrix, "color_primaries": matrix, "color_trc": matrix}
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", times=STEADY[:2], tags=tags)
+    done = derain("video", source, "-o", tmp_path / "out.mp4", "-m", random_model)
+    kept = read_frames(tmp_path / "out.mp4")[0].color_range == 1
+    assert (done.code, kept, "colour range" in done.err) == (0, matrix == 1, matrix == 2)
+
+
 def test_sound_text_and_chapters_are_copied_bit_for_bit(video, tmp_path: Path) -> None:
     chapters = [(0.0, 0.2, "rain"), (0.2, 0.48, "more rain")]
     metadata = {"title": "Wet", "my_own_tag": "kept"}
@@ -173,11 +197,63 @@ def test_damaged_h264_loses_no_picture(video, tmp_path: Path) -> None:
     assert read_times(tmp_path / "out.mp4") == [Fraction(pts, 12800) for pts in UNEVEN]
 
 
-def test_a_file_that_ends_early_gives_what_it_has(video, tmp_path: Path) -> None:
-    whole = write_clip(tmp_path / "whole.mkv", codec="ffv1").read_bytes()
-    (tmp_path / "in.mkv").write_bytes(whole[: len(whole) * 2 // 3])
-    frames = video(tmp_path / "in.mkv", "-o", tmp_path / "out.mkv")["frames"]
-    assert 4 <= frames == len(read_frames(tmp_path / "out.mkv")) < len(STEADY)
+def test_a_picture_that_the_decoder_marks_as_corrupt_repeats_the_last_good_one(video, tmp_path: Path) -> None:
+    scenes = list(np.random.default_rng(0).integers(0, 256, (12, 48, 64, 3), dtype=np.uint8))
+    source = write_clip(tmp_path / "in.mp4", options={"bf": "0"}, scenes=scenes)
+    damage_within(source, 5)
+    record = video(source, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
+    assert (record["frames"], record["repeated"]) == (len(STEADY), 1)
+    pictures = read_pictures(tmp_path / "out.mkv")
+    np.testing.assert_array_equal(pictures[5], pictures[4])
+
+
+def test_damage_is_told_to_people_too(derain, tmp_path: Path, random_model: Path) -> None:
+    source = damage(write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24"), (5, 6, 9))
+    done = derain("video", source, "-o", tmp_path / "out.mkv", "--codec", "ffv1", "-m", random_model)
+    assert "12 pictures (3 repeated for damaged ones)" in done.err
+
+
+@pytest.mark.parametrize("sounds", [0, 1])
+@pytest.mark.parametrize("codec", ["ffv1", "libx264"])
+def test_a_file_that_ends_early_gives_what_it_has_and_says_so(
+    derain, tmp_path: Path, random_model: Path, codec: str, sounds: int
+) -> None:
+    times = range(0, 960, 40)
+    source = write_clip(
+        tmp_path / "whole.mkv", codec=codec, sounds=sounds, times=times, time_base=Fraction(1, 1000)
+    )
+    (tmp_path / "cut.mkv").write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
+    network = ("-m", random_model, "--json")
+    for name, target in (("whole", "file"), ("cut", "file"), ("cut", "stream")):
+        given, out = tmp_path / f"{name}.mkv", tmp_path / f"{name}-{target}.mkv"
+        if target == "file":
+            done = derain("video", given, "-o", out, *network)
+        else:
+            done = derain("video", "-", "-o", out, *network, stdin=given.read_bytes())
+        record = json.loads(done.out)
+        assert (done.code, record["ends_early"]) == (0, name == "cut")
+        assert ("The file ends early" in done.err) == (name == "cut")
+        assert 4 <= record["frames"] == len(read_frames(out))
+        assert (record["frames"] < len(times)) == (name == "cut")
+
+
+def test_a_part_of_a_whole_file_does_not_end_early(video, tmp_path: Path) -> None:
+    for suffix in ("mp4", "mkv"):
+        source = write_clip(tmp_path / f"in.{suffix}", times=range(0, 50 * 512, 512), sounds=1)
+        for part in (("--end", "1"), ("--start", "1"), ("--start", "0.5", "--end", "9")):
+            record = video(source, "-o", tmp_path / f"out.{suffix}", *part, "--overwrite")
+            assert not record["ends_early"], (suffix, part)
+
+
+def test_the_index_of_a_piped_mp4_must_come_first(tmp_path: Path, random_model: Path) -> None:
+    scenes = list(np.random.default_rng(0).integers(0, 256, (12, 240, 320, 3), dtype=np.uint8))
+    source = write_clip(tmp_path / "in.mp4", size=(320, 240), scenes=scenes)
+    command = [sys.executable, "-m", "deraincli", "video", "-", "-o", "-", "-m", str(random_model)]
+    with subprocess.Popen(["cat", source], stdout=subprocess.PIPE) as cat:
+        done = subprocess.run(command, stdin=cat.stdout, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "index in front" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_picture_that_cannot_be_restored_stays(video, tmp_path: Path, monkeypatch) -> None:
@@ -305,13 +381,28 @@ def test_what_is_no_video_is_refused(derain, tmp_path: Path, random_model: Path)
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
     os.mkfifo(tmp_path / "fifo.mp4")
+    (tmp_path / "link.mp4").symlink_to("gone.mp4")
     (tmp_path / "cut.mp4").write_bytes(write_clip(tmp_path / "whole.mp4").read_bytes()[:2000])
-    names = ("sound.wav", "text.mp4", "empty.mp4", "folder.mp4", "fifo.mp4", "cut.mp4", "missing.mp4")
+    names = (
+        "sound.wav",
+        "text.mp4",
+        "empty.mp4",
+        "folder.mp4",
+        "fifo.mp4",
+        "cut.mp4",
+        "missing.mp4",
+        "link.mp4",
+    )
     for source in (*(tmp_path / name for name in names), Path("/dev/null")):
         refuse(derain, tmp_path, 1, source.name, source, "-o", tmp_path / "out.mp4", "-m", random_model)
     refuse(
         derain, tmp_path, 1, "Standard input", "-", "-o", tmp_path / "out.mp4", "-m", random_model, stdin=b"x"
     )
+
+
+def test_a_photo_is_sent_to_derain_image(derain, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "photo.jpg"), np.zeros((20, 20, 3), np.uint8))
+    refuse(derain, tmp_path, 1, "derain image", tmp_path / "photo.jpg")
 
 
 def test_names_that_are_no_text_or_look_like_addresses_work(video, tmp_path: Path, monkeypatch) -> None:
@@ -332,7 +423,8 @@ def test_names_that_are_no_text_or_look_like_addresses_work(video, tmp_path: Pat
         (("-o", "out.mkv", "--codec", "ffv1", "--crf", "5"), 2, "lossless"),
         (("-o", "out.mp4", "--start", "soon"), 2, "--start"),
         (("-o", "out.mp4", "--start", "5", "--end", "0:04"), 2, "--end"),
-        (("-o", "out.mp4", "--start", "0:10"), 1, "--start"),
+        (("-o", "out.mp4", "--start", "0:10"), 1, "lasts 0.1 seconds"),
+        (("-o", "in.mkv", "--codec", "h264", "--crf", "60"), 2, "51"),
         (("-o", "nowhere/out.mp4"), 1, "nowhere"),
         (("-o", "in.mkv"), 1, "--overwrite"),
         (("-o", "-", "--json"), 2, "--json"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deraincli.errors import OutputError
+from deraincli.imaging.atomic import LEFTOVER_SECONDS, remove_leftovers
 from deraincli.imaging.codec import check_destination, write_atomically
 
 
@@ -133,6 +135,34 @@ def test_interrupted_writing_leaves_nothing(
     with pytest.raises(raised):
         write_atomically(path, b"new", overwrite=overwrite)
     assert (path.read_bytes() == b"old") if overwrite else not path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_file_system_that_cannot_be_told_to_sync(folder: Path, monkeypatch, number: int) -> None:
+    _at_sync(monkeypatch, OSError(number, os.strerror(number)))
+    write_atomically(folder / "a.png", b"data", overwrite=False)
+    assert (folder / "a.png").read_bytes() == b"data"
+
+
+def test_leftovers_of_killed_runs_go_and_nothing_else(tmp_path: Path) -> None:
+    old = time.time() - LEFTOVER_SECONDS - 60
+    names = (
+        ".0123456789abcdef.derain",
+        ".0123456789abcde.derain",
+        "0123456789abcdef.derain",
+        ".x.derain",
+        "a",
+    )
+    for name in names:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (old, old))
+    (tmp_path / ".aaaaaaaaaaaaaaaa.derain").touch()  # another run may be writing it
+    (tmp_path / ".bbbbbbbbbbbbbbbb.derain").mkdir()
+    os.utime(tmp_path / ".bbbbbbbbbbbbbbbb.derain", (old, old))
+    before = {path.name for path in tmp_path.iterdir()}
+    remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path / "missing")
+    assert before - {path.name for path in tmp_path.iterdir()} == {names[0]}
 
 
 def test_file_system_without_hard_links(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""What a worker makes of results that are there already."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from deraincli.batch.jobs import Naming, find_jobs
+from deraincli.batch.manifest import Manifest
+from deraincli.batch.outcome import Settings
+from deraincli.batch.worker import Worker
+from deraincli.derainer import load
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    for seed, name in enumerate(("a.png", "b.png")):
+        (tmp_path / "p").mkdir(exist_ok=True)
+        noise = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        PIL.Image.fromarray(noise).save(tmp_path / "p" / name)
+    return find_jobs([str(tmp_path / "p")], Naming()).jobs
+
+
+@pytest.fixture(scope="module")
+def settings(small_model):
+    choices = {"task": "auto", "precision": "fp32", "backend": "eager", "tile": "off", "overlap": "auto"}
+    return Settings({"model": str(small_model), **choices}, "sha256")
+
+
+@pytest.fixture(scope="module")
+def derainer(settings):
+    return load(device="cpu", **settings.network)
+
+
+def test_what_another_run_finished_first_is_skipped(jobs, settings, derainer):
+    ours, theirs = Worker(settings, [derainer]), Worker(settings, [derainer])
+    assert ours(jobs[1]).status == "done"  # by now it has read the record
+    assert theirs(jobs[0]).status == "done"
+    assert ours(jobs[0]).status == "skipped"
+
+
+def test_what_another_run_finishes_meanwhile_is_skipped_and_stays_known(jobs, settings, derainer):
+    theirs = Worker(settings, [load(device="cpu", **settings.network)])
+    ours = Worker(settings, [derainer], on_start=lambda job: theirs(job))
+    assert ours(jobs[0]).status == "skipped"
+    assert Manifest(jobs[0].root).is_done(jobs[0], settings.identity)
+
+
+def test_a_result_that_is_not_replaced_says_why(jobs, settings, derainer):
+    job = jobs[0]
+    assert Worker(settings, [derainer])(job).status == "done"
+    job.destination.write_bytes(b"edited")
+    assert "was changed since it was written" in Worker(settings, [derainer])(job).error
+    shutil.rmtree(job.root / Manifest.FOLDER)
+    assert "does not know it" in Worker(settings, [derainer])(job).error
+    assert job.destination.read_bytes() == b"edited"
