@@ -13,6 +13,7 @@ from deraincli.contact_sheet import contact_sheet
 from deraincli.errors import InputError
 from deraincli.imaging.codec import Image, decode, encode
 from deraincli.imaging.viewable import viewable
+from deraincli.inference.restore import OnWarning
 from deraincli.metrics import Protocol, Score, score
 from deraincli.report import Comparison, Table, render
 
@@ -26,22 +27,31 @@ class Version:
 
     name: str
     image: Image
+    specialist: str = ""
+    """The model that made it, where the one named chooses between several."""
     score: Score | None = None
     """Against the ground truth, where there is one."""
+    protocol: str = ""
+    """By which the score was computed."""
+
+    @property
+    def label(self) -> str:
+        """What it is called where it is shown."""
+        return f"{self.name} ({self.specialist})" if self.specialist else self.name
 
     @property
     def cells(self) -> tuple[str, str, str]:
-        """Name, PSNR in dB and SSIM for a table; the numbers empty without a score."""
+        """Label, PSNR in dB and SSIM for a table; the numbers empty without a score."""
         if self.score is None:
-            return self.name, "", ""
+            return self.label, "", ""
         psnr = f"{self.score.psnr:.2f}" if math.isfinite(self.score.psnr) else "∞"
-        return self.name, psnr, f"{self.score.ssim:.4f}"
+        return self.label, psnr, f"{self.score.ssim:.4f}"
 
     @property
     def note(self) -> str:
         """The score in words; empty without one."""
         _, psnr, ssim = self.cells
-        return f"PSNR {psnr} dB, SSIM {ssim}" if self.score else ""
+        return f"PSNR {psnr} dB, SSIM {ssim} ({self.protocol})" if self.score else ""
 
 
 def read_version(name: str, file: Path, like: Image, *, max_pixels: int) -> Version:
@@ -56,16 +66,23 @@ def read_version(name: str, file: Path, like: Image, *, max_pixels: int) -> Vers
 
 def scored(version: Version, truth: Version, protocol: Protocol) -> Version:
     """The version with its score. Raises InputError if the picture is too small for the protocol."""
-    return replace(version, score=score(version.image.pixels, truth.image.pixels, protocol))
+    against = score(version.image.pixels, truth.image.pixels, protocol)
+    return replace(version, score=against, protocol=protocol.name)
 
 
 def comparison_page(
-    title: str, versions: Sequence[Version], truth: Version | None, facts: Sequence[str]
+    title: str,
+    versions: Sequence[Version],
+    truth: Version | None,
+    facts: Sequence[str],
+    *,
+    on_note: OnWarning | None = None,
 ) -> str:
     """A self-contained HTML page on which any two versions share a slider.
 
     versions: at least one, the first two of which it starts with.
     facts: short statements under the title.
+    on_note: hears how the page shows them otherwise than they are: smaller, or with loss.
     """
     everything = [*versions, truth] if truth else list(versions)
     rows = [version.cells for version in versions if version.score]
@@ -73,8 +90,8 @@ def comparison_page(
         title,
         _size(versions[0].image),
         (),
-        lambda: {version.name: viewable(version.image) for version in everything},
-        {version.name: version.note for version in versions},
+        lambda: {version.label: viewable(version.image) for version in everything},
+        {version.label: version.note for version in versions},
     )
     return render(
         title,
@@ -83,12 +100,13 @@ def comparison_page(
         comparisons=[states],
         truth=truth.name if truth else None,
         exact=True,
+        on_note=on_note,
     )
 
 
 def comparison_sheet(versions: Sequence[Version], truth: Version | None, format: str) -> bytes:
     """All versions on one labelled sheet, as a file of `format`, a key of `imaging.formats.FORMATS`."""
-    labels = {f"{version.name}\n{version.note}".rstrip(): viewable(version.image) for version in versions}
+    labels = {f"{version.label}\n{version.note}".rstrip(): viewable(version.image) for version in versions}
     if truth:
         labels[truth.name] = viewable(truth.image)
     sheet = np.ascontiguousarray(contact_sheet(labels))

@@ -9,15 +9,19 @@ from itertools import product
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from deraincli.imaging.viewable import reduced
+from deraincli.lettering import Font, font_for
 
 Picture = NDArray[np.uint8]
 """H×W×3, RGB."""
 
 PANEL_SIDE = 2048
 """Larger pictures are reduced to this many pixels along their longer side."""
+
+CELL_WIDTH = 240
+"""Pixels at least from one picture to the next, so that labels below small ones can be read."""
 
 ASPECT = 1.6
 """Of the sheet, width to height, as far as full rows allow: that of a screen or a slide."""
@@ -32,8 +36,8 @@ def contact_sheet(pictures: Mapping[str, Picture], *, columns: int | None = None
     columns: so many beside each other; None chooses what comes nearest to ASPECT.
     """
     panels = [reduced(picture, PANEL_SIDE) for picture in pictures.values()]
-    height, width = panels[0].shape[:2]
-    font = ImageFont.load_default(size=max(12, width // 28))
+    height, width = panels[0].shape[0], max(panels[0].shape[1], CELL_WIDTH)
+    font = font_for("".join(pictures) + "…", max(12, width // 28))
     line_height = math.ceil(1.25 * font.getbbox("Ag")[3])
     caption = math.ceil(line_height * (max(label.count("\n") for label in pictures) + 1.5))
     gap = max(6, width // 60)
@@ -62,12 +66,13 @@ def _columns(count: int, panel_aspect: float) -> int:
     return min(range(1, count + 1), key=distance)
 
 
-def _fitting(label: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _fitting(label: str, font: Font, width: int) -> str:
     """The label, its lines cut where they are longer than `width` pixels."""
-    lines = []
-    for line in label.split("\n"):
-        shown = line
-        while shown and font.getlength(shown) > width:
-            shown = f"{shown[:-2]}…"
-        lines.append(shown)
-    return "\n".join(lines)
+    return "\n".join(_cut(line, font, width) for line in label.split("\n"))
+
+
+def _cut(line: str, font: Font, width: int) -> str:
+    if font.getlength(line) <= width:
+        return line
+    cuts = (f"{line[:end]}…" for end in range(len(line) - 1, -1, -1))
+    return next((cut for cut in cuts if font.getlength(cut) <= width), "")

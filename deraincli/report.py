@@ -85,6 +85,7 @@ def render(
     comparisons: Sequence[Comparison] = (),
     truth: str | None = None,
     exact: bool = False,
+    on_note: Callable[[str], None] | None = None,
 ) -> str:
     """The page as text, UTF-8.
 
@@ -94,6 +95,7 @@ def render(
         are large.
     truth: the label of the ground truth among the states.
     exact: embeds pictures without loss where they fit, so that differences show no trace of compression.
+    on_note: hears which pictures the page shows smaller, with loss though `exact`, or not at all.
     """
     report = {
         "title": title,
@@ -101,7 +103,7 @@ def render(
         "tables": [asdict(table) for table in tables],
         "histogram": asdict(histogram) if histogram else None,
         "listed": list(listed),
-        "comparisons": list(_embed(comparisons, exact)),
+        "comparisons": list(_embed(comparisons, exact, on_note)),
         "truth": truth,
     }
     # Escaped so that no name can end the script element it stands in.
@@ -109,7 +111,9 @@ def render(
     return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
 
 
-def _embed(comparisons: Sequence[Comparison], exact: bool) -> Iterator[dict[str, Any]]:
+def _embed(
+    comparisons: Sequence[Comparison], exact: bool, on_note: Callable[[str], None] | None
+) -> Iterator[dict[str, Any]]:
     """The comparisons with their pictures as data URLs, as large as the page has room for."""
     used = 0
     with ThreadPoolExecutor() as pool:
@@ -124,14 +128,26 @@ def _embed(comparisons: Sequence[Comparison], exact: bool) -> Iterator[dict[str,
                     views = dict(zip(states, urls, strict=True))
                     used += size
                     break
+            remark = _remark(next(iter(states.values())), rendition, exact) if views else ""
+            if on_note and (remark or not views):
+                limits = f"a page holds {PAGE_BYTES // 10**6} MB and {_EXACT.longest_side} pixels a side"
+                on_note(f"On the page, '{comparison.name}' is {remark or 'left out'}: {limits}.")
             yield {
                 "name": comparison.name,
-                "caption": comparison.caption,
+                "caption": ", ".join(filter(None, (comparison.caption, remark))),
                 "cells": list(comparison.cells),
                 "notes": dict(comparison.notes),
                 "views": views,
                 "small": rendition is _THUMBNAIL,
             }
+
+
+def _remark(pixels: Pixels, rendition: _Rendition, exact: bool) -> str:
+    """How the page shows a picture otherwise than it is; empty where that was asked for."""
+    height, width = reduced(pixels, rendition.longest_side).shape[:2]
+    size = [f"at {width}×{height}"] if (height, width) != pixels.shape[:2] else []
+    lossy = ["lossy"] if exact and rendition.quality is not None else []
+    return f"shown {', '.join(size + lossy)}" if size or lossy else ""
 
 
 def _data_url(pixels: Pixels, rendition: _Rendition) -> str:

@@ -204,8 +204,8 @@ def test_browser_slider_moves_by_keyboard_and_pointer(opened):
     opened.find_element("id", "at").send_keys(Keys.HOME)
     assert divider(opened) == pytest.approx(0, abs=0.02)
     stage = opened.find_element("id", "stage")
-    ActionChains(opened).move_to_element(stage).click_and_hold().move_by_offset(16, 0).release().perform()
-    assert divider(opened) == pytest.approx(0.75, abs=0.02)  # the stage is 64 pixels wide
+    ActionChains(opened).move_to_element(stage).click_and_hold().move_by_offset(80, 0).release().perform()
+    assert divider(opened) == pytest.approx(0.75, abs=0.02)  # the stage is 320 pixels wide
 
 
 def test_browser_keys_change_the_picture_and_show_the_ground_truth(opened):
@@ -235,21 +235,30 @@ def view(browser, side: str = "right") -> list[float]:
     )
 
 
+def percent(browser) -> str:
+    return browser.find_element("id", "percent").text
+
+
 def test_browser_zooms_and_pans_both_sides_together(opened):
     from selenium.webdriver import ActionChains, Keys
 
+    assert percent(opened) == "500%"  # 64 pixels fill 320
     opened.find_element("id", "zoom-in").click()
     opened.find_element("id", "zoom-in").click()
+    assert percent(opened) == "2000%"
     assert view(opened) == pytest.approx([4, 3 / 8, 3 / 8], abs=0.01)  # the middle stays
     stage = opened.find_element("id", "stage")
     ActionChains(opened).move_to_element_with_offset(stage, 20, 15).click_and_hold().move_by_offset(
-        -16, -12
+        -80, -60
     ).release().perform()
     assert view(opened) == pytest.approx([4, 3 / 8 + 1 / 16, 3 / 8 + 1 / 16], abs=0.01)
     assert view(opened, "left") == pytest.approx(view(opened, "right"), abs=0.01)
     assert divider(opened) == pytest.approx(0.5, abs=0.02)  # dragging the picture leaves the slider
     press(opened, Keys.SHIFT, *[Keys.ARROW_RIGHT] * 20)
     assert view(opened)[1] == pytest.approx(3 / 4, abs=0.01)  # no further than its end
+    opened.find_element("id", "zoom-actual").click()
+    assert percent(opened) == "100%"
+    assert view(opened) == pytest.approx([1 / 5, -2, -2], abs=0.01)  # in the middle of the stage
     press(opened, "0")
     assert view(opened) == pytest.approx([1, 0, 0], abs=0.01)
 
@@ -258,13 +267,32 @@ def test_browser_wheel_zooms_only_with_control(opened):
     box = opened.execute_script("return document.getElementById('stage').getBoundingClientRect()")
 
     def wheel(modifiers: int) -> None:
-        event = {"type": "mouseWheel", "x": box["left"] + 16, "y": box["top"] + 12, "modifiers": modifiers}
+        event = {"type": "mouseWheel", "x": box["left"] + 80, "y": box["top"] + 60, "modifiers": modifiers}
         opened.execute_cdp_cmd("Input.dispatchMouseEvent", event | {"deltaX": 0, "deltaY": -200})
 
     wheel(0)
     assert view(opened)[0] == 1
     wheel(2)
     assert view(opened) == pytest.approx([2, 1 / 8, 1 / 8], abs=0.01)  # what was under the pointer stays
+    wheel(0)
+    assert view(opened)[0] == pytest.approx(2)  # without Control, the page scrolls though it is zoomed
+
+
+def test_browser_pinching_zooms_and_leaves_the_slider(opened):
+    box = opened.execute_script("return document.getElementById('stage').getBoundingClientRect()")
+    middle = {"x": box["left"] + box["width"] / 2, "y": box["top"] + box["height"] / 2}
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": middle["x"] + x, "y": middle["y"], "id": n} for n, x in enumerate(places)]
+        opened.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -40)
+    touch("touchStart", -40, 40)
+    for reach in (60, 80, 100, 120):
+        touch("touchMove", -reach, reach)
+    touch("touchEnd")
+    assert view(opened)[0] == pytest.approx(3, abs=0.1)
+    assert divider(opened) == pytest.approx(0.5, abs=0.01)
 
 
 def test_browser_shows_the_difference(opened, tmp_path):
@@ -275,7 +303,7 @@ def test_browser_shows_the_difference(opened, tmp_path):
     )
     page_states = content((tmp_path / "report.html").read_text(encoding="utf-8"))["comparisons"][0]["views"]
     left, right = (decoded(page_states[label]).astype(int) for label in ("input", "net"))
-    difference = np.clip(4 * np.abs(left - right), 0, 255)
+    difference = np.clip(4 * np.abs(left - right), 0, 255).repeat(5, 0).repeat(5, 1)
     assert np.abs(shot[..., ::-1] - difference).mean() < 4
     press(opened, "d")
     assert opened.find_element("id", "mode").get_attribute("value") == "slider"
@@ -292,10 +320,53 @@ def test_browser_digits_choose_a_side(opened):
     assert opened.find_element("id", "note-right").text == ""
 
 
-def test_browser_fits_a_phone(opened):
+@pytest.fixture
+def phone(browser):
+    """The browser as wide as a small phone."""
     metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
-    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
-        assert opened.execute_script("return document.documentElement.scrollWidth") == 360
-    finally:
-        opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def width_of_the_page(browser) -> int:
+    return browser.execute_script("return document.documentElement.scrollWidth")
+
+
+def test_browser_fits_a_phone(opened, phone):
+    assert width_of_the_page(phone) == 360
+
+
+def test_browser_shows_scores_beside_long_names_on_a_phone(phone, tmp_path):
+    name = "balnet-lite (balnet-lite-streak) of_a_photo_with_a_name_that_hardly_ends.safetensors"
+    comparison = Comparison(name, "", (), lambda: {"input": scene(0), name: scene(1)})
+    table = Table("Scores", ("version", "PSNR", "SSIM"), [(name, "30.00", "0.9000")])
+    file = tmp_path / "page.html"
+    file.write_text(render(name, [name], tables=[table], comparisons=[comparison]), encoding="utf-8")
+    phone.get(file.as_uri())
+    assert width_of_the_page(phone) == 360
+    ends = phone.execute_script(
+        "return [...document.querySelectorAll('#tables td')].map(cell => cell.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= 360
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (120, 160), (100, 8), (3, 400), (3000, 90), (900, 2000)]
+)
+def test_browser_enlarges_small_pictures_and_keeps_their_shape(browser, tmp_path, height, width):
+    pixels = np.zeros((height, width, 3), np.uint8)
+    file = tmp_path / "page.html"
+    html = render(
+        "it", [], comparisons=[Comparison("it", "", (), lambda: {"a": pixels, "b": pixels})], exact=True
+    )
+    file.write_text(html, encoding="utf-8")
+    browser.get(file.as_uri())
+    shown_width, shown_height, rendering = browser.execute_script(
+        """const image = document.getElementById("right"), box = image.getBoundingClientRect();
+        return [box.width, box.height, getComputedStyle(image).imageRendering];"""
+    )
+    assert shown_width / shown_height == pytest.approx(width / height, rel=0.03)
+    assert shown_width >= min(320, 0.7 * 1200 / height * width)
+    assert float(percent(browser).removesuffix("%")) == pytest.approx(100 * shown_width / width, rel=0.03)
+    assert (rendering == "pixelated") == (shown_width >= 2 * width)

@@ -16,6 +16,12 @@ FigureFormat = Literal["png", "pdf", "svg"]
 WIDTH = 7.16
 """Inches: both columns of a two-column page."""
 
+TALLEST = 4.0
+"""Height to width of the room for a panel, at most; taller pictures stand in it narrower."""
+
+BAR_HEIGHT = 0.35
+"""Inches at least of the scale from 0 to 1, so that its three numbers stand apart."""
+
 PANEL_SIDE = 1200
 """Panels are reduced to this many pixels: 300 an inch need no more."""
 
@@ -45,7 +51,9 @@ def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: Figure
     aspect = rainy.shape[0] / rainy.shape[1]
     columns = 4 if aspect > 0.6 else 2
     panel = WIDTH / columns
-    sheet = Figure((WIDTH, (4 // columns) * (panel * aspect + 0.3) + 0.05), layout="constrained")
+    width = panel * min(1, TALLEST / aspect)
+    height = max(width * aspect, BAR_HEIGHT)
+    sheet = Figure((WIDTH, (4 // columns) * (height + 0.3) + 0.05), layout="constrained")
     axes = sheet.subplots(4 // columns, columns).ravel()
     contents: dict[str, Picture | Map] = {"input": rainy, "RAM": ram, "CAM": cam, "output": restored}
     for ax, letter, (name, pixels) in zip(axes, "abcd", contents.items(), strict=True):
@@ -55,7 +63,9 @@ def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: Figure
         ax.set_title(f"({letter}) {name}", y=0, pad=-4, va="top", fontsize=9)
         ax.set_axis_off()
         if name == "CAM":  # RAM has the same scale
-            bar = sheet.colorbar(shown, cax=ax.inset_axes((1.03, 0, 0.04, 1)), ticks=[0, 0.5, 1])
+            share = height / (width * aspect)
+            place = (1 + 0.03 * panel / width, (1 - share) / 2, 0.04 * panel / width, share)
+            bar = sheet.colorbar(shown, cax=ax.inset_axes(place), ticks=[0, 0.5, 1])
             bar.ax.tick_params(labelsize=6)
     file = io.BytesIO()
     # Text stays text, and the same picture gives the same bytes.

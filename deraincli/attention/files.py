@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Inspected:
     rainy: Image
     restored: Pixels
     """H×W×C, of the same dtype."""
+    model: str
+    """Name of the model that restored it."""
     ram: Map
     cam: Map
     levels: NDArray[np.float32]
@@ -51,6 +54,12 @@ class Wanted:
     levels: bool = False
     rain: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises UsageError for what is no share."""
+        for name, value in (("--alpha", self.alpha), ("--threshold", self.threshold)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} takes a number from 0 to 1, not {value}.")
+
 
 def inspect_file(
     derainer: Derainer,
@@ -69,37 +78,81 @@ def inspect_file(
     if levels and not derainer.level_strides:
         raise UsageError(f"No maps enter encoder levels in {derainer.name}: leave --levels out.")
     image = decode(source, max_pixels=max_pixels)
-    result = derainer.restore(
+    for note in image.notes:
+        if on_note:
+            on_note(note)
+    chosen = derainer.for_picture(image.pixels)
+    result = chosen.restore(
         image.pixels, maps=True, levels=levels, on_progress=on_progress, on_warning=on_note
     )
     if result.ram is None or result.cam is None or result.levels is None:
         raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net with --model.")
     return Inspected(
-        image, result.image, result.ram, result.cam, result.levels, derainer.level_strides, result.tile
+        image,
+        result.image,
+        chosen.name,
+        result.ram,
+        result.cam,
+        result.levels,
+        chosen.level_strides,
+        result.tile,
     )
 
 
-def check_destinations(folder: Path, names: Iterable[str], wanted: Wanted, *, overwrite: bool) -> None:
-    """Makes the folder and finds out, before the work, what cannot be written there. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
-    for name in names:
-        for suffix in _writers(wanted):
-            check_destination(folder / f"{name}.{suffix}", overwrite=overwrite)
+def check_folder(folder: Path) -> None:
+    """Finds out, before the work and without making it, that there can be no such folder to write to.
+
+    Raises OutputError.
+    """
+    there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+    if not there.is_dir():
+        raise OutputError(f"'{there}' is no folder, so nothing can be written to '{folder}': choose another.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder '{there}' is not writable: choose another output.")
+
+
+def check_destinations(folder: Path, name: str, wanted: Wanted, *, overwrite: bool) -> None:
+    """Finds out, before the work, which of a picture's files cannot be written. Raises OutputError."""
+    for path in _paths(folder, name, wanted):
+        if path.parent.is_dir():
+            check_destination(path, overwrite=overwrite)
+
+
+def all_there(folder: Path, name: str, wanted: Wanted) -> bool:
+    """Whether every file that is wanted of a picture exists."""
+    return all(path.is_file() for path in _paths(folder, name, wanted))
 
 
 def write_files(
     inspected: Inspected, folder: Path, name: str, wanted: Wanted, *, overwrite: bool
 ) -> list[Path]:
-    """Writes what is wanted as `folder/name.…`, each file whole or not at all. Raises OutputError."""
-    written = []
-    for suffix, make in _writers(wanted).items():
-        path = folder / f"{name}.{suffix}"
-        write_atomically(path, make(inspected), overwrite=overwrite)
-        written.append(path)
+    """Writes what is wanted as `folder/name.…`, making the folder; each file whole or not at all.
+
+    Without `overwrite`, all of them or none: the same command can then begin anew. Raises OutputError.
+    """
+    paths = _paths(folder, name, wanted)
+    _make_folder(paths[0].parent)
+    written: list[Path] = []
+    try:
+        for path, make in zip(paths, _writers(wanted).values(), strict=True):
+            write_atomically(path, make(inspected), overwrite=overwrite)
+            written.append(path)
+    except BaseException:
+        for path in [] if overwrite else written:
+            path.unlink(missing_ok=True)
+        raise
     return written
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
+
+
+def _paths(folder: Path, name: str, wanted: Wanted) -> list[Path]:
+    return [folder / f"{name}.{suffix}" for suffix in _writers(wanted)]
 
 
 def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
@@ -125,6 +178,12 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
             viewable(it.rainy), it.ram, it.cam, _restored_view(it), format
         )
     return files
+
+
+KINDS = frozenset(
+    suffix.partition(".")[0] for suffix in _writers(Wanted(figure="png", levels=True, rain=True))
+)
+"""What stands between a picture's name and the suffix in the names of its files."""
 
 
 def _restored_view(inspected: Inspected) -> Picture:

@@ -29,10 +29,11 @@ def heat_map(attention: Map) -> Picture:
 
 
 def with_scale(heat: Picture, title: str) -> Picture:
-    """The heat map, unchanged at the left, and its scale on white at the right."""
-    height, width = heat.shape[:2]
-    font = ImageFont.load_default(size=min(max(10, height // 28), 48))
+    """The heat map, unchanged in the upper left corner, and its scale on white at the right."""
+    width = heat.shape[1]
+    font = ImageFont.load_default(size=min(max(10, heat.shape[0] // 28), 48))
     unit = int(font.getlength("0.0"))
+    height = max(heat.shape[0], 6 * unit)  # room for the title and three numbers
     bar_top, bar_height = min(2 * unit, height // 4), max(1, height - min(3 * unit, height // 2))
     sheet = PIL.Image.new("RGB", (width + 4 * unit, height), "white")
     sheet.paste(PIL.Image.fromarray(heat), (0, 0))

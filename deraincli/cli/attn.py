@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.attn_summary import Look, summarise
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, ExitCode, InputError
+from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.attention.figure import FigureFormat
     from deraincli.attention.files import Wanted
     from deraincli.attention.jobs import Jobs
-    from deraincli.attention.scores import Scores
     from deraincli.derainer import Derainer
 
-NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
-"""Of either map: the fields of a MapScore and their headings in the table."""
+Backend = Annotated[
+    str,
+    typer.Option(
+        metavar="eager|compile|cudagraphs",
+        envvar="DERAIN_BACKEND",
+        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA.",
+    ),
+]
 
 
-class _Look(NamedTuple):
-    """What came out for one picture."""
+class _Request(NamedTuple):
+    """What the command line asks for, found on the disk."""
 
-    name: str
-    record: dict[str, Any]
-    """The rest of its JSON record."""
-    scores: Scores | None
-    """None without ground truth."""
-    mirror_gap: float
+    source: Path
+    jobs: Jobs
+    folder: Path
+    wanted: Wanted
+    overwrite: bool
+    max_pixels: int
+    out: Output
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A picture, or a folder; sub-folders are mirrored.")
+    ],
     destination: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="DIR",
+            parser=options.path,
             help="Folder to write to. Default: beside the picture; for a folder, FOLDER-attn beside it.",
         ),
     ] = None,
@@ -55,9 +63,9 @@ def command(
             "A folder that holds a paired set needs none.",
         ),
     ] = None,
-    alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the heat map in overlays.")] = 0.5,
+    alpha: Annotated[float, typer.Option(help="Weight of the heat map in overlays, 0 to 1.")] = 0.5,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="A map above it claims the pixel, in mask and scores.")
+        float, typer.Option(help="A map above it, 0 to 1, claims the pixel, in mask and scores.")
     ] = 0.5,
     figure: Annotated[
         Literal["png", "pdf", "svg", "none"] | None,
@@ -69,12 +77,18 @@ def command(
     rain: Annotated[
         bool, typer.Option("--rain", help="Show the rain layer, input − output, stretched, too.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace existing outputs. Else pictures with all of theirs are skipped in a folder.",
+        ),
+    ] = False,
     model: options.Model = None,
     task: options.Task = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "eager",
+    backend: Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
@@ -83,50 +97,126 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Show what a model takes for rain and for clean: derain attn in.jpg -o maps"""
-    from deraincli.attention.files import Wanted, check_destinations
+    from deraincli.attention.files import Wanted
     from deraincli.attention.jobs import find_jobs
-    from deraincli.derainer import load
 
     out = options.make_output(quiet, verbose, json)
-    tiling = options.tile_choice(tile), options.overlap_choice(overlap)
+    network: dict[str, Any] = {
+        "task": task,
+        "device": device,
+        "precision": precision,
+        "backend": backend,
+        "tile": options.tile_choice(tile),
+        "overlap": options.overlap_choice(overlap),
+    }
+    _refuse_what_has_no_maps(model, backend)
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
-    jobs = find_jobs(source, target)
+    folder = destination or _default_folder(source)
+    jobs = find_jobs(source, target, folder)
+    _note_what_is_left_out(jobs, out)
+    request = _Request(source, jobs, folder, wanted, overwrite, max_pixels, out)
+    waiting, failed = _waiting(request)
+    looks: list[Look] = []
+    if waiting:
+        derainer = _load(model, network, out)
+        looks = [look for name in waiting if (look := _tried(derainer, name, request))]
+    failed += len(waiting) - len(looks)
+    summarise(source, len(jobs.pictures), looks, failed, threshold, out)
+    if failed:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
+    """What needs no model to be loaded to be known."""
+    from deraincli.solvers import SOLVERS
+
+    if backend == "onnxruntime":
+        raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
+    if model in SOLVERS:
+        raise UsageError(f"'{model}' is a solver and has no attention maps: choose a BAL-Net with --model.")
+
+
+def _note_what_is_left_out(jobs: Jobs, out: Output) -> None:
     if jobs.unpaired:
         out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
-    folder = destination or _default_folder(source)
-    check_destinations(folder, jobs.pictures, wanted, overwrite=overwrite)
-    derainer = load(
-        model,
-        task=task,
-        device=device,
-        precision=precision,
-        backend=backend,
-        tile=tiling[0],
-        overlap=tiling[1],
-    )
+    if jobs.links:
+        out.note(f"{jobs.links} symbolic links to folders, or out of the folder given, were not followed.")
+    if jobs.results:
+        out.note(f"{jobs.results} files that an earlier run wrote are no pictures to look at.")
+
+
+def _waiting(request: _Request) -> tuple[list[str], int]:
+    """The pictures that are to be looked at, and how many cannot be, as files of theirs exist; of a folder,
+    those with all of their files are left out. Raises OutputError where nothing can be written at all.
+    """
+    from deraincli.attention.files import all_there, check_destinations, check_folder
+
+    jobs, folder, wanted, out = request.jobs, request.folder, request.wanted, request.out
+    check_folder(folder)
+    waiting, skipped, failed = [], 0, 0
+    for name, picture in jobs.pictures.items():
+        if request.source.is_dir() and not request.overwrite and all_there(folder, name, wanted):
+            skipped += 1
+            _report(request, picture, {"status": "skipped"})
+            continue
+        try:
+            check_destinations(folder, name, wanted, overwrite=request.overwrite)
+        except OutputError as error:
+            _report(request, picture, {"error": str(error)})
+            if len(jobs.pictures) == 1:
+                raise
+            output.error(str(error))
+            failed += 1
+        else:
+            waiting.append(name)
+    if skipped:
+        these = f"{skipped} of {len(jobs.pictures)} pictures are skipped"
+        out.note(f"{these}, as all their files are there: --overwrite makes them anew.")
+    return waiting, failed
+
+
+def _load(model: str | None, network: dict[str, Any], out: Output) -> Derainer:
+    from deraincli.derainer import load
+
+    derainer = load(model, **network)
     for note in derainer.notes:
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+    return derainer
 
-    looks = []
-    for name, picture in jobs.pictures.items():
-        record = {"source": str(picture), "output": str(folder), "status": "failed", "error": None}
-        try:
-            look = _look(derainer, name, jobs, folder, wanted, max_pixels, overwrite, out)
-        except DerainError as error:
-            if json:
-                out.result(record | {"error": str(error)}, "")
-            if len(jobs.pictures) == 1 or not isinstance(error, InputError):
-                raise
-            output.error(str(error))
-        else:
-            looks.append(look)
-            line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, |RAM + CAM − 1| {mirror_gap:.3f}"
-            record |= look.record
-            out.result(record, line.format_map(record))
-    _summarise(source, looks, len(jobs.pictures), out)
-    if len(looks) < len(jobs.pictures):
-        raise typer.Exit(ExitCode.SOME_FAILED)
+
+def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:
+    """The look at one picture, reported; None where one of several cannot be read."""
+    picture = request.jobs.pictures[name]
+    try:
+        look = _look(derainer, name, request)
+    except DerainError as error:
+        _report(request, picture, {"error": str(error)})
+        if len(request.jobs.pictures) == 1 or not isinstance(error, InputError):
+            raise
+        output.error(str(error))
+        return None
+    _report(
+        request,
+        picture,
+        look.record,
+        "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}, "
+        "|RAM + CAM − 1| {mirror_gap:.3f}",
+    )
+    return look
+
+
+def _report(request: _Request, picture: Path, result: dict[str, Any], line: str = "") -> None:
+    """One picture's JSON record, or `line` filled in from it; nothing without either."""
+    record = {
+        "source": str(picture),
+        "output": str(request.folder),
+        "status": "failed",
+        "error": None,
+        **result,
+    }
+    if line or request.out.json:
+        request.out.result(record, line.format_map(record))
 
 
 def _default_folder(source: Path) -> Path:
@@ -149,34 +239,26 @@ def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Outp
     return asked or "png"
 
 
-def _look(
-    derainer: Derainer,
-    name: str,
-    jobs: Jobs,
-    folder: Path,
-    wanted: Wanted,
-    max_pixels: int,
-    overwrite: bool,
-    out: Output,
-) -> _Look:
+def _look(derainer: Derainer, name: str, request: _Request) -> Look:
     """Restores one picture, writes its files and scores its maps."""
     from deraincli.attention.files import inspect_file, write_files
     from deraincli.attention.scores import mirror_gap, score_maps
     from deraincli.data.pairs import read_pair
 
+    jobs, wanted, out = request.jobs, request.wanted, request.out
     begin = time.perf_counter()
     pair = jobs.pairs.get(name)
-    sides = read_pair(pair, max_pixels=max_pixels) if pair else None
+    sides = read_pair(pair, max_pixels=request.max_pixels) if pair else None
     with out.progress(name) as meter:
         inspected = inspect_file(
             derainer,
             jobs.pictures[name],
             levels=wanted.levels,
-            max_pixels=max_pixels,
+            max_pixels=request.max_pixels,
             on_progress=meter,
             on_note=out.note,
         )
-    files = write_files(inspected, folder, name, wanted, overwrite=overwrite)
+    files = write_files(inspected, request.folder, name, wanted, overwrite=request.overwrite)
     scores = score_maps(inspected.ram, inspected.cam, *sides, threshold=wanted.threshold) if sides else None
     gap = mirror_gap(inspected.ram, inspected.cam)
     height, width = inspected.ram.shape
@@ -185,39 +267,12 @@ def _look(
         "width": width,
         "height": height,
         "seconds": round(time.perf_counter() - begin, 4),
-        "model": derainer.name,
+        "model": inspected.model,
         "device": derainer.device,
         "precision": derainer.precision,
         "tile": str(inspected.tile),
         "files": [str(file) for file in files],
+        "threshold": wanted.threshold,
         "mirror_gap": gap,
     }
-    return _Look(name, record | (scores.record() if scores else {}), scores, gap)
-
-
-def _summarise(source: Path, looks: Sequence[_Look], count: int, out: Output) -> None:
-    """Means over several pictures, the scores as a table, and what failed; InputError if all did."""
-    from deraincli.attention.scores import mean_scores
-
-    if not looks:
-        raise InputError(f"None of the {count} pictures could be looked at: see the reasons above.")
-    if len(looks) < count:
-        output.error(f"{count - len(looks)} of {count} pictures failed.")
-    scored = [(look.name, look.scores, look.mirror_gap) for look in looks if look.scores is not None]
-    mean = mean_scores([scores for _, scores, _ in scored]) if scored else None
-    gap = fmean(look.mirror_gap for look in looks)
-    if out.json and count > 1:
-        means = mean.record() if mean else {}
-        out.result({"source": str(source), "count": len(looks), "mirror_gap": gap, **means}, "")
-    elif mean and not out.json and not out.quiet:
-        rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
-        columns = ("picture", "map", *NUMBERS.values(), "|RAM+CAM−1|")
-        out.table(f"Attention maps of {source}", columns, [cells for row in rows for cells in _cells(*row)])
-
-
-def _cells(name: str, scores: Scores, gap: float) -> Iterator[list[str]]:
-    """Two rows of the table."""
-    for map_name, score in (("RAM", scores.ram), ("CAM", scores.cam)):
-        numbers = (getattr(score, number) for number in NUMBERS)
-        shown = ("" if value is None else f"{value:.3f}" for value in numbers)
-        yield [name, map_name, *shown, f"{gap:.3f}"]
+    return Look(name, record | (scores.record() if scores else {}), scores, gap)

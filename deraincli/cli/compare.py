@@ -30,7 +30,11 @@ def command(
     destination: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="A page (.html), or a contact sheet (.png, .jpg, …)."
+            "--output",
+            "-o",
+            metavar="OUT",
+            parser=options.path,
+            help="A page (.html), or a contact sheet (.png, .jpg, …).",
         ),
     ],
     ready: Annotated[
@@ -71,10 +75,10 @@ def command(
         read_version,
         scored,
     )
-    from deraincli.imaging.codec import check_destination, decode, format_of, write_atomically
+    from deraincli.imaging.codec import check_destination, decode, write_atomically
 
     out = options.make_output(quiet, verbose, json)
-    format = None if destination.suffix.lower() in PAGE_SUFFIXES else format_of(destination)
+    format = _sheet_format(destination)
     measure = _protocol(protocol)
     network: dict[str, Any] = {
         "task": task,
@@ -103,11 +107,11 @@ def command(
 
     if format is None:
         facts = [*([f"PSNR and SSIM by protocol {measure.name}"] if truth else ()), *map(str, runs.values())]
-        data = comparison_page(source.name, versions, truth, facts).encode()
+        data = comparison_page(source.name, versions, truth, facts, on_note=out.note).encode()
     else:
         data = comparison_sheet(versions, truth, format)
     write_atomically(destination, data, overwrite=overwrite)
-    _print(source, destination, versions, runs, measure, out)
+    _print(source, destination, versions, runs, measure if truth else None, out)
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,13 @@ class _Run:
 
     version: Version
     seconds: float
+    model: str
     device: str
     precision: str
     tile: str
 
     def __str__(self) -> str:
-        return f"{self.version.name} on {self.device} in {self.precision}"
+        return f"{self.version.label} on {self.device} in {self.precision}"
 
 
 def _restored(label: str, name: str | None, image: Image, network: dict[str, Any], out: Output) -> _Run:
@@ -132,22 +137,39 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
     for note in derainer.notes:
         out.note(note)
     begin = time.perf_counter()
+    chosen = derainer.for_picture(image.pixels)
     with out.progress(label) as meter:
-        result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)
+        result = chosen.restore(image.pixels, on_progress=meter, on_warning=out.note)
     seconds = time.perf_counter() - begin
-    version = Version(label, replace(image, pixels=result.image))
-    return _Run(version, seconds, derainer.device, derainer.precision, str(result.tile))
+    specialist = "" if chosen.name == derainer.name else chosen.name
+    version = Version(label, replace(image, pixels=result.image), specialist)
+    run = _Run(version, seconds, chosen.name, derainer.device, derainer.precision, str(result.tile))
+    out.detail(f"{run}, {seconds:.2f} s")
+    return run
 
 
 def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
     """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
     from deraincli.catalogue import find_model
+    from deraincli.solvers import SOLVERS
 
-    known = [find_model(name, task)[0] for name in names]
+    known = [name if name in SOLVERS else find_model(name, task)[0] for name in names]
     return {
         name if name is not None and known.count(label) > 1 else label: name
         for name, label in zip(names, known, strict=True)
     }
+
+
+def _sheet_format(destination: Path) -> str | None:
+    """The format of a contact sheet; None for a page. Raises UsageError for any other suffix."""
+    from deraincli.imaging.codec import format_of
+
+    if destination.suffix.lower() in PAGE_SUFFIXES:
+        return None
+    try:
+        return format_of(destination)
+    except UsageError as error:
+        raise UsageError(f"{str(error).removesuffix('.')}, or .html for a page.") from error
 
 
 def _name_and_file(text: str) -> tuple[str, Path]:
@@ -164,12 +186,11 @@ def _refuse_namesakes(labels: Sequence[str]) -> None:
 
 
 def _protocol(name: str) -> Protocol:
-    from deraincli.metrics import protocols_named
+    from deraincli.metrics import PROTOCOLS
 
-    chosen, *more = protocols_named(name)
-    if more:
-        raise UsageError("One comparison has one --protocol: name it, or use derain eval for all.")
-    return chosen
+    if name not in PROTOCOLS:
+        raise UsageError(f"--protocol takes one of {', '.join(PROTOCOLS)}, not {name!r}.")
+    return PROTOCOLS[name]
 
 
 def _print(
@@ -177,10 +198,13 @@ def _print(
     destination: Path,
     versions: Sequence[Version],
     runs: dict[str, _Run],
-    measure: Protocol,
+    measure: Protocol | None,
     out: Output,
 ) -> None:
-    """The JSON object, or the scores as a table and where the comparison is."""
+    """The JSON object, or the scores as a table and where the comparison is.
+
+    measure: how the versions were scored; None without ground truth.
+    """
     rows = []
     for version in versions:
         run, score = runs.get(version.name), version.score
@@ -188,16 +212,17 @@ def _print(
         if score:
             row |= {"psnr": score.psnr if math.isfinite(score.psnr) else None, "ssim": score.ssim}
         if run:
-            row |= {"seconds": round(run.seconds, 4), "device": run.device, "precision": run.precision}
-            row["tile"] = run.tile
+            row |= {"seconds": round(run.seconds, 4), "model": run.model, "device": run.device}
+            row |= {"precision": run.precision, "tile": run.tile}
         rows.append(row)
-    scores = [version.cells for version in versions if version.score]
-    if scores and not out.json and not out.quiet:
-        out.table(f"{source.name} ({measure.name})", ("version", "PSNR", "SSIM"), scores)
+    if measure and not out.json and not out.quiet:
+        cells = [version.cells for version in versions]
+        out.table(f"{source.name} ({measure.name})", ("version", "PSNR", "SSIM"), cells)
     record = {
         "source": str(source),
         "output": str(destination),
-        "protocol": measure.name if scores else None,
+        "protocol": measure.name if measure else None,
         "versions": rows,
     }
-    out.result(record, f"{source} → {destination}  {len(versions)} versions")
+    count = f"{len(versions)} versions{' and the ground truth' if measure else ''}"
+    out.result(record, f"{source} → {destination}  {count}")

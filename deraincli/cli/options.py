@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -88,15 +89,25 @@ def model_names(
     """The models that --model and --models ask for; None stands for the default.
 
     `optional`: there are other things to show, so that a model must be asked for on the command line.
-    Raises UsageError if both options are given.
+    Raises UsageError if both options are given, or a name is empty.
     """
     source = context.get_parameter_source("model")
     typed = source is not None and source.name == "COMMANDLINE"
     if models is not None:
         if typed:
             raise UsageError("--model and --models exclude each other: put all of them in --models.")
-        return list(dict.fromkeys(name.strip() for name in models.split(",")))
+        names = [name.strip() for name in models.split(",")]
+        if not all(names):
+            raise UsageError(f"--models {models!r} has an empty name: put one comma between two models.")
+        return list(dict.fromkeys(names))
     return [model] if typed or not optional else []
+
+
+def path(text: str) -> Path:
+    """An option's path. Raises UsageError for an empty one, which would mean the current folder."""
+    if not text:
+        raise UsageError("An output needs a name, not '': a variable of the shell may be empty.")
+    return Path(text)
 
 
 def tile_choice(text: str) -> int | Literal["auto", "off"]:

@@ -52,6 +52,8 @@ def test_portraits_stand_beside_each_other_and_panoramas_in_two_rows():
 
     assert 2 < aspect(60, 40) < 3.5
     assert 2 < aspect(20, 60) < 6
+    assert 5 < aspect(3, 400) < 9
+    assert 0.6 < aspect(600, 6) < 1.5
 
 
 def test_without_matplotlib_one_sentence_says_how_to_get_it(monkeypatch):

@@ -34,7 +34,9 @@ def test_the_scale_stands_beside_the_unchanged_map():
 @pytest.mark.parametrize("size", [(1, 1), (3, 300), (300, 3)])
 def test_the_smallest_maps_have_a_scale(size):
     heat = pictures.heat_map(attention(*size))
-    np.testing.assert_array_equal(pictures.with_scale(heat, "CAM")[:, : size[1]], heat)
+    shown = pictures.with_scale(heat, "CAM")
+    np.testing.assert_array_equal(shown[: size[0], : size[1]], heat)
+    assert shown.shape[0] >= 40  # the title and three numbers stand apart
 
 
 def test_overlays_run_from_the_photo_to_the_heat_map():
@@ -112,3 +114,29 @@ def test_contact_sheets_reduce_what_is_large_and_cut_long_names():
     sheet = contact_sheet({"a name without an end " * 40: photo})
     assert 2048 < sheet.shape[1] < 2200
     assert (sheet == 7).all(2).sum() == 2048 * 51
+
+
+@pytest.mark.parametrize("size", [(1, 1), (100, 8), (5, 5), (1, 300)])
+def test_the_smallest_pictures_have_labels_that_can_be_read(size):
+    sheet = contact_sheet(
+        {"RAM, level 0\nPSNR 25.00 dB, SSIM 0.9012": scene(0, *size), "i" * 500: scene(1, *size)}
+    )
+    assert sheet.shape[1] >= 240
+    assert (sheet[size[0] + 6 :] < 100).any()
+
+
+def labelled(label: str) -> np.ndarray:
+    return contact_sheet({label: np.full((40, 240, 3), 255, np.uint8)})
+
+
+@pytest.mark.parametrize("letters", ["ßüé", "∞×μ", "Дождь"])
+def test_letters_beyond_ascii_are_drawn_as_themselves(letters):
+    """A letter that a font lacks is a box, the same for all."""
+    pytest.importorskip("matplotlib", reason="Matplotlib, whose font has them, is not installed")
+    drawn = {labelled(letter).tobytes() for letter in letters}
+    assert len(drawn) == len(letters)
+    assert labelled("\uffff").tobytes() not in drawn
+
+
+def test_letters_that_no_font_has_are_boxes():
+    assert not np.array_equal(labelled("\uffff"), labelled(" "))

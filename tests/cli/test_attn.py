@@ -14,9 +14,10 @@ import torch
 from paired import rain_on, scene, write_picture, write_set
 
 import deraincli
-from deraincli.attention import figure
+from deraincli.attention import figure, pictures
 from deraincli.attention.pictures import heat_map
 from deraincli.checkpoint import ModelInfo, model_bytes
+from deraincli.errors import OutputError
 from deraincli.networks import NETWORKS
 
 PLAIN = ("--device", "cpu", "--precision", "fp32", "--figure", "none")
@@ -150,6 +151,87 @@ def test_a_broken_picture_of_a_folder_is_named_and_the_others_done(derain, model
     assert derain("attn", folder, "-m", model, *PLAIN, "-o", tmp_path / "again").code == 1
 
 
+def test_an_interrupted_folder_goes_on_where_it_was(derain, model, tmp_path):
+    """Complete pictures are skipped, one with some of its files fails, the others are done."""
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    for name in ("1.png", "2.png", "sub/1.png"):
+        write_picture(folder / name, scene(1))
+    arguments = ("attn", folder, "-o", out, "-m", model, *PLAIN, "--json")
+
+    def run(*more: str) -> tuple[int, list[str], str]:
+        done = derain(*arguments, *more)
+        return done.code, [json.loads(line).get("status") for line in done.out.splitlines()], done.err
+
+    assert run()[:2] == (0, ["done", "done", "done", None])
+    assert (out / "sub" / "1.ram.npy").is_file()
+    for file in (*out.glob("2.*"), out / "1.mask.png"):
+        file.unlink()
+    code, status, err = run()
+    assert (code, sorted(status[:3]), status[3]) == (3, ["done", "failed", "skipped"], None)
+    assert "1.ram.png' exists" in err
+    assert "1 of 3 pictures are skipped" in err
+    for file in out.glob("1.*"):
+        file.unlink()
+    assert run()[:2] == (0, ["skipped", "skipped", "done", None])
+    assert run()[:2] == (0, ["skipped"] * 3)
+    assert run("--overwrite")[:2] == (0, ["done", "done", "done", None])
+
+
+def test_what_cannot_be_written_whole_leaves_nothing(derain, model, photo, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr(pictures, "rain_mask", full)
+    assert derain("attn", photo, "-o", tmp_path / "out", "-m", model, *PLAIN).code == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_specialist_that_the_default_takes_is_named(derain, photo, tmp_path):
+    done = derain("attn", photo, "-o", tmp_path / "out", *PLAIN)
+    record = json.loads(derain("attn", photo, "-o", tmp_path / "json", *PLAIN, "--json").out)
+    image = derain("image", photo, "-o", tmp_path / "o.png", *PLAIN[:4], "--json")
+    assert record["model"] == json.loads(image.out)["model"] != "balnet-lite"
+    assert f"{record['model']} on cpu in fp32" in done.err
+
+
+def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
+    cmyk = tmp_path / "cmyk.jpg"
+    PIL.Image.fromarray(scene(0)).convert("CMYK").save(cmyk)
+    notes = [
+        [line for line in derain(*arguments, "-m", model, *PLAIN[:4]).err.splitlines() if "Note" in line]
+        for arguments in (("attn", cmyk, "--figure", "none"), ("image", cmyk))
+    ]
+    assert notes[0] == notes[1] != []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--backend", "onnxruntime"), 2, "ONNX Runtime gives no attention maps"),
+        (("-m", "gmm"), 2, "solver"),
+        (("-o", ""), 2, "needs a name"),
+        (("--alpha", "nan"), 2, "--alpha takes a number from 0 to 1"),
+        (("--threshold", "nan"), 2, "--threshold takes a number from 0 to 1"),
+        (("--target", "gone.png"), 1, "no file 'gone.png'"),
+        (("-o", "photo.png/maps"), 1, "no folder"),
+        (("--task", "snow"), 2, "snow"),
+    ],
+)
+def test_bad_requests_are_one_sentence_and_leave_no_folder(
+    derain, photo, tmp_path, monkeypatch, arguments, code, said
+):
+    monkeypatch.chdir(tmp_path)
+    done = derain("attn", photo, "-o", "out", *PLAIN, *arguments)
+    assert (done.code, done.out, done.err.count("\n")) == (code, b"", 1)
+    assert said in done.err
+    assert {path.name for path in tmp_path.iterdir()} <= {"photo.png", "cache"}
+
+
+def test_the_smallest_picture_has_levels(derain, model, tmp_path):
+    dot = write_picture(tmp_path / "dot.png", scene(0, 1, 1))
+    assert derain("attn", dot, "-o", tmp_path / "out", "-m", model, *PLAIN, "--levels").code == 0
+
+
 def test_no_output_is_replaced_unasked(derain, model, photo, tmp_path):
     mine = tmp_path / "photo.mask.png"
     mine.write_text("mine")
@@ -167,7 +249,7 @@ def test_a_network_without_maps_is_one_sentence(derain, photo, tmp_path):
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", plain, *PLAIN)
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert "no attention maps" in done.err
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_levels_that_a_network_does_not_have_are_one_sentence(derain, photo, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from paired import rain_on, scene, write_picture
 
 import deraincli
+from deraincli import report
 from deraincli.metrics import PROTOCOLS, score
 
 ON_CPU = ("--device", "cpu", "--precision", "fp32")
@@ -62,15 +63,17 @@ def test_the_page_holds_every_version_without_loss(derain, random_model, rainy, 
     for url, version in zip(picture["views"].values(), expected, strict=True):
         np.testing.assert_array_equal(decoded(url), version)
     by_hand = score(pixels(blurred), pixels(clean), PROTOCOLS["prenet"])
-    assert picture["notes"]["by hand"] == f"PSNR {by_hand.psnr:.2f} dB, SSIM {by_hand.ssim:.4f}"
+    assert picture["notes"]["by hand"] == f"PSNR {by_hand.psnr:.2f} dB, SSIM {by_hand.ssim:.4f} (prenet)"
     assert "protocol prenet" in content(page)["facts"][0]
 
 
 def test_a_sheet_holds_the_pictures_with_scores_on_stdout(derain, rainy, clean, blurred, tmp_path):
     sheet = tmp_path / "sheet.png"
     arguments = ("compare", rainy, f"by hand={blurred}", "-o", sheet, "--target", clean, "--protocol", "rgb")
-    table = derain(*arguments).out.decode()
+    first = derain(*arguments)
+    table = first.out.decode()
     assert "rainy.png (rgb)" in table
+    assert "2 versions and the ground truth" in first.err
     expected = score(pixels(blurred), pixels(clean), PROTOCOLS["rgb"])
     assert f"{expected.psnr:.2f}" in table
     assert pixels(sheet).shape[1] > 3 * 64
@@ -104,6 +107,50 @@ def test_a_perfect_result_is_null_in_json_and_endless_on_the_page(derain, rainy,
     assert "∞" in content(page)["comparisons"][0]["notes"]["same"]
 
 
+def test_the_specialist_that_the_default_takes_is_named_everywhere(derain, rainy, tmp_path):
+    page = tmp_path / "page.html"
+    done = derain("compare", rainy, "-o", page, *ON_CPU, "--json", "-v")
+    _, version = json.loads(done.out)["versions"]
+    assert version["name"] == "balnet-lite"
+    assert version["model"] in ("balnet-lite-streak", "balnet-lite-drop")
+    label = f"balnet-lite ({version['model']})"
+    assert f"{label} on cpu in fp32" in done.err
+    assert f"{label} on cpu in fp32" in content(page)["facts"]
+    assert list(content(page)["comparisons"][0]["views"]) == ["input", label]
+    image = derain("image", rainy, "-o", tmp_path / "o.png", *ON_CPU, "--json")
+    assert json.loads(image.out)["model"] == version["model"]
+
+
+def test_what_a_page_shows_smaller_or_with_loss_is_said(derain, tmp_path, monkeypatch):
+    wide = write_picture(tmp_path / "wide.png", scene(0, 6, 8192))
+    page = tmp_path / "page.html"
+
+    def said() -> str:
+        done = derain("compare", wide, f"same={wide}", "-o", page, "--overwrite")
+        (picture,) = content(page)["comparisons"]
+        _, _, remark = picture["caption"].partition(", ")
+        assert f"'wide.png' is {remark}" in done.err
+        return remark
+
+    assert said() == "shown at 4096×3"
+    views = content(page)["comparisons"][0]["views"]
+    monkeypatch.setattr(report, "PAGE_BYTES", sum(map(len, views.values())))
+    assert said() == "shown at 4096×3, lossy"
+
+
+def test_sheets_of_narrow_pictures_end(derain, tmp_path):
+    narrow = write_picture(tmp_path / "w5.png", scene(0, 40, 5))
+    done = derain("compare", narrow, f"a long name{'!' * 200}={narrow}", "-o", tmp_path / "sheet.png")
+    assert (done.code, "2 versions" in done.err) == (0, True)
+
+
+def test_solvers_stand_beside_networks(derain, random_model, tmp_path):
+    tiny = write_picture(tmp_path / "tiny.png", rain_on(scene(0, 16, 16), 0))
+    models = ("--models", f"{random_model},dsc")
+    done = derain("compare", tiny, "-o", tmp_path / "sheet.png", *models, *ON_CPU, "--json")
+    assert [version["name"] for version in json.loads(done.out)["versions"]] == ["input", "random", "dsc"]
+
+
 def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
     deep = rain_on(scene(1), 1).astype(np.uint16) * 257
     rainy = write_picture(tmp_path / "deep.png", deep)
@@ -124,7 +171,12 @@ def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
         (("a=small.png",), 1, "20×10"),
         (("a=blurred.png", "--target", "small.png"), 1, "20×10"),
         (("a=blurred.png", "--protocol", "all"), 2, "--protocol"),
+        (("a=blurred.png", "--protocol", "nope"), 2, "agan, rgb, not 'nope'"),
         (("a=blurred.png", "-o", "out.txt"), 2, "out.txt"),
+        (("a=blurred.png", "-o", "out.pdf"), 2, "or .html for a page"),
+        (("a=blurred.png", "-o", ""), 2, "needs a name"),
+        (("--models", ""), 2, "empty name"),
+        (("--models", "balnet-lite,"), 2, "empty name"),
         (("a=blurred.png", "-o", "clean.png"), 1, "exists"),
         (("--models", "no-such-model"), 1, "no-such-model"),
     ],
