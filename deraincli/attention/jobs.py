@@ -79,7 +79,7 @@ def _below(folder: Path, results: Path) -> Jobs:
         {stem: path for stem, (path,) in pictures.items()},
         {},
         links=found.links,
-        results=found.results + len(own),
+        results=len(found.results) + len(own),
     )
 
 
