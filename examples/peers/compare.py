@@ -1,22 +1,22 @@
 """Quality against latency at equal training: DDN, PReNet, JORDER and balnet-lite, each trained for the same
-time on the same data, scored on the same pictures, timed in turn.
+CPU time on the same data, scored on the same pictures, timed in turn.
 
     OMP_NUM_THREADS=1 python examples/peers/compare.py PAIRS --minutes 20 -o runs/peers
 
-PAIRS is a paired folder in any layout that `derain eval` recognises. What is equal is the time that training
-would take on an idle machine: steps are timed in turn first, and each network then makes as many as fit, so
-that other work on the machine costs patience and not quality. A broken-off comparison goes on where it
-stopped. Writes OUT/compare.md and OUT/compare.png.
+PAIRS is a paired folder in any layout that `derain eval` recognises. The CPU time of a step is measured
+first, and each network then makes as many steps as fit, so that other work on the machine costs patience and
+not quality. A broken-off comparison goes on where it stopped. Writes OUT/compare.md and OUT/compare.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from matplotlib.figure import Figure
@@ -59,21 +59,6 @@ class Row:
     quality: Score
 
 
-class TrainingStep:
-    """A contestant: one step of a run, the making of its batch included."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def fresh(self) -> int:
-        """The number of the step."""
-        return self._run.trainee.step
-
-    def run(self, given: int) -> None:
-        """Makes the batch and learns from it."""
-        train_step(self._run.trainee, *self._run.data[given], self._run.config)
-
-
 def open_run(recipe: str, folder: Path, steps: int) -> Run:
     """A run of so many steps, new or to be gone on with."""
     config = load_config(RECIPES / f"{recipe}.toml", (f"optimiser.steps={steps}",))
@@ -81,14 +66,24 @@ def open_run(recipe: str, folder: Path, steps: int) -> Run:
 
 
 def affordable_steps(minutes: float, out: Path) -> dict[str, int]:
-    """By recipe, the steps that so many minutes allow; kept in a file, for when the comparison goes on."""
+    """By recipe, the steps that fit into so many minutes of CPU time; kept in a file, for when the comparison
+    goes on."""
     kept = out / f"steps-{minutes:g}.json"
     if not kept.exists():
-        steps = {recipe: TrainingStep(open_run(recipe, out / "timing" / recipe, 1)) for recipe in NAMES}
-        timings = time_in_turn(list(steps.values()), rounds=ROUNDS)
-        counts = {recipe: int(60 * minutes / timings[step].median) for recipe, step in steps.items()}
+        runs = {recipe: open_run(recipe, out / "timing" / recipe, 1) for recipe in NAMES}
+        counts = {recipe: int(60 * minutes / cpu_seconds_of_a_step(run)) for recipe, run in runs.items()}
         kept.write_text(json.dumps(counts))
     return json.loads(kept.read_text())
+
+
+def cpu_seconds_of_a_step(run: Run) -> float:
+    """The median, the making of the batch included."""
+    seconds = []
+    for number in range(ROUNDS):
+        start = time.process_time()
+        train_step(run.trainee, *run.data[number], run.config)
+        seconds.append(time.process_time() - start)
+    return median(seconds)
 
 
 def train(recipe: str, steps: int, folder: Path) -> Path:
@@ -141,8 +136,8 @@ def table(rows: Sequence[Row], rainy: Score, minutes: float, precision: str) -> 
     """The comparison in Markdown, the best first."""
     fastest = min(row.latency for row in rows)
     lines = [
-        f"{minutes:g} minutes of training each, same data; protocol `{PROTOCOL}`; {SIDE}×{SIDE}, "
-        f"{precision}, {torch.get_num_threads()} thread(s), median of {ROUNDS} runs in turn.",
+        f"{minutes:g} minutes of CPU time for training each, same data; protocol `{PROTOCOL}`; "
+        f"{SIDE}×{SIDE}, {precision}, {torch.get_num_threads()} thread(s), median of {ROUNDS} runs in turn.",
         "",
         "| network | parameters | steps | latency, ms | × fastest | PSNR, dB | SSIM |",
         "|---|---|---|---|---|---|---|",
@@ -181,14 +176,14 @@ def chart(rows: Sequence[Row], rainy: Score, minutes: float) -> Figure:
     axes.margins(x=0.25, y=0.15)
     axes.set_xlabel(f"latency at {SIDE}×{SIDE}, ms (log)")
     axes.set_ylabel("PSNR, dB")
-    axes.set_title(f"after {minutes:g} minutes of training each")
+    axes.set_title(f"after {minutes:g} minutes of CPU time for training each")
     return figure
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path, help="the paired folder to score on")
-    parser.add_argument("--minutes", type=float, default=20, help="of training for each network")
+    parser.add_argument("--minutes", type=float, default=20, help="of CPU time for each network")
     parser.add_argument("--precision", default="auto", help="of all of them: auto, fp32 or bf16")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/peers"))
     asked = parser.parse_args()
