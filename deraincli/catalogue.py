@@ -85,7 +85,7 @@ SHIPPED: dict[str, ShippedModel] = {
 
 EITHER_RAIN = "balnet-lite"
 """Either of the two defaults below, chosen for each picture by `deraincli.either_rain`. Where one file is
-wanted, as for an export or a warm start, it is the one for streaks."""
+wanted, as for a warm start, it is the one for streaks."""
 
 DEFAULTS: dict[str, str] = {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"}
 """The model that serves a task when none is named."""
@@ -104,8 +104,8 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
     A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
     is no such model.
     """
-    if model is None:
-        model = _default(task)
+    if model in (None, EITHER_RAIN):
+        model = default_model(task)
     if model == EITHER_RAIN:
         return model, _file_of(SHIPPED[DEFAULTS["streak"]])
     if model in SHIPPED:
@@ -152,7 +152,8 @@ def _weights_in(folder: Path) -> Path:
     )
 
 
-def _default(task: str) -> str:
+def default_model(task: str) -> str:
+    """The name of the model that serves a task when none, or EITHER_RAIN, is named. Raises UsageError."""
     if task not in ("auto", "streak", "drop"):
         raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
     return EITHER_RAIN if task == "auto" else DEFAULTS[task]

@@ -18,6 +18,9 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 """The names that a folder of the Hugging Face Hub has for the two."""
 
+EXPORTED = (".onnx", ".pt2", ".ts")
+"""Suffixes of files for other programs, which are no models here."""
+
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch normalisation keeps beside its parameters."""
 
@@ -92,4 +95,6 @@ def _unreadable(path: Path, error: Exception) -> str:
             f"{path} is a pickle, which can hold a program and is never loaded as a model: "
             "convert a published checkpoint with `derain weights import`."
         )
+    if path.suffix in EXPORTED:
+        return f"{path} is an export for other programs: name the model that it was made from."
     return f"{path} is no intact safetensors file ({error}); fetch it again."
