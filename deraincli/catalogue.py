@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.header import WEIGHTS_FILE
+from deraincli.header import WEIGHTS_FILE, sha256
 from deraincli.parts import INDEX_FILE
 
+REINSTALL = "run `pip install --force-reinstall deraincli`"
 BEST_FILE = "best.safetensors"
 """Where a training run keeps its best weights."""
 
@@ -102,7 +103,7 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
     """The name and file of a model given by name, path or address on the Hub, or of a task's default.
 
     A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
-    is no such model.
+    is no such model, or a shipped one is damaged.
     """
     if model in (None, EITHER_RAIN):
         model = default_model(task)
@@ -135,8 +136,13 @@ def model_files(model: str | None, task: str = "auto") -> tuple[Path, ...]:
 
 
 def _file_of(entry: ShippedModel) -> Path:
+    """The file of a shipped model, every bit as it was. Hashing 2 MB takes some milliseconds."""
     file = weights_folder() / entry.file
     if file.is_file() or entry.hub is None:
+        if not file.is_file() or sha256(file) != entry.sha256:
+            raise ModelError(
+                f"The shipped model '{file}' is {'damaged' if file.is_file() else 'missing'}: {REINSTALL}."
+            )
         return file
     from deraincli import hub
 

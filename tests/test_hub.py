@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,6 @@ class Shell:
             "HF_ENDPOINT": hub.endpoint,
             "HF_HOME": str(home / "home"),
             "HF_HUB_CACHE": str(self.cache),
-            "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "OMP_NUM_THREADS": "1",
         }
@@ -114,6 +114,53 @@ def test_a_model_is_pulled_once_and_used_offline(hub: LoopbackHub, shell: Shell)
         assert told["sha256"] == hashlib.sha256(NEW).hexdigest()
         assert told["licence"] == "mit"
         assert told["parameters"] == 168_963
+
+
+def test_without_a_network_it_says_so_at_once(hub: LoopbackHub, shell: Shell, tmp_path: Path) -> None:
+    """A request that huggingface_hub repeats for half a minute, and a log line for each time."""
+    hub.close()
+    (tmp_path / "mine.safetensors").write_bytes(NEW)
+    began = time.monotonic()
+    started = [
+        shell.start("weights", "pull", ADDRESS),
+        shell.start("weights", "pull", ADDRESS, HF_ENDPOINT="http://nowhere.invalid"),
+        shell.start("weights", "push", tmp_path / "mine.safetensors", ADDRESS, HF_TOKEN=TOKEN),
+    ]
+    for process in started:
+        done = finished(process)
+        refused(done, "cannot be reached")
+        assert len(done.stderr.splitlines()) == 1
+    assert time.monotonic() - began < 20
+
+
+def test_settings_that_forbid_it_are_named(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine.safetensors").write_bytes(NEW)
+    push = ("weights", "push", tmp_path / "mine.safetensors", ADDRESS)
+    refused(shell(*push, HF_HUB_OFFLINE="1", HF_TOKEN=TOKEN), "HF_HUB_OFFLINE is set")
+    for endpoint in ("nowhere", "http://host:port", "ftp://x"):
+        refused(shell("weights", "pull", ADDRESS, HF_ENDPOINT=endpoint), "HF_ENDPOINT")
+
+
+def test_a_pickle_in_disguise_does_not_stay(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": b"\x80\x02}q\x00." * 100})
+    refused(shell("weights", "pull", ADDRESS), "removed from the cache")
+    assert not [path for path in shell.cache.rglob("blobs/*") if path.is_file()]
+
+
+def test_texts_of_any_size_are_not_fetched(hub: LoopbackHub, shell: Shell) -> None:
+    hub.add(NAME, {"model.safetensors": NEW, "README.md": bytes(2_000_000), "config.json": bytes(2_000_000)})
+    assert shell.pull() == NEW
+    kept = {path.name for path in shell.cache.rglob("snapshots/*/*")}
+    assert kept == {"model.safetensors"}
+
+
+def test_a_card_cannot_steer_the_terminal(hub: LoopbackHub, shell: Shell) -> None:
+    card = '---\nlicense: "mit\\e[31m"\n---\n# Rain\n'
+    hub.add(NAME, {"model.safetensors": NEW, "README.md": card.encode()})
+    done = shell("weights", "info", ADDRESS)
+    assert "mit" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "\x1b" not in shell("weights", "list").stdout
 
 
 def test_a_cold_cache_offline_says_what_to_run(shell: Shell) -> None:
@@ -214,7 +261,17 @@ def test_what_cannot_be_had_is_explained(hub: LoopbackHub, shell: Shell) -> None
 
 @pytest.mark.parametrize(
     "address",
-    ["hf:rain", "hf:../rain", "hf:a/b/c", "hf:a/..", "hf:a/b@", "hf:a/b@../../x", "hf:a/b@x/../y", "hf:/b"],
+    [
+        "hf:rain",
+        "hf:../rain",
+        "hf:a/b/c",
+        "hf:a/..",
+        "hf:a/b@",
+        "hf:a/b@../../x",
+        "hf:a/b@x/../y",
+        "hf:/b",
+        "hf:-x/y",
+    ],
 )
 def test_addresses_that_lead_elsewhere_are_refused(derain, address: str) -> None:
     done = derain("weights", "pull", address)
@@ -277,6 +334,11 @@ def test_what_is_pushed_comes_back_byte_for_byte(hub: LoopbackHub, shell: Shell,
     assert repository.newest["README.md"].decode() == json.loads(shown.stdout)["card"]
     commit = json.loads(done.stdout)["commit"]
     assert shell.pull(f"{ADDRESS}@{commit}", HF_TOKEN=TOKEN) == NEW
+    file.write_bytes(OLD)
+    again = shell(*push, HF_TOKEN=TOKEN)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    assert shell.pull(HF_TOKEN=TOKEN) == OLD
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -288,7 +350,11 @@ def test_every_shipped_model_lies_ready_for_the_hub(hub: LoopbackHub, shell: She
     assert hub.times("POST /api/validate-yaml") == 1
     assert hashlib.sha256(shell.pull(f"hf:someone/{name}")).hexdigest() == SHIPPED[name].sha256
     told = json.loads(shell("weights", "info", f"hf:someone/{name}", "--json", HF_HUB_OFFLINE="1").stdout)
-    assert told["scores"] == [score._asdict() for score in SHIPPED[name].scores]
+    entry = SHIPPED[name]
+    assert told["scores"] == [score._asdict() for score in entry.scores]
+    assert (told["licence"], told["provenance"]) == (entry.licence, entry.provenance)
+    terms = Path(told["file"]).with_name("LICENSE.md").read_text()
+    assert entry.licence in terms
 
 
 CATALOGUED = """
