@@ -50,6 +50,9 @@ ATTEMPTS = 3
 PAUSE = 1.0
 """Seconds before the second attempt; twice that before the third."""
 
+constants.DOWNLOAD_CHUNK_SIZE = 256 * 1024
+"""The library's progress bar, and what it keeps of a broken download, move by so much, not by 10 MiB."""
+
 
 class HubAddress(NamedTuple):
     """A model on the Hub."""

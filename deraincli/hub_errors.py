@@ -43,12 +43,8 @@ def no_answer(error: Exception) -> bool:
 
 def check_endpoint() -> None:
     """Raises ModelError if HF_ENDPOINT cannot be the address of a server."""
-    try:
-        parts = urlsplit(constants.ENDPOINT)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        fine = False
-    if not fine:
+    parts = urlsplit(constants.ENDPOINT)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelError(
             f"HF_ENDPOINT is {constants.ENDPOINT!r}, no address of a server: unset it, or write "
             "https://HOST or http://HOST:PORT."

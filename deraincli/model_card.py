@@ -90,8 +90,8 @@ def _after(body: str, heading: str) -> str:
 
 
 def _short(value: object) -> str | None:
-    """A text of reasonable length, or nothing."""
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_TOLD else None
+    """A text of reasonable length on one line, or nothing."""
+    return " ".join(value.split()) or None if isinstance(value, str) and len(value) <= MAX_TOLD else None
 
 
 def has_identifier(licence: str) -> bool:

@@ -137,7 +137,7 @@ def test_settings_that_forbid_it_are_named(shell: Shell, tmp_path: Path) -> None
     (tmp_path / "mine.safetensors").write_bytes(NEW)
     push = ("weights", "push", tmp_path / "mine.safetensors", ADDRESS)
     refused(shell(*push, HF_HUB_OFFLINE="1", HF_TOKEN=TOKEN), "HF_HUB_OFFLINE is set")
-    for endpoint in ("nowhere", "http://host:port", "ftp://x"):
+    for endpoint in ("nowhere", "http://", "ftp://x"):
         refused(shell("weights", "pull", ADDRESS, HF_ENDPOINT=endpoint), "HF_ENDPOINT")
 
 
@@ -198,7 +198,7 @@ def test_a_commit_stays_what_it_was(hub: LoopbackHub, shell: Shell) -> None:
 
 
 def test_a_dropped_connection_resumes(hub: LoopbackHub, shell: Shell) -> None:
-    """What arrived in whole pieces, 10 MiB each, is not sent again."""
+    """What arrived in whole pieces, 256 KiB each, is not sent again."""
     header = {"network": "prenet", "config": "{}"}
     large = save({"weight": torch.arange(6_000_000.0)}, header)
     hub.add(NAME, {"model.safetensors": large})
@@ -206,7 +206,7 @@ def test_a_dropped_connection_resumes(hub: LoopbackHub, shell: Shell) -> None:
     assert shell.pull() == large
     [_, second] = [line for line in hub.requests if line.startswith("GET /lfs")]
     start = int(second.partition("bytes=")[2].rstrip("-"))
-    assert 1_000_000 < start <= 15_000_000
+    assert 14_000_000 < start <= 15_000_000
 
 
 def test_damage_on_the_way_is_noticed_and_not_kept(hub: LoopbackHub, shell: Shell) -> None:

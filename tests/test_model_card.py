@@ -65,6 +65,12 @@ def test_a_card_without_sense_tells_nothing(tmp_path: Path, text: str) -> None:
     assert read_card(path) == Told(None, ())
 
 
+def test_what_a_card_tells_stays_on_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text('---\nlicense: "mit\\nprovenance: ours"\n---\n')
+    assert read_card(path).licence == "mit provenance: ours"
+
+
 def test_scores_of_several_protocols_stay_apart(tmp_path: Path) -> None:
     from dataclasses import replace
 
