@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
-from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, Score, find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, find_model
 from deraincli.errors import ModelError, UsageError
 from deraincli.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 from deraincli.hub import CARD_FILE, LICENCE_FILE, HubAddress
@@ -18,26 +19,26 @@ from deraincli.shelf import facts
 
 
 def repository_files(
-    model: str, address: HubAddress, *, licence: str | None = None, scores: list[Score] | None = None
+    model: str, address: HubAddress, *, licence: str | None = None, dataset: Path | None = None
 ) -> dict[str, bytes]:
     """What goes up for a model given as to `-m`: weights, config, card, and the licence's terms if any.
 
     The weights go as they are, so that their sha256 stays, and only if they load: every key in place, every
-    number finite, of a shipped model every bit. `licence` and `scores` replace or add to what the catalogue
-    says; a shipped model keeps its licence. Raises ModelError or UsageError.
+    number finite, of a shipped model every bit. `licence` replaces what the catalogue says, but for a shipped
+    model; scores on `dataset`, a paired set, join it. Raises ModelError or UsageError.
     """
     if model == EITHER_RAIN:
         raise UsageError(f"{model} is two models: push {' and '.join(DEFAULTS.values())} one by one.")
     known = facts(model)
     if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
         raise UsageError(f"{model} ships under terms of its own (weights/README.md): leave --licence out.")
-    known = dataclasses.replace(
-        known, licence=licence or known.licence, scores=(*known.scores, *(scores or ()))
-    )
-    path = find_model(model)[1]
+    from deraincli.card_scores import measure
     from deraincli.checkpoint import load_model, refuse_not_finite
 
+    path = find_model(model)[1]
     refuse_not_finite(load_model(path)[0], path)
+    scores = measure(model, dataset) if dataset else []
+    known = dataclasses.replace(known, licence=licence or known.licence, scores=(*known.scores, *scores))
     header = read_header(path)
     config = {"network": header.network, "task": header.task, "config": header.config}
     files = {

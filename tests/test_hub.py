@@ -1,104 +1,23 @@
-"""Models of the Hub, against a server on this machine that speaks its routes; every command a process of its
-own, since huggingface_hub reads the environment once."""
+"""Models of the Hub, against a server on this machine that speaks its routes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from hub_shell import ADDRESS, NAME, NEW, OLD, Shell, finished, refused
 from loopback_hub import TOKEN, LoopbackHub, Repository, sends, status
 from safetensors.torch import save
 
 from deraincli.catalogue import SHIPPED
-from deraincli.checkpoint import ModelInfo, model_bytes
 from deraincli.hub import ATTEMPTS
-from deraincli.networks import NETWORKS
-from deraincli.peers.prenet import PReNetConfig
-
-NAME = "someone/rain"
-ADDRESS = f"hf:{NAME}"
-
-
-def weights(seed: int) -> bytes:
-    """A model file of about 340 kB."""
-    torch.manual_seed(seed)
-    config = PReNetConfig(passes=1)
-    return model_bytes(NETWORKS["prenet"].build(config), ModelInfo("prenet", config, "streak"))
-
-
-OLD, NEW = weights(1), weights(2)
-
-
-@pytest.fixture
-def hub() -> Iterator[LoopbackHub]:
-    server = LoopbackHub()
-    yield server
-    server.close()
-
-
-class Shell:
-    """Runs commands with a Hub and a cache of their own."""
-
-    def __init__(self, hub: LoopbackHub, home: Path) -> None:
-        self.cache = home / "cache"
-        inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("HF_", "DERAIN_"))
-        }
-        self.environment = inherited | {
-            "HF_ENDPOINT": hub.endpoint,
-            "HF_HOME": str(home / "home"),
-            "HF_HUB_CACHE": str(self.cache),
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-
-    def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "deraincli", *map(str, arguments)],
-            env=self.environment | variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        return finished(self.start(*arguments, **variables))
-
-    def pull(self, address: str = ADDRESS, **variables: str) -> bytes:
-        """The bytes of the model file that a pull brings."""
-        done = self("weights", "pull", address, "--json", **variables)
-        assert done.returncode == 0, done.stderr
-        return Path(json.loads(done.stdout)["file"]).read_bytes()
-
-    def files_in_cache(self) -> list[Path]:
-        return [path for path in self.cache.rglob("*.safetensors") if path.exists()]
-
-
-def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    out, err = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-
-@pytest.fixture
-def shell(hub: LoopbackHub, tmp_path: Path) -> Shell:
-    return Shell(hub, tmp_path)
-
-
-def refused(done: subprocess.CompletedProcess[str], says: str) -> None:
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("Error: ")
-    assert says in last
-    assert "Traceback" not in done.stderr
 
 
 def test_a_model_is_pulled_once_and_used_offline(hub: LoopbackHub, shell: Shell) -> None:
@@ -131,14 +50,6 @@ def test_without_a_network_it_says_so_at_once(hub: LoopbackHub, shell: Shell, tm
         refused(done, "cannot be reached")
         assert len(done.stderr.splitlines()) == 1
     assert time.monotonic() - began < 20
-
-
-def test_settings_that_forbid_it_are_named(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "mine.safetensors").write_bytes(NEW)
-    push = ("weights", "push", tmp_path / "mine.safetensors", ADDRESS)
-    refused(shell(*push, HF_HUB_OFFLINE="1", HF_TOKEN=TOKEN), "HF_HUB_OFFLINE is set")
-    for endpoint in ("nowhere", "http://", "ftp://x"):
-        refused(shell("weights", "pull", ADDRESS, HF_ENDPOINT=endpoint), "HF_ENDPOINT")
 
 
 def test_a_pickle_in_disguise_does_not_stay(hub: LoopbackHub, shell: Shell) -> None:
@@ -315,46 +226,6 @@ def test_what_is_cached_is_listed_and_removed(hub: LoopbackHub, shell: Shell) ->
     assert shell("weights", "remove", ADDRESS).returncode == 0
     assert shell.files_in_cache() == []
     refused(shell("weights", "remove", ADDRESS), "not in the cache")
-
-
-def test_what_is_pushed_comes_back_byte_for_byte(hub: LoopbackHub, shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "mine.safetensors"
-    file.write_bytes(NEW)
-    push = ["weights", "push", file, ADDRESS, "--private", "--licence", "mit", "--json"]
-    shown = shell(*push, "--dry-run")
-    assert hub.requests == []
-    refused(shell(*push), "HF_TOKEN")
-    assert hub.repositories == {}
-    done = shell(*push, HF_TOKEN=TOKEN)
-    assert done.returncode == 0, done.stderr
-    repository = hub.repositories[NAME]
-    assert repository.private
-    assert repository.newest is not None
-    assert repository.newest["model.safetensors"] == NEW
-    assert repository.newest["README.md"].decode() == json.loads(shown.stdout)["card"]
-    commit = json.loads(done.stdout)["commit"]
-    assert shell.pull(f"{ADDRESS}@{commit}", HF_TOKEN=TOKEN) == NEW
-    file.write_bytes(OLD)
-    again = shell(*push, HF_TOKEN=TOKEN)
-    assert again.returncode == 0, again.stderr
-    assert again.stderr == ""
-    assert shell.pull(HF_TOKEN=TOKEN) == OLD
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_model_lies_ready_for_the_hub(hub: LoopbackHub, shell: Shell, name: str) -> None:
-    done = shell(
-        "weights", "push", name, f"hf:someone/{name}", "--json", HF_TOKEN=TOKEN
-    )  # the card is validated
-    assert done.returncode == 0, done.stderr
-    assert hub.times("POST /api/validate-yaml") == 1
-    assert hashlib.sha256(shell.pull(f"hf:someone/{name}")).hexdigest() == SHIPPED[name].sha256
-    told = json.loads(shell("weights", "info", f"hf:someone/{name}", "--json", HF_HUB_OFFLINE="1").stdout)
-    entry = SHIPPED[name]
-    assert told["scores"] == [score._asdict() for score in entry.scores]
-    assert (told["licence"], told["provenance"]) == (entry.licence, entry.provenance)
-    terms = Path(told["file"]).with_name("LICENSE.md").read_text()
-    assert entry.licence in terms
 
 
 CATALOGUED = """

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deraincli.cli import export, options, output, prior
 from deraincli.errors import ExitCode, ModelError, UsageError
-
-if TYPE_CHECKING:
-    from deraincli.catalogue import Score
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
 app.command("export")(export.command)
@@ -180,8 +177,7 @@ def push(
 
     out = options.make_output(quiet, verbose, json)
     address = parse_address(repository)
-    scores = _measured(model, measure) if measure else []
-    files = publishing.repository_files(model, address, licence=licence, scores=scores)
+    files = publishing.repository_files(model, address, licence=licence, dataset=measure)
     sizes = {name: len(content) for name, content in files.items()}
     record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
     listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
@@ -226,9 +222,3 @@ def import_(
     write_atomically(target, import_checkpoint(checkpoint, network), overwrite=overwrite)
     record = {"source": str(checkpoint), "output": str(target), "network": network}
     out.result(record, f"{checkpoint} → {target}")
-
-
-def _measured(model: str, dataset: Path) -> list[Score]:
-    from deraincli.card_scores import measure
-
-    return measure(model, dataset)
