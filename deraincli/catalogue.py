@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.header import WEIGHTS_FILE
+from deraincli.header import WEIGHTS_FILE, sha256
 from deraincli.parts import INDEX_FILE
 
+REINSTALL = "run `pip install --force-reinstall deraincli`"
 BEST_FILE = "best.safetensors"
 """Where a training run keeps its best weights."""
 
@@ -85,7 +86,7 @@ SHIPPED: dict[str, ShippedModel] = {
 
 EITHER_RAIN = "balnet-lite"
 """Either of the two defaults below, chosen for each picture by `deraincli.either_rain`. Where one file is
-wanted, as for an export or a warm start, it is the one for streaks."""
+wanted, as for a warm start, it is the one for streaks."""
 
 DEFAULTS: dict[str, str] = {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"}
 """The model that serves a task when none is named."""
@@ -102,10 +103,10 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
     """The name and file of a model given by name, path or address on the Hub, or of a task's default.
 
     A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
-    is no such model.
+    is no such model, or a shipped one is damaged.
     """
-    if model is None:
-        model = _default(task)
+    if model in (None, EITHER_RAIN):
+        model = default_model(task)
     if model == EITHER_RAIN:
         return model, _file_of(SHIPPED[DEFAULTS["streak"]])
     if model in SHIPPED:
@@ -135,8 +136,13 @@ def model_files(model: str | None, task: str = "auto") -> tuple[Path, ...]:
 
 
 def _file_of(entry: ShippedModel) -> Path:
+    """The file of a shipped model, every bit as it was. Hashing 2 MB takes some milliseconds."""
     file = weights_folder() / entry.file
     if file.is_file() or entry.hub is None:
+        if not file.is_file() or sha256(file) != entry.sha256:
+            raise ModelError(
+                f"The shipped model '{file}' is {'damaged' if file.is_file() else 'missing'}: {REINSTALL}."
+            )
         return file
     from deraincli import hub
 
@@ -152,7 +158,8 @@ def _weights_in(folder: Path) -> Path:
     )
 
 
-def _default(task: str) -> str:
+def default_model(task: str) -> str:
+    """The name of the model that serves a task when none, or EITHER_RAIN, is named. Raises UsageError."""
     if task not in ("auto", "streak", "drop"):
         raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
     return EITHER_RAIN if task == "auto" else DEFAULTS[task]

@@ -71,6 +71,13 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     return network.eval(), info
 
 
+def refuse_not_finite(network: nn.Module, path: Path) -> None:
+    """Raises ModelError if any weight of a network that was read from `path` is NaN or infinite."""
+    for key, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise ModelError(f"{key} in {path} is not finite, so it is of no use: train or fetch it anew.")
+
+
 class _OverBudgetError(Exception):
     pass
 
@@ -109,9 +116,11 @@ def _info(header: Header, path: Path) -> ModelInfo:
     config_class = type(NETWORKS[header.network].config)
     try:
         _refuse_absurd(header.config)
-        config = from_mapping(config_class, header.config, source=str(path))
+        config = from_mapping(config_class, header.config, source=str(header.source))
     except (UsageError, ValueError) as error:
-        raise ModelError(f"The config in {path} is damaged ({error}); fetch the file again.") from None
+        raise ModelError(
+            f"The config in {header.source} is damaged ({error}); fetch the file again."
+        ) from None
     return ModelInfo(header.network, config, header.task)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from deraincli.catalogue import DEFAULTS, EITHER_RAIN, find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, default_model, find_model
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
@@ -50,7 +50,8 @@ def load(
 ) -> Derainer:
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
-    The default for `auto`, balnet-lite, chooses between the two others for each picture.
+    The default for `auto`, balnet-lite, chooses between the two others for each picture; ONNX Runtime has
+    no attention maps to choose by and runs the one for streaks, which `notes` tells.
 
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
@@ -68,37 +69,44 @@ def load(
         return Derainer(model, solver, tile, overlap)
     if max_seconds is not None:
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
+    if model in (None, EITHER_RAIN):
+        model = default_model(task)
     if backend == "onnxruntime":
-        return Derainer(*_open_export(model, task, device, precision), tile, overlap)
+        return _open_export(model, device, precision, tile, overlap)
     if model is not None and model.endswith(".onnx"):
         raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    if model == EITHER_RAIN or (model is None and task == "auto"):
+    if model == EITHER_RAIN:
         from deraincli.either_rain import EitherRain
 
-        streak, drop = (
-            _open(DEFAULTS[kind], kind, device, precision, backend) for kind in ("streak", "drop")
-        )
+        streak, drop = (_open(DEFAULTS[kind], device, precision, backend) for kind in ("streak", "drop"))
         return EitherRain(EITHER_RAIN, streak, drop, tile, overlap)
-    return Derainer(*_open(model, task, device, precision, backend), tile, overlap)
+    return Derainer(*_open(model, device, precision, backend), tile, overlap)
 
 
-def _open(
-    model: str | None, task: str, device: str, precision: str, backend: str
-) -> tuple[str, TorchBackend]:
+def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, TorchBackend]:
     from deraincli.checkpoint import load_model
     from deraincli.inference.torch_backend import TorchBackend
 
-    name, path = find_model(model, task)
+    name, path = find_model(model)
     network, _ = load_model(path)
     return name, TorchBackend(network, device=device, precision=precision, backend=backend)
 
 
-def _open_export(model: str | None, task: str, device: str, precision: str) -> tuple[str, Backend]:
+def _open_export(
+    model: str, device: str, precision: str, tile: TileChoice, overlap: OverlapChoice
+) -> Derainer:
     from deraincli.export.cache import find_export
     from deraincli.inference.onnx_backend import OnnxBackend
 
-    name, path = find_export(model, task, precision)
-    return name, OnnxBackend(path, device=device, precision=precision)
+    name, path = find_export(model, precision)
+    derainer = Derainer(name, OnnxBackend(path, device=device, precision=precision), tile, overlap)
+    if model == EITHER_RAIN:
+        drop = DEFAULTS["drop"]
+        derainer.notes += (
+            f"{name} runs, since ONNX Runtime has no attention maps to choose by: --task drop (-m {drop}) "
+            "takes raindrops on the lens out.",
+        )
+    return derainer
 
 
 class Derainer:

@@ -18,6 +18,10 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 """The names that a folder of the Hugging Face Hub has for the two."""
 
+TASKS = ("auto", "streak", "drop")
+EXPORTED = (".onnx", ".pt2", ".ts")
+"""Suffixes of files for other programs, which are no models here."""
+
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch normalisation keeps beside its parameters."""
 
@@ -34,6 +38,8 @@ class Header:
     """`streak`, `drop` or `auto` (either)."""
     shapes: dict[str, tuple[int, ...]]
     """Of every tensor in the file."""
+    source: Path
+    """Where network, config and task are told: the file itself, or the config.json beside it."""
 
     @property
     def parameters(self) -> int:
@@ -59,11 +65,16 @@ def read_header(path: Path) -> Header:
                 shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelError(_unreadable(path, error)) from None
-    description = _described(said, path)
+    description, source = _described(said, path)
     network, config = description.get("network"), description.get("config")
     if not isinstance(network, str) or not isinstance(config, dict):
         raise ModelError(f"{path} is no model of deraincli: neither network nor config is told in it.")
-    return Header(network, config, str(description.get("task", "auto")), shapes)
+    task = description.get("task", "auto")
+    if task not in TASKS:
+        raise ModelError(
+            f"{path} is made for a task that there is not: export or train it for {', '.join(TASKS)}."
+        )
+    return Header(network, config, task, shapes, source)
 
 
 def sha256(path: Path) -> str:
@@ -72,18 +83,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _described(said: dict[str, str], path: Path) -> dict[str, Any]:
-    """The network, config and task that a file's metadata, or else the config.json beside it, tell."""
+def _described(said: dict[str, str], path: Path) -> tuple[dict[str, Any], Path]:
+    """The network, config and task that a file's metadata, or else the config.json beside it, tell; and
+    which of the two it was.
+    """
     beside = path.with_name(CONFIG_FILE)
+    source = beside if "network" not in said and path.name == WEIGHTS_FILE and beside.is_file() else path
     try:
-        if "network" in said:
-            return {**said, "config": json.loads(said.get("config", "null"))}
-        if path.name == WEIGHTS_FILE and beside.is_file():
-            description = json.loads(beside.read_text(encoding="utf-8"))
-            return description if isinstance(description, dict) else {}
+        if source == path:
+            return {**said, "config": json.loads(said.get("config", "null"))}, source
+        description = json.loads(source.read_text(encoding="utf-8"))
+        return description if isinstance(description, dict) else {}, source
     except (ValueError, RecursionError, OSError) as error:
-        raise ModelError(f"The config of {path} is damaged ({error}); fetch the file again.") from None
-    return {}
+        raise ModelError(f"The config in {source} is damaged ({error}); fetch the file again.") from None
 
 
 def _unreadable(path: Path, error: Exception) -> str:
@@ -92,4 +104,6 @@ def _unreadable(path: Path, error: Exception) -> str:
             f"{path} is a pickle, which can hold a program and is never loaded as a model: "
             "convert a published checkpoint with `derain weights import`."
         )
+    if path.suffix in EXPORTED:
+        return f"{path} is an export for other programs: name the model that it was made from."
     return f"{path} is no intact safetensors file ({error}); fetch it again."

@@ -14,34 +14,44 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from huggingface_hub import constants, hf_hub_download, scan_cache_dir, try_to_load_from_cache
-from huggingface_hub.errors import (
-    CacheNotFound,
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
+from huggingface_hub import (
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    scan_cache_dir,
+    try_to_load_from_cache,
 )
+from huggingface_hub.errors import CacheNotFound, EntryNotFoundError, HFValidationError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+from safetensors import SafetensorError, safe_open
 
 from deraincli.errors import ModelError
 from deraincli.header import CONFIG_FILE, WEIGHTS_FILE, sha256
+from deraincli.hub_errors import (
+    HUB_ERRORS,
+    check_endpoint,
+    explain,
+    no_answer,
+    not_here,
+    quiet_library,
+    status_of,
+)
 
 CARD_FILE = "README.md"
+LICENCE_FILE = "LICENSE.md"
+"""Holds the terms where the licence has no identifier on the Hub."""
+MAX_TEXT = 1_000_000
+"""Bytes of a config, card or licence; larger ones are left where they are."""
 PREFIX = "hf:"
 ADDRESS = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 ATTEMPTS = 3
 PAUSE = 1.0
 """Seconds before the second attempt; twice that before the third."""
-HUB_ERRORS: tuple[type[Exception], ...] = (
-    OSError,
-    EntryNotFoundError,
-    ValueError,  # an answer that makes no sense, such as a commit that is no hash
-    *HfHubHTTPError.__bases__,  # type: ignore[assignment]
-)
-"""What a request can raise; the last stands for the HTTP library that this huggingface_hub is built on."""
+
+constants.DOWNLOAD_CHUNK_SIZE = 256 * 1024
+"""The library's progress bar, and what it keeps of a broken download, move by so much, not by 10 MiB."""
 
 
 class HubAddress(NamedTuple):
@@ -62,28 +72,56 @@ class HubAddress(NamedTuple):
 
     def file(self, name: str) -> Path:
         """One file of the repository, downloaded if the cache does not hold it."""
-        return Path(hf_hub_download(self.repository, name, revision=self.revision, library_name="deraincli"))
+        with quiet_library():
+            return Path(
+                hf_hub_download(self.repository, name, revision=self.revision, library_name="deraincli")
+            )
+
+    def size(self, name: str) -> int | None:
+        """Bytes of one file as the Hub tells them, asked for once.
+
+        Raises ModelError if the Hub cannot be reached, for which huggingface_hub itself would try half a
+        minute.
+        """
+        url = hf_hub_url(self.repository, name, revision=self.revision)
+        try:
+            return get_hf_file_metadata(url, library_name="deraincli").size
+        except HUB_ERRORS as error:
+            if no_answer(error):
+                raise ModelError(not_here(self)) from error
+            raise
+
+    def cached(self, name: str) -> object:
+        """The path of one file in the cache; None if nothing is known of it, else that there is none."""
+        return try_to_load_from_cache(self.repository, name, revision=self.revision)
 
 
 def parse_address(text: str) -> HubAddress:
     """`hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`. Raises ModelError for anything else."""
     match = ADDRESS.fullmatch(text)
-    if match is None or ".." in text or "--" in match["repository"]:
-        raise ModelError(f"{text!r} is no address on the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION.")
+    try:
+        if match is None or ".." in text:
+            raise HFValidationError
+        validate_repo_id(match["repository"])
+    except HFValidationError:
+        raise ModelError(
+            f"{text!r} is no address on the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION."
+        ) from None
     return HubAddress(match["repository"], match["revision"])
 
 
 def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool = False) -> Path:
     """The model file of a repository, from the cache or downloaded, its config beside it.
 
-    Its hash must be `expected_sha256`, or without it the one that the Hub told. `card` fetches the model
-    card, too. Raises ModelError, with what to do next.
+    Its hash must be `expected_sha256`, or without it the one that the Hub told, and it must be safetensors.
+    `card` fetches the model card and the licence's terms, too. Raises ModelError, with what to do next.
     """
     weights = _download(address, WEIGHTS_FILE)
     _check_hash(weights, expected_sha256, address)
+    _check_kind(weights, address)
     # The snapshot's commit: what belongs to these weights, even if the branch moves on meanwhile.
     same_commit = address._replace(revision=weights.parent.name)
-    for name in (CONFIG_FILE, CARD_FILE) if card else (CONFIG_FILE,):
+    for name in (CONFIG_FILE, CARD_FILE, LICENCE_FILE) if card else (CONFIG_FILE,):
         _fetch_optional(same_commit, name)
     return weights
 
@@ -121,9 +159,19 @@ def remove(address: HubAddress) -> int:
     raise ModelError(f"{address} is not in the cache: `derain weights list` shows what is.")
 
 
+def told_sha256(weights: Path) -> str | None:
+    """The sha256 that the Hub told of a file in its cache, which names large files after it; else None."""
+    name = weights.resolve().name
+    return name if SHA256.fullmatch(name) else None
+
+
 def _download(address: HubAddress, name: str) -> Path:
+    check_endpoint()
+    must_ask = not (constants.HF_HUB_OFFLINE or isinstance(address.cached(name), str))
     for attempt in range(1, ATTEMPTS + 1):
         try:
+            if must_ask:
+                address.size(name)
             return address.file(name)
         except HUB_ERRORS as error:
             if not _may_pass(error) or attempt == ATTEMPTS:
@@ -134,66 +182,50 @@ def _download(address: HubAddress, name: str) -> Path:
 
 def _may_pass(error: Exception) -> bool:
     """Whether asking again may help: a server in trouble, or a download that broke off (which resumes)."""
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
         return status >= 500
     return not isinstance(error, EntryNotFoundError | ValueError)
 
 
 def _fetch_optional(address: HubAddress, name: str) -> None:
-    """Fetches a file that a model can do without, and asks only once whether there is one."""
-    if try_to_load_from_cache(address.repository, name, revision=address.revision) is None:
-        with suppress(*HUB_ERRORS):
-            address.file(name)
+    """Fetches a small file that a model can do without, and asks only once whether there is one."""
+    if address.cached(name) is None:
+        with suppress(ModelError, *HUB_ERRORS):
+            if constants.HF_HUB_OFFLINE or not _too_large(address, name):
+                address.file(name)
 
 
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status behind an error, if a server answered at all."""
-    if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return error.response.status_code
-    return _status(error.__cause__) if error is not None else None
+def _too_large(address: HubAddress, name: str) -> bool:
+    try:
+        return (address.size(name) or 0) > MAX_TEXT
+    except EntryNotFoundError:
+        return False  # the library keeps in mind that there is none, but only when it asks itself
 
 
 def _check_hash(weights: Path, expected: str | None, address: HubAddress) -> None:
-    """The cache names a large file after the sha256 that the Hub told of it."""
-    blob = weights.resolve()
-    told = blob.name if SHA256.fullmatch(blob.name) else None
-    wanted = expected or told
+    wanted = expected or told_sha256(weights)
     if wanted is not None and sha256(weights) != wanted:
-        blob.unlink()
-        weights.unlink(missing_ok=True)
+        _discard(weights)
         raise ModelError(
             f"The file of {address} is not the one of sha256 {wanted[:12]}… and was removed from the cache: "
             f"fetch it again with `derain weights pull {address}`."
         )
 
 
-def explain(error: Exception, address: HubAddress) -> str:
-    """One sentence on what went wrong with a request, and what to do."""
-    where = f"{address} on {constants.ENDPOINT}"
-    status = _status(error)
-    if isinstance(error, GatedRepoError):
-        return f"{where} is gated: accept its terms in a browser, then set HF_TOKEN or run `hf auth login`."
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"{where} does not exist or is private: check the name, or set HF_TOKEN or run `hf auth login`."
-        )
-    if isinstance(error, RevisionNotFoundError):
-        return f"{where} has no such revision: choose another branch, tag or commit."
-    if status in (401, 403):
-        return f"{where} wants a token that may do this: set HF_TOKEN or run `hf auth login`."
-    if status is not None and status != 404:
-        return f"{where} cannot be had now, the server answers {status}: try again later."
-    if isinstance(error, LocalEntryNotFoundError):
-        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub cannot be reached"
-        return (
-            f"{address} is not in the cache and {reason}: run `derain weights pull {address}` where there is "
-            f"a network, then bring the folder {constants.HF_HUB_CACHE} here or point HF_HUB_CACHE to it."
-        )
-    if isinstance(error, EntryNotFoundError):
-        return (
-            f"{where} holds no {WEIGHTS_FILE}, and other formats are not loaded: "
-            "convert a published checkpoint with `derain weights import`."
-        )
-    first_line = str(error).split("\n")[0].rstrip(". ")
-    return f"{where} failed ({first_line}): try again."
+def _check_kind(weights: Path, address: HubAddress) -> None:
+    """What is published under the name of safetensors may be a pickle: it does not stay."""
+    try:
+        with safe_open(weights, "numpy"):
+            pass
+    except SafetensorError:
+        _discard(weights)
+        raise ModelError(
+            f"The {WEIGHTS_FILE} of {address} is no safetensors file, so it was removed from the cache "
+            "unread: choose another model, or convert a published checkpoint with `derain weights import`."
+        ) from None
+
+
+def _discard(weights: Path) -> None:
+    weights.resolve().unlink()
+    weights.unlink(missing_ok=True)

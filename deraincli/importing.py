@@ -6,8 +6,6 @@ Only tensors are read from them (`weights_only`), so that a pickle cannot run an
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,117 +13,33 @@ import torch
 from torch import Tensor
 
 from deraincli.checkpoint import ModelInfo, model_bytes
-from deraincli.errors import ModelError, UsageError
+from deraincli.errors import ModelError
 from deraincli.networks import NETWORKS
+from deraincli.published_layouts import Layout, published_layout
 
 WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "net", "generator")
 """Under which a checkpoint may keep the weights beside other things."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a published checkpoint names its layers, and what else sets it apart."""
-
-    source: str
-    task: str
-    layers: Mapping[str, str]
-    """Their layer → ours; weight and bias follow."""
-    bgr_inputs: tuple[str, ...] = ()
-    """Our layers whose first three input channels are theirs in the order blue, green, red."""
-    bgr_outputs: tuple[str, ...] = ()
-    """Our layers whose outputs are."""
-
-
-LAYOUTS: dict[str, Layout] = {
-    "prenet": Layout(
-        source="https://github.com/csdwren/PReNet, networks.py: PReNet",
-        task="streak",
-        layers={
-            "conv0.0": "stem",
-            **{f"conv_{gate}.0": f"gates.{gate}" for gate in "ifgo"},
-            **{f"res_conv{n}.{k}": f"residual.{n - 1}.{k}" for n in range(1, 6) for k in (0, 2)},
-            "conv.0": "head",
-        },
-    ),
-    "nledn": Layout(
-        source="https://github.com/AlexHex7/NLEDN, lib/NLEDN.py",
-        task="streak",
-        layers={
-            "conv1": "shallow",
-            "conv2": "features",
-            **{
-                f"{theirs}.{part}": f"{ours}.{our_part}"
-                for theirs, ours, attention in (
-                    ("up_1", "encoder.0", "region_non_local.non_local_block"),
-                    ("up_2", "encoder.1", "region_non_local.non_local_block"),
-                    ("up_3", "encoder.2", "region_non_local.non_local_block"),
-                    ("down_3", "middle", "non_local"),
-                    ("down_2", "decoder.0", "region_non_local.non_local_block"),
-                    ("down_1", "decoder.1", "region_non_local.non_local_block"),
-                )
-                for part, our_part in (
-                    (f"{attention}.theta", "attention.query"),
-                    (f"{attention}.phi.0", "attention.key"),
-                    (f"{attention}.g.0", "attention.value"),
-                    (f"{attention}.W", "attention.back"),
-                    *((f"group_{n}.0", f"dense.{n}") for n in range(4)),
-                    ("fusion.0", "mix"),
-                )
-            },
-            "down_2_fusion": "joins.0",
-            "down_1_fusion": "joins.1",
-            "fusion.0": "fuse.0",
-            "fusion.1": "fuse.1",
-            "final_conv.0": "head",
-        },
-    ),
-    "agan": Layout(
-        source="https://github.com/rui1996/DeRaindrop, models/generator.py",
-        task="drop",
-        layers={
-            "det_conv0.0": "attention.stem",
-            **{f"det_conv{n}.{k}": f"attention.residual.{n - 1}.{k}" for n in range(1, 6) for k in (0, 2)},
-            **{f"conv_{gate}.0": f"attention.gates.{gate}" for gate in "ifgo"},
-            "det_conv_mask.0": "attention.head",
-            "conv1.0": "painter.encode_full",
-            "conv2.0": "painter.encode_half.0",
-            "conv3.0": "painter.encode_half.1",
-            **{f"conv{n}.0": f"painter.encode_quarter.{n - 4}" for n in (4, 5, 6)},
-            **{f"diconv{n}.0": f"painter.encode_quarter.{n + 2}" for n in (1, 2, 3, 4)},
-            **{f"conv{n}.0": f"painter.encode_quarter.{n}" for n in (7, 8)},
-            "deconv1.0": "painter.up_to_half.conv",
-            "conv9.0": "painter.decode_half",
-            "deconv2.0": "painter.up_to_full.conv",
-            "conv10.0": "painter.decode_full",
-            "outframe1.0": "painter.smaller_heads.0",
-            "outframe2.0": "painter.smaller_heads.1",
-            "output.0": "painter.head",
-        },
-        bgr_inputs=("attention.stem", "painter.encode_full"),
-        bgr_outputs=("painter.head", "painter.smaller_heads.0", "painter.smaller_heads.1"),
-    ),
-}
 
 
 def import_checkpoint(path: Path, network: str) -> bytes:
     """A model file's content from a published checkpoint of `network`.
 
     Every key of the checkpoint must have its place in the network, every tensor of the network its key, and
-    all shapes must agree. Raises UsageError for a network whose published layout is not known, ModelError
-    for anything that does not fit.
+    all shapes must agree and all numbers be finite. Raises UsageError for a network whose published layout is
+    not known, ModelError for anything that does not fit.
     """
-    if network not in LAYOUTS:
-        raise UsageError(f"No published layout of {network!r} is known: choose {', '.join(LAYOUTS)}.")
-    layout, kind = LAYOUTS[network], NETWORKS[network]
+    layout, kind = published_layout(network), NETWORKS[network]
     weights = _renamed(_tensors(path), layout, path)
     built = kind.build(kind.config)
     expected = {key: tuple(value.shape) for key, value in built.state_dict().items()}
     if missing := sorted(expected.keys() - weights.keys()):
-        raise _misfit(path, layout, f"nothing in it fits {missing[0]}")
+        raise _misfit(path, layout, f"it has no {layout.theirs(missing[0])}")
     for key, shape in expected.items():
         if tuple(weights[key].shape) != shape:
             found = tuple(weights[key].shape)
-            raise _misfit(path, layout, f"{key} has shape {found} instead of {shape}")
+            raise _misfit(path, layout, f"its {layout.theirs(key)} has shape {found} instead of {shape}")
+        if not weights[key].isfinite().all():
+            raise ModelError(f"{layout.theirs(key)} in {path} is not finite: take another checkpoint.")
     built.load_state_dict(_in_rgb(weights, layout), strict=True)
     return model_bytes(built, ModelInfo(network, kind.config, layout.task), dtype=torch.float32)
 

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from yaml import YAMLError  # type: ignore[import-untyped]
+from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
 
 from deraincli.catalogue import Score
-from deraincli.hub import HubAddress
+from deraincli.hub import LICENCE_FILE, HubAddress
 
 if TYPE_CHECKING:
     from deraincli.shelf import ModelFacts
 
 LIBRARY = "deraincli"
 PIPELINE = "image-to-image"
-LICENCE_FILE = "LICENSE.md"
-"""Holds the terms where the licence has no identifier on the Hub."""
+MAX_FRONT = 50_000
+"""Characters of a card's YAML; longer ones are not read."""
+MAX_TOLD = 1_000
+"""Characters of a licence, an origin or a set's name that are believed."""
+ORIGIN = "## Where it comes from, and what it is not for"
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 """Such as mit or cc-by-nc-4.0; whatever else a licence says are terms in words."""
 RAIN = {"streak": "rain streaks", "drop": "raindrops on the lens", "auto": "rain streaks and raindrops"}
@@ -29,7 +32,9 @@ class Told(NamedTuple):
     """What a card tells that a model file does not."""
 
     licence: str | None
+    """An identifier, or the terms in words."""
     scores: tuple[Score, ...]
+    provenance: str | None = None
 
 
 def write_card(facts: ModelFacts, address: HubAddress) -> str:
@@ -46,26 +51,47 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
 
 
 def read_card(path: Path) -> Told:
-    """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged."""
+    """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged.
+
+    A card can be anybody's: it costs no more time or memory than its size, and nothing long is believed.
+    """
     text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.startswith("---"):
+    front, ending, body = text.removeprefix("---").partition("\n---")
+    if not (text.startswith("---") and ending) or len(front) > MAX_FRONT:
         return Told(None, ())
     try:
-        data: Any = ModelCard(text, ignore_metadata_errors=True).data
-    except (ValueError, YAMLError):
+        if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
+            return Told(None, ())  # a few lines of aliases can stand for gigabytes
+        data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
+    except (ValueError, YAMLError, RecursionError):
         return Told(None, ())
-    licence = data.license_name if data.license == "other" else data.license
+    licence = data.license
+    if licence == "other":
+        licence = _after(body, "\nLicence: ").removesuffix(".") or data.license_name
+    return Told(_short(licence), _scores(data.eval_results or []), _short(_after(body, f"\n{ORIGIN}\n\n")))
+
+
+def _scores(results: list[EvalResult]) -> tuple[Score, ...]:
     values: dict[tuple[str, str], dict[str, float]] = {}
-    for result in data.eval_results or []:
-        if isinstance(result.metric_value, int | float) and result.metric_config:
-            key = result.dataset_name, result.metric_config
-            values.setdefault(key, {})[result.metric_type] = result.metric_value
-    scores = (
+    for result in results:
+        key = _short(result.dataset_name), _short(result.metric_config)
+        if isinstance(result.metric_value, int | float) and key[0] and key[1]:
+            values.setdefault((key[0], key[1]), {})[str(result.metric_type)] = result.metric_value
+    return tuple(
         Score(dataset, protocol, both[PSNR], both[SSIM])
         for (dataset, protocol), both in values.items()
         if both.keys() >= {PSNR, SSIM}
     )
-    return Told(licence, tuple(scores))
+
+
+def _after(body: str, heading: str) -> str:
+    """The rest of the line that follows a heading; empty if there is none."""
+    return body.partition(heading)[2].partition("\n")[0]
+
+
+def _short(value: object) -> str | None:
+    """A text of reasonable length on one line, or nothing."""
+    return " ".join(value.split()) or None if isinstance(value, str) and len(value) <= MAX_TOLD else None
 
 
 def has_identifier(licence: str) -> bool:
@@ -104,12 +130,13 @@ def _text(facts: ModelFacts, address: HubAddress) -> str:
         f"parameters, run by {LIBRARY}.",
         "",
         "```sh",
+        "pip install deraincli",
         f"derain image rainy.jpg -o clean.jpg -m {address}",
         "```",
         "",
     ]
     if facts.provenance:
-        lines += ["## Where it comes from, and what it is not for", "", facts.provenance, ""]
+        lines += [ORIGIN, "", facts.provenance, ""]
     if facts.scores:
         lines += ["## Measured", "", "| set | protocol | PSNR | SSIM |", "|---|---|---:|---:|"]
         lines += [f"| {s.dataset} | {s.protocol} | {s.psnr:.2f} dB | {s.ssim:.4f} |" for s in facts.scores]

@@ -38,6 +38,19 @@ class ModelFacts:
         return asdict(self) | {"file": str(self.file), "scores": scores}
 
 
+@dataclass(frozen=True)
+class DamagedModel:
+    """A model of the catalogue whose file is not what it was."""
+
+    name: str
+    error: str
+    """One sentence with the remedy."""
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {"name": self.name, "origin": "shipped", "error": self.error}
+
+
 def facts(model: str) -> ModelFacts:
     """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
     if model == EITHER_RAIN:
@@ -49,11 +62,13 @@ def facts(model: str) -> ModelFacts:
     return _described(model, "file", find_model(model)[1])
 
 
-def models_at_hand() -> Iterator[ModelFacts]:
+def models_at_hand() -> Iterator[ModelFacts | DamagedModel]:
     """Every model of the catalogue, then every model of ours in the Hub's cache."""
-    yield _either_rain()
-    for name in SHIPPED:
-        yield _shipped(name)
+    for name in (EITHER_RAIN, *SHIPPED):
+        try:
+            yield facts(name)
+        except ModelError as error:
+            yield DamagedModel(name, str(error))
     for address, path in hub.cached_models():
         with suppress(ModelError):  # the cache is everybody's: most of what it holds is not ours
             yield _described(str(address), "cached", path)
@@ -61,6 +76,7 @@ def models_at_hand() -> Iterator[ModelFacts]:
 
 def _either_rain() -> ModelFacts:
     streak, drop = DEFAULTS["streak"], DEFAULTS["drop"]
+    find_model(drop)  # which complains of a damaged file
     choice = f"Chooses {streak} or {drop} for each picture; what stands here is that of {streak}."
     return replace(_shipped(streak), name=EITHER_RAIN, task="auto", provenance=choice)
 
@@ -84,6 +100,6 @@ def _described(name: str, origin: str, path: Path) -> ModelFacts:
         sha256=sha256(path),
         file=path,
         licence=told.licence,
-        provenance=None,
+        provenance=told.provenance,
         scores=told.scores,
     )

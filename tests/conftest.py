@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import torch
+from hub_shell import Shell
+from loopback_hub import LoopbackHub
 
 from deraincli.checkpoint import ModelInfo, model_bytes
 from deraincli.cli.app import run
@@ -18,6 +20,20 @@ from deraincli.networks import NETWORKS
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    """A Hugging Face Hub on this machine."""
+    server = LoopbackHub()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def shell(hub: LoopbackHub, tmp_path: Path) -> Shell:
+    """Commands that ask that Hub, with a cache of their own."""
+    return Shell(hub, tmp_path)
 
 
 class Finished(NamedTuple):

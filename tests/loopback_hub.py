@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(body)
         name = f"{asked['organization']}/{asked['name']}"
         if name in self.hub.repositories:
-            return self.json({"error": "exists"}, 409)
+            return self.json({"error": "exists", "url": f"{self.hub.endpoint}/{name}"}, 409)
         self.hub.repositories[name] = Repository(
             private=asked.get("private") or asked.get("visibility") == "private"
         )

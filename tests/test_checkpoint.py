@@ -140,7 +140,7 @@ def test_a_config_without_sense_is_refused(model: Path, tmp_path: Path, garbage:
     file.parent.mkdir()
     file.write_bytes(save(load(model.read_bytes())))
     file.with_name("config.json").write_bytes(garbage)
-    refuse(file, "model.safetensors")
+    refuse(file, "config.json|neither network nor config")
 
 
 def header(content: object) -> bytes:

@@ -203,13 +203,14 @@ def test_every_key_is_accounted_for(tmp_path: Path) -> None:
     path, weights = tmp_path / "net.pth", drawn(PRENET)
     for change, says in (
         ({"conv_z.0.weight": torch.zeros(32, 64, 3, 3)}, "conv_z.0.weight has no place"),
-        ({"conv0.0.weight": torch.zeros(32, 3, 3, 3)}, "stem.weight has shape"),
+        ({"conv0.0.weight": torch.zeros(32, 3, 3, 3)}, "its conv0.0.weight has shape"),
+        ({"conv0.0.bias": torch.full((32,), torch.nan)}, "conv0.0.bias .* not finite"),
     ):
         torch.save(weights | change, path)
         with pytest.raises(ModelError, match=says):
             import_checkpoint(path, "prenet")
     torch.save({key: value for key, value in weights.items() if key != "conv.0.bias"}, path)
-    with pytest.raises(ModelError, match=r"nothing in it fits head\.bias"):
+    with pytest.raises(ModelError, match=r"it has no conv\.0\.bias"):
         import_checkpoint(path, "prenet")
     with pytest.raises(UsageError, match="prenet"):
         import_checkpoint(path, "jorder")

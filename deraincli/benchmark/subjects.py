@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from torch import nn
 
-from deraincli.catalogue import SHIPPED, find_model, weights_folder
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, find_model, weights_folder
 from deraincli.checkpoint import load_model
 from deraincli.errors import ModelError
 from deraincli.networks import NETWORKS
@@ -48,22 +48,25 @@ class Subject:
 
 
 def find_subject(name: str | None) -> Subject:
-    """A subject by the name of a model, network or solver, or by path; None is the default model.
+    """A subject by the name of a model, network or solver, or by path; None is the default model. Of
+    EITHER_RAIN, the default, it is the specialist for streaks.
 
     Raises ModelError, with the nearest names, if there is none.
     """
     if name in SOLVERS:
         return Subject(name, "none")
+    if name is None or name == EITHER_RAIN:  # its two networks differ in their weights alone
+        name = DEFAULTS["streak"]
     try:
-        known_as, file = find_model(name)
+        _, file = find_model(name)
     except ModelError:
         if name in NETWORKS:
             return Subject(name, "random")
-        if name is None or name.startswith("hf:") or Path(name).exists():
+        if name.startswith("hf:") or Path(name).exists():
             raise
     else:
         ships = file.parent == weights_folder()
-        return Subject(name or known_as, "shipped" if ships else "file")
+        return Subject(name, "shipped" if ships else "file")
     near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."
     raise ModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")

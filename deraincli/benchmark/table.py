@@ -136,6 +136,8 @@ def footnote(sheet: Sheet) -> str:
     memory = "peak MB: of the device."
     if idle:
         memory = f"peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
+        if any(row.peak and row.backend == "onnxruntime" for row in sheet.rows):
+            memory += " ONNX Runtime needs no PyTorch outside this benchmark."
     return (
         "GFLOP: 10⁹ operations for one picture, two for each multiply-add of convolutions and matrix "
         f"products. ms: median of one pass; p5–p95: where nine passes of ten lie. {memory}"

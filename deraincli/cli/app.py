@@ -31,7 +31,7 @@ from deraincli.errors import DerainError, ExitCode
 
 app = typer.Typer(
     name="derain",
-    help="Takes rain streaks out of photos.",
+    help="Takes rain streaks and lens raindrops out of photos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -63,7 +63,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Takes rain streaks out of photos."""
+    """Takes rain streaks and lens raindrops out of photos."""
 
 
 def run() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="As for --model. Default: the shipped model for streaks."),
+        typer.Argument(metavar="[MODEL]", help="As for --model. Default: both shipped specialists."),
     ] = None,
     target: Annotated[
         str, typer.Option("--to", metavar="onnx|torchscript|pt2", help="Kind of file to write.")
@@ -47,20 +48,52 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
-    from deraincli.export.cache import find_single_model
-    from deraincli.export.choices import check_choices
+    from deraincli.catalogue import find_model
+    from deraincli.export.choices import check_choices, check_suffix
     from deraincli.imaging.atomic import check_destination, write_atomically
 
     out = options.make_output(quiet, verbose, json)
     check_choices(target, precision, pairs)
-    name, path = find_single_model(model)
-    output = destination or _cached(name, path, target, precision)
-    check_destination(output, overwrite=overwrite)
+    if destination is not None:
+        check_suffix(destination, target)
+    found = [find_model(wanted) for wanted in _specialists(model, destination)]
+    jobs = [(name, path, destination or _cached(name, path, target, precision)) for name, path in found]
+    for _, _, output in jobs:
+        check_destination(output, overwrite=overwrite)
+        _try_to_write_in(output.parent)
     from deraincli.export.job import export_model
 
-    exported = export_model(path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
-    write_atomically(output, exported.data, overwrite=overwrite)
-    out.result(_record(exported, name, target, output), _summary(exported, output))
+    for name, path, output in jobs:
+        exported = export_model(path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
+        write_atomically(output, exported.data, overwrite=overwrite)
+        out.result(_record(exported, name, target, output), _summary(exported, output))
+
+
+def _try_to_write_in(folder: Path) -> None:
+    """Raises OutputError at once, since the work takes a minute; permissions alone do not tell."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Nothing can be written to '{folder}' ({error.strerror}): choose another output."
+        ) from None
+
+
+def _specialists(model: str | None, destination: Path | None) -> list[str]:
+    """The models to export: the choice between two specialists needs maps, which exports do not have.
+
+    Raises UsageError where two would go to one file.
+    """
+    from deraincli.catalogue import DEFAULTS, EITHER_RAIN
+
+    if model is not None and model != EITHER_RAIN:
+        return [model]
+    if destination is not None:
+        raise UsageError(
+            f"{EITHER_RAIN} is two models, and one file holds one: name {' or '.join(DEFAULTS.values())}."
+        )
+    return list(DEFAULTS.values())
 
 
 def _cached(name: str, weights: Path, target: str, precision: str) -> Path:

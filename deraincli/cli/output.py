@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds of work before a progress bar appears."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+"""All of them but tabs and ends of lines, and what turns the direction of writing."""
 
 
 @dataclass
@@ -34,11 +37,18 @@ class Output:
         if self.json:
             print(json.dumps(record, ensure_ascii=False, allow_nan=False), file=self.stdout, flush=True)
         elif not self.quiet:
-            stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+            stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
+
+    def answer(self, record: Mapping[str, Any], text: str) -> None:
+        """As `result`, but the text is what was asked for and goes to stdout, too."""
+        if self.json:
+            self.result(record, "")
+        elif not self.quiet:
+            self.document(text)
 
     def document(self, text: str) -> None:
         """A result that is a text of its own, such as CSV, on stdout."""
-        print(text, end="" if text.endswith("\n") else "\n", file=self.stdout, flush=True)
+        print(printable(text), end="" if text.endswith("\n") else "\n", file=self.stdout, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A result for reading, on stdout, with numbers to the right."""
@@ -52,26 +62,34 @@ class Output:
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)
-            table.add_column(Text(column), justify="right" if numbers else "left", no_wrap=True)
+            # What does not fit a terminal costs the first column lines, rather than every one its ends.
+            table.add_column(
+                Text(column),
+                justify="right" if numbers else "left",
+                no_wrap=place > 0,
+                overflow="fold" if place == 0 else "ellipsis",
+            )
         for row in cells:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(printable(cell)) for cell in row))
         console.print(table)
 
     def note(self, text: str) -> None:
         """Something the user should know, once; not with --quiet."""
         if not self.quiet and text not in self._said:
             self._said.add(text)
-            stderr().print(f"Note: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            stderr().print(
+                printable(f"Note: {text}"), style="yellow", highlight=False, markup=False, soft_wrap=True
+            )
 
     def detail(self, text: str) -> None:
         """Something for --verbose."""
         if self.verbose:
-            stderr().print(text, style="dim", highlight=False, markup=False, soft_wrap=True)
+            stderr().print(printable(text), style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def line(self, text: str) -> None:
         """A line on how long work is going, on stderr; not with --quiet."""
         if not self.quiet:
-            stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+            stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Meter]:
@@ -143,4 +161,9 @@ def stderr() -> Console:
 
 def error(message: str) -> None:
     """One sentence on stderr."""
-    print(f"Error: {message}", file=sys.stderr)
+    print(printable(f"Error: {message}"), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Without control characters, by which a file's or a card's text could steer the terminal."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deraincli.cli import export, options, output, prior
-from deraincli.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from deraincli.catalogue import Score
-    from deraincli.shelf import ModelFacts
+from deraincli.errors import ExitCode, ModelError, UsageError
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
 app.command("export")(export.command)
@@ -23,19 +19,33 @@ ModelArgument = Annotated[
 ]
 
 
+VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
+"""Of a check, in words."""
+
+
 @app.command("list")
 def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: options.Json = False) -> None:
     """List the models at hand: shipped, and those of the Hub that are in the cache."""
-    from deraincli.shelf import models_at_hand
+    from deraincli.shelf import DamagedModel, models_at_hand
 
     out = options.make_output(quiet, verbose, json)
     models = list(models_at_hand())
     if out.json:
         for model in models:
             out.result(model.record(), "")
-        return
-    rows = [(model.name, model.origin, model.task, f"{model.parameters:,}", _best(model)) for model in models]
-    out.table("Models", ("name", "origin", "task", "parameters", "measured"), rows)
+    else:
+        rows = [
+            (model.name, "shipped", "damaged", "")
+            if isinstance(model, DamagedModel)
+            else (model.name, model.origin, model.task, f"{model.parameters:,}")
+            for model in models
+        ]
+        out.table("Models", ("name", "origin", "task", "parameters"), rows)
+    damaged = [model for model in models if isinstance(model, DamagedModel)]
+    for error in dict.fromkeys(model.error for model in damaged):
+        output.error(error)
+    if damaged:
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 @app.command("info")
@@ -85,7 +95,7 @@ def pull(
     out = options.make_output(quiet, verbose, json)
     known = facts(model)
     said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
-    out.result(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
+    out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
 
 
 @app.command("verify")
@@ -100,23 +110,31 @@ def verify(
 ) -> None:
     """Check models: their hash, their keys, and what they make of a known picture on this machine."""
     from deraincli.catalogue import SHIPPED
-    from deraincli.verification import verify as check
 
     out = options.make_output(quiet, verbose, json)
-    all_passed = True
-    for model in models or SHIPPED:
+    passed = [_verified(model, device, out) for model in models or SHIPPED]
+    if not all(passed):
+        raise typer.Exit(ExitCode.SOME_FAILED if any(passed) else ExitCode.FAILED)
+
+
+def _verified(model: str, device: str, out: output.Output) -> bool:
+    """Checks one model and tells; whether it passed."""
+    from deraincli.verification import verify as check
+
+    try:
         checks = check(model, device=device)
-        passed = all(check.passed for check in checks)
-        all_passed &= passed
-        found = "; ".join(
-            f"{check.name} {'ok' if check.passed else 'WRONG'} ({check.found})" for check in checks
-        )
-        rows = [{"check": check.name, "passed": check.passed, "found": check.found} for check in checks]
-        out.result({"name": model, "passed": passed, "checks": rows}, f"{model}: {found}")
-        if not passed:
-            output.error(f"{model} does not do here what it should: fetch it, or install deraincli, again.")
-    if not all_passed:
-        raise typer.Exit(ExitCode.FAILED)
+    except ModelError as error:
+        if out.json:
+            out.result({"name": model, "passed": False, "checks": [], "error": str(error)}, "")
+        output.error(str(error))
+        return False
+    passed = all(check.passed is not False for check in checks)
+    found = "; ".join(f"{check.name} {VERDICTS[check.passed]} ({check.found})" for check in checks)
+    rows = [{"check": check.name, "passed": check.passed, "found": check.found} for check in checks]
+    out.answer({"name": model, "passed": passed, "checks": rows, "error": None}, f"{model}: {found}")
+    if not passed:
+        output.error(f"{model} does not do here what it should: fetch it, or install deraincli, again.")
+    return passed
 
 
 @app.command("remove")
@@ -133,7 +151,7 @@ def remove(
     out = options.make_output(quiet, verbose, json)
     address = parse_address(model)
     freed = take_out(address)
-    out.result({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
+    out.answer({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
 
 
 @app.command("push")
@@ -159,8 +177,7 @@ def push(
 
     out = options.make_output(quiet, verbose, json)
     address = parse_address(repository)
-    scores = _measured(model, measure) if measure else []
-    files = publishing.repository_files(model, address, licence=licence, scores=scores)
+    files = publishing.repository_files(model, address, licence=licence, dataset=measure)
     sizes = {name: len(content) for name, content in files.items()}
     record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
     listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
@@ -170,7 +187,7 @@ def push(
         out.result(record, f"{address} would get {listing}")
         return
     commit = publishing.push(address, files, private=private)
-    out.result(record | {"commit": commit}, f"{address}@{commit} has {listing}")
+    out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
 
 
 @app.command("import")
@@ -190,28 +207,18 @@ def import_(
 ) -> None:
     """Turn a published checkpoint of a compared network into a model file, for -m and `derain eval`."""
     from deraincli.imaging.codec import check_destination, write_atomically
-    from deraincli.importing import import_checkpoint
+    from deraincli.published_layouts import published_layout
 
     out = options.make_output(quiet, verbose, json)
+    published_layout(network)  # which complains of an unknown one, before PyTorch is loaded
     target = destination or checkpoint.with_suffix(".safetensors")
     if target.suffix != ".safetensors":
         raise UsageError(
             f"A model file has the suffix .safetensors, not '{target.suffix}': name -o otherwise."
         )
     check_destination(target, overwrite=overwrite)
+    from deraincli.importing import import_checkpoint
+
     write_atomically(target, import_checkpoint(checkpoint, network), overwrite=overwrite)
     record = {"source": str(checkpoint), "output": str(target), "network": network}
     out.result(record, f"{checkpoint} → {target}")
-
-
-def _measured(model: str, dataset: Path) -> list[Score]:
-    from deraincli.card_scores import measure
-
-    return measure(model, dataset)
-
-
-def _best(model: ModelFacts) -> str:
-    if not model.scores:
-        return ""
-    score = model.scores[0]
-    return f"{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}"

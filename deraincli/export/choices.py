@@ -7,6 +7,8 @@ from pathlib import Path
 from deraincli.errors import ModelError, UsageError
 
 TARGETS = ("onnx", "torchscript", "pt2")
+SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".pt": "torchscript", ".ts": "torchscript"}
+"""What a file's name promises; other suffixes promise nothing."""
 PRECISIONS = ("fp32", "fp16", "int8")
 """What ONNX exports compute in; `auto` takes the first that was made."""
 
@@ -29,12 +31,23 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
         _require_onnx()
 
 
+def check_suffix(output: Path, target: str) -> None:
+    """Raises UsageError for a file name that promises another target."""
+    promised = SUFFIXES.get(output.suffix, target)
+    if promised != target:
+        raise UsageError(
+            f"'{output}' would be taken for {promised}, but --to is {target}: change one of them."
+        )
+
+
 def _require_onnx() -> None:
+    from deraincli.inference.onnx_backend import import_runtime
+
     try:
         import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ModelError(
             f"ONNX exports need {error.name}: install it with `pip install 'deraincli[export]'`."
         ) from None
+    import_runtime()

@@ -103,7 +103,8 @@ def run_onnx(data: bytes) -> Run:
 
 def run_torchscript(data: bytes) -> Run:
     """A TorchScript file's content."""
-    return _run_module(torch.jit.load(io.BytesIO(data), map_location="cpu"))
+    with _quiet():
+        return _run_module(torch.jit.load(io.BytesIO(data), map_location="cpu"))
 
 
 def run_pt2(data: bytes) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,7 +125,12 @@ def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0
 
 
 def import_runtime() -> Any:
-    """The module onnxruntime. Raises ModelError, naming the extra, if it is not installed."""
+    """The module onnxruntime. Raises ModelError, naming the extra, if it is not installed.
+
+    Import it nowhere else first: importing alone starts its telemetry, which leaves an identity in
+    XDG_CACHE_HOME, unless this variable is set.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError:

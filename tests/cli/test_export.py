@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from deraincli.catalogue import DEFAULTS, SHIPPED
 from deraincli.export.cache import cached_export
 from deraincli.header import sha256
 
@@ -56,6 +58,7 @@ def test_torchscript_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -
     done = derain("weights", "export", small_model, "--to", "torchscript", "-o", out)
     assert done.code == 0
     assert "at most" in done.err
+    assert "Warning" not in done.err
     answer = torch.jit.load(out)(torch.rand(1, 3, 64, 96))
     assert answer.shape == (1, 3, 64, 96)
 
@@ -79,6 +82,79 @@ def test_pytorch_is_not_even_loaded(
     )
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert PIL.Image.open(out).size == PIL.Image.open(EXAMPLE).size
+
+
+def export_under(name: str, export: Path) -> None:
+    """The small export where that of a shipped model would be."""
+    path = cached_export(name, SHIPPED[name].sha256, "fp32")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(export.read_bytes())
+
+
+def test_which_specialist_ran_is_told(derain, small_export: Path, tmp_path: Path) -> None:
+    """ONNX Runtime cannot choose between the two, so the default names its choice and the other."""
+    for name in DEFAULTS.values():
+        export_under(name, small_export)
+
+    def ran(*options: str) -> tuple[str, str]:
+        done = derain("image", EXAMPLE, "-o", "-", "--format", "bmp", "--backend", "onnxruntime", *options)
+        assert done.code == 0, done.err
+        *notes, line = done.err.splitlines()
+        return line.split(", ")[-1].split()[0], " ".join(notes)
+
+    for options in ((), ("-m", "balnet-lite")):
+        name, note = ran(*options)
+        assert name == "balnet-lite-streak"
+        assert all(word in note for word in (name, "--task drop", "-m balnet-lite-drop"))
+    for options in (("--task", "drop"), ("-m", "balnet-lite-drop"), ("-m", "balnet-lite", "--task", "drop")):
+        assert ran(*options) == ("balnet-lite-drop", "")
+    assert ran("--task", "streak") == ("balnet-lite-streak", "")
+
+
+def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path: Path) -> None:
+    streak, drop = DEFAULTS.values()
+    done = derain("weights", "export", "-o", tmp_path / "lite.onnx")
+    assert (done.code, streak in done.err, drop in done.err) == (2, True, True)
+    export_under(drop, small_export)
+    done = derain("weights", "export")
+    assert (done.code, drop in done.err) == (1, True)
+    assert "Converting" not in done.err, "what exists is noticed before the work"
+
+
+def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, small_model: Path) -> None:
+    data = small_model.read_bytes()
+    for name, entry in SHIPPED.items():
+        file = small_model.with_name(f"{name}.safetensors")
+        file.write_bytes(data)
+        changed = replace(entry, file=file.name, sha256=sha256(file))
+        monkeypatch.setitem(SHIPPED, name, changed)
+    monkeypatch.setattr("deraincli.catalogue.weights_folder", lambda: small_model.parent)
+    done = derain("weights", "export", "--json")
+    assert done.code == 0, done.err
+    assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(DEFAULTS.values())
+
+
+def test_what_is_for_other_programs_does_not_run_here(derain, tmp_path: Path) -> None:
+    (tmp_path / "lite.pt2").write_bytes(b"anything")
+    for backend in ("onnxruntime", "eager"):
+        done = derain(
+            "image", EXAMPLE, "-o", tmp_path / "o.png", "-m", tmp_path / "lite.pt2", "--backend", backend
+        )
+        assert (done.code, "name the model" in done.err) == (1, True)
+
+
+def test_onnx_runtime_leaves_no_identity(small_export: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    arguments = ["image", EXAMPLE, "-o", tmp_path / "o.png", "-m", small_export, "--backend", "onnxruntime"]
+    done = subprocess.run(
+        [sys.executable, "-m", "deraincli", *map(str, arguments), "-q"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(cache.iterdir()) == []
 
 
 def test_without_an_export_the_command_is_told(derain, small_model: Path, tmp_path: Path) -> None:
@@ -106,6 +182,8 @@ def test_other_weights_need_another_export(
         (("--to", "pt2", "--precision", "fp16"), 2, "fp32"),
         (("--precision", "int8"), 2, "--pairs"),
         (("-o", "nowhere/x.onnx"), 1, "nowhere"),
+        (("-o", "/proc/x.onnx"), 1, "/proc"),
+        (("--to", "pt2", "-o", "x.onnx"), 2, "taken for onnx"),
     ],
 )
 def test_impossible_wishes_are_refused(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from paired import write_set
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
+from deraincli import catalogue
 from deraincli.catalogue import SHIPPED
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
 
 KEYS = {"name", "task", "parameters", "sha256", "file", "licence", "provenance", "scores"}
 
@@ -54,8 +61,98 @@ def test_verify_answers_by_its_exit_code(derain, random_model: Path) -> None:
     assert done.code == 1
     told = json.loads(done.out)
     assert told["passed"] is False
-    assert [check["check"] for check in told["checks"]] == ["sha256", "keys", "picture"]
-    assert derain("weights", "verify", next(iter(SHIPPED))).code == 0
+    assert [(check["check"], check["passed"]) for check in told["checks"]] == [
+        ("sha256", None),
+        ("keys", True),
+        ("picture", False),
+    ]
+    name = next(iter(SHIPPED))
+    done = derain("weights", "verify", "missing.safetensors", name)
+    assert (done.code, "missing.safetensors" in done.err) == (3, True)
+    assert done.out.decode().startswith(f"{name}: sha256 ok")
+    done = derain("weights", "verify", "missing.safetensors", "--json")
+    assert (done.code, json.loads(done.out)["passed"]) == (1, False)
+
+
+@pytest.fixture
+def damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The shipped weights, one bit of one of them turned over; its name."""
+    copies = tmp_path / "weights"
+    shutil.copytree(catalogue.weights_folder(), copies)
+    monkeypatch.setattr(catalogue, "weights_folder", lambda: copies)
+    name = "balnet-lite-drop"
+    file = copies / SHIPPED[name].file
+    data = bytearray(file.read_bytes())
+    data[-1000] ^= 1
+    file.write_bytes(data)
+    return name
+
+
+def test_a_damaged_shipped_model_is_noticed(derain, damaged: str, tmp_path: Path) -> None:
+    for arguments in (
+        ("image", EXAMPLE, "-o", tmp_path / "o.png"),
+        ("image", EXAMPLE, "-o", tmp_path / "o.png", "--task", "drop"),
+        ("weights", "push", damaged, "hf:someone/rain", "--dry-run"),
+        ("weights", "verify", damaged),
+    ):
+        done = derain(*arguments)
+        assert (done.code, "pip install --force-reinstall deraincli" in done.err) == (1, True), arguments
+    assert derain("image", EXAMPLE, "-o", tmp_path / "o.png", "--task", "streak").code == 0
+
+
+def test_a_damaged_shipped_model_does_not_hide_the_others(derain, damaged: str) -> None:
+    done = derain("weights", "list", "--json")
+    listed = {model["name"]: model for model in map(json.loads, done.out.splitlines())}
+    assert (done.code, "--force-reinstall" in listed[damaged]["error"]) == (3, True)
+    assert listed["balnet-lite-streak"].keys() >= KEYS
+    done = derain("weights", "list")
+    assert (done.code, done.err.count("Error")) == (3, 1)
+    assert "damaged" in done.out.decode()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_names_and_tasks_stay_readable(derain, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    table = re.sub(r"\x1b\[[\d;]*m", "", derain("weights", "list").out.decode())
+    assert max(map(len, table.splitlines())) <= columns
+    for name, entry in SHIPPED.items():
+        [line] = [line for line in table.splitlines() if name in line]
+        assert entry.tasks[0] in line
+
+
+def test_a_task_that_there_is_not_is_refused(derain, tmp_path: Path, random_model: Path) -> None:
+    file = tmp_path / "odd.safetensors"
+    with safe_open(random_model, "pt") as model:
+        said = {**model.metadata(), "task": "\x1b[31mdrop"}
+    file.write_bytes(save(load_file(random_model), said))
+    for arguments in (("weights", "info", file), ("image", EXAMPLE, "-o", tmp_path / "o.png", "-m", file)):
+        done = derain(*arguments)
+        assert (done.code, "auto, streak, drop" in done.err, "\x1b" in done.err) == (1, True, False)
+
+
+def test_the_file_that_holds_a_bad_config_is_named(derain, tmp_path: Path, random_model: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(save(load_file(random_model)))
+    described = {"network": "balnet-lite", "config": {"nonsense": 1}}
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "-m", tmp_path)
+    assert (done.code, f"The config in {tmp_path / 'config.json'}" in done.err) == (1, True)
+
+
+def test_what_must_not_be_published_is_refused(derain, tmp_path: Path, random_model: Path) -> None:
+    tensors = load_file(random_model)
+    next(iter(tensors.values())).view(-1)[0] = float("nan")
+    with safe_open(random_model, "pt") as model:
+        (tmp_path / "nan.safetensors").write_bytes(save(tensors, model.metadata()))
+    shipped = catalogue.weights_folder() / SHIPPED["balnet-lite-streak"].file
+    for model, options, code, says in (
+        ("balnet-lite", (), 2, "balnet-lite-streak and balnet-lite-drop"),
+        ("balnet-lite-streak", ("--licence", "mit"), 2, "weights/README.md"),
+        (shipped, ("--licence", "mit"), 2, "weights/README.md"),
+        (tmp_path / "nan.safetensors", (), 1, "not finite"),
+    ):
+        done = derain("weights", "push", model, "hf:someone/rain", "--dry-run", *options)
+        assert (done.code, done.out, says in done.err) == (code, b"", True), done.err
 
 
 def test_a_dry_push_shows_the_card_with_measured_figures(derain, random_model: Path, tmp_path: Path) -> None:
@@ -79,6 +176,8 @@ def test_import_writes_a_model_once(derain, tmp_path: Path) -> None:
     done = derain("weights", "import", checkpoint, "--network", "prenet")
     assert done.code == 1
     assert "has no place" in done.err
+    torch.save({"conv0.0.weight": torch.zeros(32, 6, 3, 3)}, checkpoint)
+    assert "has no conv_f.0.bias" in derain("weights", "import", checkpoint, "--network", "prenet").err
     assert not checkpoint.with_suffix(".safetensors").exists()
     assert derain("weights", "import", checkpoint, "--network", "resnet").code == 2
     assert derain("weights", "import", checkpoint, "--network", "prenet", "-o", tmp_path / "net.pt").code == 2
@@ -87,4 +186,5 @@ def test_import_writes_a_model_once(derain, tmp_path: Path) -> None:
 def test_a_pull_of_what_ships_says_so(derain) -> None:
     done = derain("weights", "pull", next(iter(SHIPPED)))
     assert done.code == 0
-    assert "ships" in done.err
+    assert b"ships" in done.out
+    assert done.err == ""

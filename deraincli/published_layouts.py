@@ -1,0 +1,105 @@
+"""How the published checkpoints of compared networks name their layers: the one table is LAYOUTS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deraincli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a published checkpoint names its layers, and what else sets it apart."""
+
+    source: str
+    task: str
+    layers: Mapping[str, str]
+    """Their layer → ours; weight and bias follow."""
+    bgr_inputs: tuple[str, ...] = ()
+    """Our layers whose first three input channels are theirs in the order blue, green, red."""
+    bgr_outputs: tuple[str, ...] = ()
+    """Our layers whose outputs are."""
+
+    def theirs(self, key: str) -> str:
+        """Their name for one of our tensors."""
+        ours, _, part = key.rpartition(".")
+        return next(f"{layer}.{part}" for layer, place in self.layers.items() if place == ours)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "prenet": Layout(
+        source="https://github.com/csdwren/PReNet, networks.py: PReNet",
+        task="streak",
+        layers={
+            "conv0.0": "stem",
+            **{f"conv_{gate}.0": f"gates.{gate}" for gate in "ifgo"},
+            **{f"res_conv{n}.{k}": f"residual.{n - 1}.{k}" for n in range(1, 6) for k in (0, 2)},
+            "conv.0": "head",
+        },
+    ),
+    "nledn": Layout(
+        source="https://github.com/AlexHex7/NLEDN, lib/NLEDN.py",
+        task="streak",
+        layers={
+            "conv1": "shallow",
+            "conv2": "features",
+            **{
+                f"{theirs}.{part}": f"{ours}.{our_part}"
+                for theirs, ours, attention in (
+                    ("up_1", "encoder.0", "region_non_local.non_local_block"),
+                    ("up_2", "encoder.1", "region_non_local.non_local_block"),
+                    ("up_3", "encoder.2", "region_non_local.non_local_block"),
+                    ("down_3", "middle", "non_local"),
+                    ("down_2", "decoder.0", "region_non_local.non_local_block"),
+                    ("down_1", "decoder.1", "region_non_local.non_local_block"),
+                )
+                for part, our_part in (
+                    (f"{attention}.theta", "attention.query"),
+                    (f"{attention}.phi.0", "attention.key"),
+                    (f"{attention}.g.0", "attention.value"),
+                    (f"{attention}.W", "attention.back"),
+                    *((f"group_{n}.0", f"dense.{n}") for n in range(4)),
+                    ("fusion.0", "mix"),
+                )
+            },
+            "down_2_fusion": "joins.0",
+            "down_1_fusion": "joins.1",
+            "fusion.0": "fuse.0",
+            "fusion.1": "fuse.1",
+            "final_conv.0": "head",
+        },
+    ),
+    "agan": Layout(
+        source="https://github.com/rui1996/DeRaindrop, models/generator.py",
+        task="drop",
+        layers={
+            "det_conv0.0": "attention.stem",
+            **{f"det_conv{n}.{k}": f"attention.residual.{n - 1}.{k}" for n in range(1, 6) for k in (0, 2)},
+            **{f"conv_{gate}.0": f"attention.gates.{gate}" for gate in "ifgo"},
+            "det_conv_mask.0": "attention.head",
+            "conv1.0": "painter.encode_full",
+            "conv2.0": "painter.encode_half.0",
+            "conv3.0": "painter.encode_half.1",
+            **{f"conv{n}.0": f"painter.encode_quarter.{n - 4}" for n in (4, 5, 6)},
+            **{f"diconv{n}.0": f"painter.encode_quarter.{n + 2}" for n in (1, 2, 3, 4)},
+            **{f"conv{n}.0": f"painter.encode_quarter.{n}" for n in (7, 8)},
+            "deconv1.0": "painter.up_to_half.conv",
+            "conv9.0": "painter.decode_half",
+            "deconv2.0": "painter.up_to_full.conv",
+            "conv10.0": "painter.decode_full",
+            "outframe1.0": "painter.smaller_heads.0",
+            "outframe2.0": "painter.smaller_heads.1",
+            "output.0": "painter.head",
+        },
+        bgr_inputs=("attention.stem", "painter.encode_full"),
+        bgr_outputs=("painter.head", "painter.smaller_heads.0", "painter.smaller_heads.1"),
+    ),
+}
+
+
+def published_layout(network: str) -> Layout:
+    """A network's layout. Raises UsageError where none is known."""
+    if network not in LAYOUTS:
+        raise UsageError(f"No published layout of {network!r} is known: choose {', '.join(LAYOUTS)}.")
+    return LAYOUTS[network]
