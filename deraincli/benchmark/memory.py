@@ -93,9 +93,8 @@ def main() -> None:
     wanted = Pass(**json.loads(sys.argv[1]))
     torch.set_num_threads(wanted.threads)
     _limit_memory()
-    nn.Linear(1, 1, device="meta").to_empty(
-        device="cpu"
-    )  # imports what loading a file does, random weights not
+    # Imports what loading a file does, and building a network with random weights does not.
+    nn.Linear(1, 1, device="meta").to_empty(device="cpu")
     idle = resident_peak()
     subject = find_subject(wanted.name)
     backend = open_backend(subject, device="cpu", precision=wanted.precision, backend=wanted.backend)
