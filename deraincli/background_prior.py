@@ -34,6 +34,8 @@ def learn_prior(
 
     Raises InputError if there is no photo, or one that cannot be read or is smaller than a patch.
     """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder '{folder}': name a folder of clean photos.")
     photos = pictures(folder)
     if not photos:
         raise InputError(f"There is no picture in '{folder}': name a folder of clean photos.")

@@ -121,10 +121,28 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
         return path.resolve().name, _weights_in(path)
     if path.suffix == ".safetensors" or path.exists():
         return path.stem, path
+    raise _unknown(model)
+
+
+def _unknown(model: str) -> ModelError:
+    """What to do with a name that no shipped model has."""
+    from deraincli.networks import NETWORKS
+    from deraincli.solvers import SOLVERS
+
+    if model in SOLVERS:
+        return ModelError(
+            f"'{model}' is a solver, which image, compare and bench run; "
+            "to score its results: derain eval DATASET --results DIR."
+        )
+    if model in NETWORKS:
+        return ModelError(
+            f"'{model}' ships without weights: train it (derain train) and give its file, "
+            "-m RUNDIR/best.safetensors."
+        )
     names = (EITHER_RAIN, *SHIPPED)
     near = difflib.get_close_matches(model, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(names)}."
-    raise ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
+    return ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
 
 
 def model_files(model: str | None, task: str = "auto") -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ clean, maps = derainer(image, return_maps=True)
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
@@ -48,7 +49,8 @@ def load(
     overlap: OverlapChoice = "auto",
     max_seconds: float | None = None,
 ) -> Derainer:
-    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
+    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop). The file of
+    a background prior is the solver gmm with that prior.
 
     The default for `auto`, balnet-lite, chooses between the two others for each picture; ONNX Runtime has
     no attention maps to choose by and runs the one for streaks, which `notes` tells.
@@ -60,13 +62,14 @@ def load(
     `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
     Raises ModelError, DeviceError or UsageError.
     """
-    from deraincli.solvers import SOLVERS
+    from deraincli.solvers import SOLVERS, find_solver
 
-    if model in SOLVERS:
+    solver = find_solver(model)
+    if model is not None and solver is not None:
         if backend != "eager":
             raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
-        solver = SolverBackend(SOLVERS[model], device=device, precision=precision, max_seconds=max_seconds)
-        return Derainer(model, solver, tile, overlap)
+        runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
+        return Derainer(Path(model).stem, runner, tile, overlap)
     if max_seconds is not None:
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if model in (None, EITHER_RAIN):

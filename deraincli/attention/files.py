@@ -86,7 +86,7 @@ def inspect_file(
         image.pixels, maps=True, levels=levels, on_progress=on_progress, on_warning=on_note
     )
     if result.ram is None or result.cam is None or result.levels is None:
-        raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net with --model.")
+        raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net or AGAN with --model.")
     return Inspected(
         image,
         result.image,

@@ -30,6 +30,7 @@ from deraincli.inference.onnx_backend import OnnxBackend
 from deraincli.inference.solver_backend import SolverBackend
 from deraincli.inference.torch_backend import TorchBackend
 from deraincli.inference.torch_device import PRECISIONS, choose_device, choose_precision
+from deraincli.inference.torch_memory import free_memory
 
 SLOWEST = 10
 """Layers that a roofline names."""
@@ -84,8 +85,10 @@ def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> 
         for precision, backend in (ways if subject.weights != "none" else ways[:1])
     ]
     for entry in entries:
-        for note in entry.runner.notes if entry.runner else ():
-            on_note(note)
+        if entry.runner:
+            forward_pass(entry.runner, 1, request.batch)  # complains before any work
+            for note in entry.runner.notes:
+                on_note(note)
     for side in request.sides:
         sheet = Sheet(side, describe(device), [], {})
         for number, entry in enumerate(entries):
@@ -126,6 +129,11 @@ def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
 def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
     if entry.runner is None:
         return
+    if isinstance(entry.runner, TorchBackend) and entry.backend == "eager":
+        activations = entry.runner.bytes_per_pixel() * row.batch * row.side**2
+        if activations > free_memory(device):  # known at once, rather than after minutes
+            row.error = _shortage(row)
+            return
     try:
         if device.type == "cuda" and isinstance(entry.runner, TorchBackend):
             weights = sum(p.nbytes for network in entry.runner.networks for p in network.parameters())
@@ -191,4 +199,5 @@ def _shortage(row: Row) -> str:
     pictures = (
         f"{row.side}×{row.side}" if row.batch == 1 else f"{row.batch} pictures of {row.side}×{row.side}"
     )
-    return f"There is too little memory for {pictures} in one piece: choose a smaller size."
+    remedy = "size" if row.batch == 1 else "batch or size"
+    return f"There is too little memory for {pictures} in one piece: choose a smaller {remedy}."

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deraincli.benchmark.subjects import Subject
 from deraincli.derainer import Derainer
-from deraincli.errors import UsageError
+from deraincli.errors import ModelError, UsageError
 from deraincli.export.cache import find_export
 from deraincli.inference.backend import Backend
 from deraincli.inference.onnx_backend import OnnxBackend
@@ -21,7 +21,7 @@ from deraincli.inference.solver_backend import SolverBackend
 from deraincli.inference.torch_backend import TorchBackend
 from deraincli.inference.torch_memory import is_out_of_memory
 from deraincli.pipeline import SaveOptions, restore_file
-from deraincli.solvers import SOLVERS
+from deraincli.solvers import find_solver
 
 
 class Contestant(Protocol):
@@ -97,10 +97,17 @@ def open_backend(
 
     Solvers run on the CPU in fp32 whatever is asked for.
     """
+    solver = find_solver(subject.name)
+    if solver:
+        return SolverBackend(solver)
     network = subject.build()
-    if network is None:
-        return SolverBackend(SOLVERS[subject.name])
+    assert network is not None
     if backend == "onnxruntime":
+        if subject.weights == "random":
+            raise ModelError(
+                f"onnxruntime runs exports only: '{subject.name}' has no weights to export, so train it, "
+                "run `derain weights export` on its file and name that file."
+            )
         return OnnxBackend(
             find_export(subject.name, precision=precision)[1], device=device, precision=precision
         )

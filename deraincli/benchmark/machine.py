@@ -33,7 +33,8 @@ class Machine:
     """Processes that wanted a CPU in the last minute; None where the system does not count them."""
 
     def __str__(self) -> str:
-        cpu = f", {self.threads} threads of {self.cores}" if self.device == "cpu" else ""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        cpu = f", {threads} of {self.cores}" if self.device == "cpu" else ""
         return (
             f"{self.name} ({self.device}{cpu}, {self.memory / 2**30:.0f} GiB), "
             f"PyTorch {self.torch}, Python {self.python}, {self.system}"

@@ -82,6 +82,11 @@ class Sheet:
     roofs: dict[str, float]
     """Precision → operations a second of the matrix product; empty if that was not measured."""
 
+    @property
+    def measured(self) -> bool:
+        """Whether any row has figures."""
+        return any(row.error is None for row in self.rows)
+
     def record(self) -> dict[str, Any]:
         """For JSON."""
         return {

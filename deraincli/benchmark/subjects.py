@@ -14,7 +14,7 @@ from deraincli.checkpoint import load_model
 from deraincli.errors import ModelError
 from deraincli.networks import NETWORKS
 from deraincli.peers.document import DOCUMENT, DocumentFigures
-from deraincli.solvers import SOLVERS
+from deraincli.solvers import SOLVERS, find_solver
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,11 @@ class Subject:
 
     def size_multiple(self, network: nn.Module | None) -> int:
         """Sides of the input must be multiples of this. `network`: what `build` gave."""
-        return SOLVERS[self.name].multiple if network is None else cast(int, network.size_multiple)
+        if network is not None:
+            return cast(int, network.size_multiple)
+        solver = find_solver(self.name)
+        assert solver is not None
+        return solver.multiple
 
     @property
     def document(self) -> DocumentFigures | None:
@@ -53,7 +57,8 @@ def find_subject(name: str | None) -> Subject:
 
     Raises ModelError, with the nearest names, if there is none.
     """
-    if name in SOLVERS:
+    if find_solver(name):
+        assert name is not None
         return Subject(name, "none")
     if name is None or name == EITHER_RAIN:  # its two networks differ in their weights alone
         name = DEFAULTS["streak"]

@@ -24,10 +24,9 @@ Grid = tuple[list[str], list[list[str]]]
 
 NAME = Column("model", lambda row, _: row.subject.name)
 PARAMETERS = Column("parameters", lambda row, _: f"{row.parameters:,}" if row.parameters else "")
-MILLISECONDS = Column("ms", lambda row, _: _milliseconds(row.latency))
+THROUGHPUT = Column("images/s", lambda row, _: short(row.images_per_second))
 
 SIZE = (
-    NAME,
     Column("weights", lambda row, _: row.subject.weights),
     PARAMETERS,
     Column("GFLOP", lambda row, _: short(row.flops / 1e9) if row.flops else ""),
@@ -38,28 +37,30 @@ HOW = (
     Column("backend", lambda row, _: row.backend),
 )
 SPEED = (
-    MILLISECONDS,
+    Column("ms", lambda row, _: _milliseconds(row.latency)),
     Column("p5–p95", lambda row, _: _spread(row.latency)),
     Column("ratio", lambda row, first: _ratio(row, first)),
-    Column("images/s", lambda row, _: short(row.images_per_second)),
-    Column("file to file, ms", lambda row, _: _milliseconds(row.file_to_file)),
+    Column("JPEG, ms", lambda row, _: _milliseconds(row.file_to_file)),
     Column("% of peak", lambda row, _: f"{100 * row.roof_share:.0f}" if row.roof_share else ""),
 )
 DOCUMENT = (
     Column("document's parameters", lambda row, _: _document(row, "parameters")),
-    Column("document's s", lambda row, _: _document(row, "seconds")),
+    Column("document's at 320×320, s", lambda row, _: _document(row, "seconds")),
 )
 
 
 def sizes(sheet: Sheet) -> Grid:
-    """How large: parameters, operations, memory."""
-    return _grid(sheet, SIZE)
+    """How large: parameters, operations, memory; precision and backend only where rows differ in them."""
+    return _grid(sheet, (NAME, *_differing(sheet), *SIZE))
 
 
 def speeds(sheet: Sheet) -> Grid:
-    """How fast, and in proportion to the first row; precision and backend only where rows differ in them."""
-    differing = [column for column in HOW if len({column.cell(row, row) for row in sheet.rows}) > 1]
-    return _grid(sheet, (NAME, *differing, *SPEED))
+    """How fast, and in proportion to the first row; precision and backend only where rows differ in them.
+
+    Throughput only of batches: of single pictures ms says it already.
+    """
+    throughput = (THROUGHPUT,) if sheet.rows[0].batch > 1 else ()
+    return _grid(sheet, (NAME, *_differing(sheet), *SPEED, *throughput))
 
 
 def how(sheet: Sheet) -> str:
@@ -72,8 +73,9 @@ def how(sheet: Sheet) -> str:
 
 def documents(sheet: Sheet) -> Grid:
     """What is counted and measured here beside what the source document says."""
-    seconds = Column("s", lambda row, _: short(row.latency.median / row.batch) if row.latency else "")
-    return _grid(sheet, (NAME, PARAMETERS, DOCUMENT[0], seconds, DOCUMENT[1]))
+    parameters, seconds = DOCUMENT
+    brief = parameters._replace(heading="document's"), seconds._replace(heading="document's, s")
+    return _grid(sheet, (NAME, PARAMETERS, brief[0], _ours(sheet), brief[1]))
 
 
 def document_notes(sheet: Sheet) -> list[str]:
@@ -117,7 +119,8 @@ def scaling(sheets: Sequence[Sheet]) -> Grid:
 
 def markdown(sheet: Sheet) -> str:
     """One table with everything, ready to paste, under a line that tells the machine."""
-    headings, cells = _grid(sheet, (*SIZE, *HOW, *SPEED, *DOCUMENT))
+    ours = (_ours(sheet),) if any(row.subject.document for row in sheet.rows) else ()
+    headings, cells = _grid(sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, DOCUMENT[0], *ours, DOCUMENT[1]))
     return f"{title(sheet)}\n\n{as_markdown((headings, cells))}\n{footnote(sheet)}\n"
 
 
@@ -133,14 +136,15 @@ def as_markdown(grid: Grid) -> str:
 def footnote(sheet: Sheet) -> str:
     """What the columns mean."""
     idle = {row.peak.idle for row in sheet.rows if row.peak and row.peak.idle}
-    memory = "peak MB: of the device."
+    memory = " peak MB: of the device." if any(row.peak for row in sheet.rows) else ""
     if idle:
-        memory = f"peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
+        memory = f" peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
         if any(row.peak and row.backend == "onnxruntime" for row in sheet.rows):
             memory += " ONNX Runtime needs no PyTorch outside this benchmark."
     return (
         "GFLOP: 10⁹ operations for one picture, two for each multiply-add of convolutions and matrix "
-        f"products. ms: median of one pass; p5–p95: where nine passes of ten lie. {memory}"
+        "products. ms: median of one pass, over the whole batch; p5–p95: where nine passes of ten lie; "
+        f"JPEG, ms: one picture decoded, restored and encoded.{memory}"
     )
 
 
@@ -157,6 +161,18 @@ def short(value: float | None) -> str:
         return ""
     places = 2 - math.floor(math.log10(value)) if value > 0 else 0
     return f"{value:,.{max(places, 0)}f}"
+
+
+def _differing(sheet: Sheet) -> list[Column]:
+    return [column for column in HOW if len({column.cell(row, row) for row in sheet.rows}) > 1]
+
+
+def _ours(sheet: Sheet) -> Column:
+    """Seconds for one picture, as the document counts them."""
+    return Column(
+        f"ours at {sheet.side}×{sheet.side}, s",
+        lambda row, _: short(row.latency.median / row.batch) if row.latency else "",
+    )
 
 
 def _grid(sheet: Sheet, columns: Sequence[Column]) -> Grid:

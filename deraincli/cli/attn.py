@@ -128,12 +128,14 @@ def command(
 
 def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
     """What needs no model to be loaded to be known."""
-    from deraincli.solvers import SOLVERS
+    from deraincli.solvers import find_solver
 
     if backend == "onnxruntime":
         raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
-    if model in SOLVERS:
-        raise UsageError(f"'{model}' is a solver and has no attention maps: choose a BAL-Net with --model.")
+    if find_solver(model):
+        raise UsageError(
+            f"'{model}' is a solver and has no attention maps: choose a BAL-Net or AGAN with --model."
+        )
 
 
 def _note_what_is_left_out(jobs: Jobs, out: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from deraincli.benchmark.results import Sheet
     from deraincli.benchmark.subjects import Subject
 
+LARGEST_SIDE = 1_000_000
+"""Far beyond any device's memory; PyTorch counts the bytes of much larger pictures wrong."""
+
 
 def command(
     context: typer.Context,
@@ -24,12 +28,19 @@ def command(
     model: options.Model = None,
     models: Annotated[
         str | None,
-        typer.Option(metavar="A,B|all", help="Models, networks without weights too, or every one there is."),
+        typer.Option(
+            metavar="A,B|all",
+            help="Several: models, networks (balnet, ddn, jorder, did-mdn, nledn, eigen, agan, prenet; "
+            "random weights where none ship), solvers (dsc, gmm), or all of them.",
+        ),
     ] = None,
     peers: Annotated[
-        bool, typer.Option("--peers", help="Add the systems that BAL-Net's authors compare with.")
+        bool,
+        typer.Option(
+            "--peers", help="Add what BAL-Net's authors compare, dsc, gmm, prenet and balnet included."
+        ),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass, which ms is of.")] = 1,
     repeat: Annotated[
         int, typer.Option(min=1, help="Timed rounds; what takes over a minute sits some out.")
     ] = 15,
@@ -52,7 +63,8 @@ def command(
     ] = "eager",
     threads: Annotated[int | None, typer.Option(min=1, help="On the CPU. Default: PyTorch's choice.")] = None,
     end_to_end: Annotated[
-        bool, typer.Option("--end-to-end", help="Time JPEG to JPEG, too: decode, restore, encode.")
+        bool,
+        typer.Option("--end-to-end", help="Time one picture JPEG to JPEG, too: decode, restore, encode."),
     ] = False,
     roofline: Annotated[
         bool,
@@ -63,9 +75,13 @@ def command(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print one table for a README.")] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
-    json: options.Json = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one object a line for each size on stdout.")
+    ] = False,
 ) -> None:
     """Measure speed, memory and size on this machine: derain bench --size 320 --peers"""
+    if roofline:  # PyTorch's profiler reads it when PyTorch is loaded; without, its log goes to stderr
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from deraincli.benchmark.bench import Request, benchmark
 
     out = options.make_output(quiet, verbose, json)
@@ -89,7 +105,7 @@ def command(
             sheets.append(sheet)
             if json:
                 out.result(sheet.record(), "")
-    if not json and not quiet:
+    if markdown or not (json or quiet):
         _print(sheets, out, peers=peers, markdown=markdown)
     _tell_failures(sheets)
 
@@ -108,14 +124,19 @@ def _listed(text: str) -> list[str]:
 
 
 def _side(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise UsageError(f"--size takes numbers of pixels, separated by commas, not {text!r}.")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LARGEST_SIDE:
+        raise UsageError(
+            f"--size takes numbers of pixels from 1 to {LARGEST_SIDE:,}, separated by commas, not {text!r}."
+        )
     return int(text)
 
 
 def _print(sheets: Sequence[Sheet], out: Output, *, peers: bool, markdown: bool) -> None:
     from deraincli.benchmark import table
 
+    sheets = [sheet for sheet in sheets if sheet.measured]
+    if not sheets:
+        return
     for sheet in sheets:
         if markdown:
             out.document(table.markdown(sheet))
@@ -124,7 +145,7 @@ def _print(sheets: Sequence[Sheet], out: Output, *, peers: bool, markdown: bool)
             out.table("Size", *table.sizes(sheet))
             out.table(f"Speed: {table.how(sheet)}", *table.speeds(sheet))
             if peers:
-                out.table("Beside the document, at 320×320 on its hardware", *table.documents(sheet))
+                out.table("Beside the document, which timed 320×320 on its hardware", *table.documents(sheet))
         for note in table.document_notes(sheet) if peers else ():
             out.document(note)
         for name, speed in sheet.roofs.items():

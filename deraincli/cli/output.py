@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds of work before a progress bar appears."""
+LEGIBLE = 12
+"""Characters of a line that a table's first column keeps in the narrowest terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 """All of them but tabs and ends of lines, and what turns the direction of writing."""
 
@@ -62,9 +64,12 @@ class Output:
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)
-            # What does not fit a terminal costs the first column lines, rather than every one its ends.
+            # What does not fit a terminal costs the first column lines, rather than every one its ends, as
+            # long as it stays legible.
+            longest = max((len(row[place]) for row in cells), default=0)
             table.add_column(
                 Text(column),
+                min_width=min(longest, LEGIBLE) if place == 0 else None,
                 justify="right" if numbers else "left",
                 no_wrap=place > 0,
                 overflow="fold" if place == 0 else "ellipsis",

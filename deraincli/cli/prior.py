@@ -23,7 +23,7 @@ def command(
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
-    """Learn the GMM solver's background prior: derain weights prior photos -o prior.safetensors"""
+    """Learn a background prior, which image -m takes: derain weights prior photos -o prior.safetensors"""
     from deraincli.background_prior import learn_prior
     from deraincli.imaging.codec import check_destination, write_atomically
     from deraincli.peers.mixture import save

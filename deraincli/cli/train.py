@@ -146,9 +146,10 @@ class _Reporter:
         self._meter(progress.step, round(progress.step / progress.share), f"{pace}  {best}")
         if progress.validation is not None:
             v = progress.validation
+            iou = "" if v.ram_iou is None else f"  RAM IoU {v.ram_iou:.3f}"
             self._out.line(
                 f"step {progress.step:>6}  {pace}  waiting for data {progress.waiting:.0%}  {left}  "
-                f"PSNR {v.psnr:.2f} dB  SSIM {v.ssim:.4f}  RAM IoU {v.ram_iou:.3f}"
+                f"PSNR {v.psnr:.2f} dB  SSIM {v.ssim:.4f}{iou}"
             )
 
     def _pace(self, progress: Progress) -> tuple[float, str]:

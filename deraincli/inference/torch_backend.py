@@ -105,6 +105,16 @@ class TorchBackend:
         return self._run(pictures)
 
     @torch.inference_mode()
+    def bytes_per_pixel(self) -> float:
+        """Memory of a tile's activations, which grows with its area."""
+        side = round_up(128, self.size_multiple)
+        with room_for_network(self.device):
+            tile = torch.zeros(1, 3, side, side, device=self.device).contiguous(
+                memory_format=torch.channels_last
+            )
+            return peak_bytes(lambda: self._network(tile)) / side**2
+
+    @torch.inference_mode()
     def _run_tile(
         self, tile: NDArray[np.float32], run: RunNetwork, maps: bool, on_warning: OnWarning | None
     ) -> NDArray[np.float32]:
@@ -124,17 +134,7 @@ class TorchBackend:
         return answer.cpu().numpy()
 
     def _affordable_side(self, least: int) -> int:
-        return affordable_side(self._bytes_per_pixel(), self.device, least=least)
-
-    @torch.inference_mode()
-    def _bytes_per_pixel(self) -> float:
-        """Memory of a tile's activations, which grows with its area."""
-        side = round_up(128, self.size_multiple)
-        with room_for_network(self.device):
-            tile = torch.zeros(1, 3, side, side, device=self.device).contiguous(
-                memory_format=torch.channels_last
-            )
-            return peak_bytes(lambda: self._network(tile)) / side**2
+        return affordable_side(self.bytes_per_pixel(), self.device, least=least)
 
 
 def _stack(answer: Restoration, maps: bool) -> Tensor:

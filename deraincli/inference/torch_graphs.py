@@ -25,7 +25,7 @@ def choose_backend(request: str, device: torch.device) -> tuple[str, tuple[str, 
     Raises UsageError for an unknown name and DeviceError for CUDA graphs anywhere but on CUDA.
     """
     if request not in BACKENDS:
-        raise UsageError(f"Unknown backend {request!r}: choose {', '.join(BACKENDS)}.")
+        raise UsageError(f"Unknown backend {request!r}: choose {', '.join(BACKENDS)} or onnxruntime.")
     if request == "cudagraphs" and device.type != "cuda":
         raise DeviceError(
             f"CUDA graphs need a CUDA device, not '{device}': set backend to 'eager' or 'compile'."

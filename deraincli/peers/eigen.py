@@ -33,7 +33,8 @@ class Eigen(nn.Module):
     outward to keep the size.
     """
 
-    size_multiple = 1
+    size_multiple = PAINTED
+    """Smaller than a painted patch nothing works, the border that it sees included."""
     tile_margin = (SEEN + PAINTED - 2) // 2
     """All that it can see."""
 
@@ -48,7 +49,7 @@ class Eigen(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, rainy: Tensor) -> Restoration:
-        """Restores B×3×H×W in 0–1 of any size."""
+        """Restores B×3×H×W in 0–1; H and W must be `size_multiple` or more."""
         border = (SEEN - PAINTED) // 2
         x = F.pad(rainy.to(self.see.weight.dtype), (border,) * 4, mode="replicate")
         x = torch.tanh(self.think(torch.tanh(self.see(x))))

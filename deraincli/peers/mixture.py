@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,19 @@ def without_mean(patches: Array) -> tuple[Array, Array]:
     """Patches less their means, and the means as N×1."""
     means = patches.mean(1, keepdims=True)
     return patches - means, means
+
+
+def is_mixture(path: Path) -> bool:
+    """Whether a file's header names the tensors that `save` writes."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, "np") as file:
+            return set(file.keys()) == {field.name for field in fields(PatchMixture)}
+    except (OSError, SafetensorError):
+        return False
 
 
 def save(mixture: PatchMixture) -> bytes:

@@ -33,7 +33,8 @@ class Board:
         if validation is not None:
             add("validation/psnr", validation.psnr, step)
             add("validation/ssim", validation.ssim, step)
-            add("validation/ram_iou", validation.ram_iou, step)
+            if validation.ram_iou is not None:
+                add("validation/ram_iou", validation.ram_iou, step)
             for place, strip in enumerate(validation.samples):
                 self._writer.add_image(
                     f"input, output, target, RAM, CAM/{place}", strip, step, dataformats="HWC"

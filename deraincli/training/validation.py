@@ -34,8 +34,8 @@ class Validation:
     psnr: float
     """dB."""
     ssim: float
-    ram_iou: float
-    """Of RAM > 0.5 with its ground truth, 0–1; 0 for networks without maps."""
+    ram_iou: float | None
+    """Of RAM > 0.5 with its ground truth, 0–1; None for networks without maps."""
     samples: tuple[Picture, ...] = ()
     """Of the first pictures: input, output, ground truth, RAM and CAM side by side."""
 
@@ -49,7 +49,7 @@ class ValidationSet:
 
     def score(self, network: nn.Module, device: torch.device, *, precision: str) -> Validation:
         """Restores every picture with a network in eval mode, on the device it is on."""
-        results: list[tuple[float, float, float]] = []
+        results: list[tuple[float, float, float | None]] = []
         samples: list[Picture] = []
         for rainy, clean in self.pairs:
             x, target = (_tensor(side, device) for side in (rainy, clean))
@@ -61,8 +61,10 @@ class ValidationSet:
                 maps = [np.repeat(_picture(m), 3, 2) for m in (output.ram, output.cam) if m is not None]
                 strip = [reduced(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
                 samples.append(np.concatenate(strip, axis=1))
-        psnr, ssim, iou = (fmean(column) for column in zip(*results, strict=True))
-        return Validation(psnr, ssim, iou, tuple(samples))
+        psnr, ssim, ious = zip(*results, strict=True)
+        found = [iou for iou in ious if iou is not None]
+        iou = fmean(found) if found else None
+        return Validation(fmean(psnr), fmean(ssim), iou, tuple(samples))
 
 
 def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:
@@ -77,9 +79,9 @@ def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:
     return Restoration(output.image[:, :, :height, :width], ram, cam)
 
 
-def _ram_iou(output: Restoration, rainy: Tensor, clean: Tensor) -> float:
+def _ram_iou(output: Restoration, rainy: Tensor, clean: Tensor) -> float | None:
     if output.ram is None:
-        return 0.0
+        return None
     found = output.ram > 0.5
     truth = attention_targets(rainy, clean)[0].bool()
     return float((found & truth).sum() / (found | truth).sum().clamp(min=1))

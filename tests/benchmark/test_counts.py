@@ -10,8 +10,10 @@ from deraincli.benchmark.flops import count_flops, count_parameters
 from deraincli.benchmark.memory import Pass, peak_in_own_process
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
 from deraincli.benchmark.subjects import all_names, compared_names, find_subject
+from deraincli.checkpoint import ModelInfo, model_bytes
 from deraincli.errors import ModelError
 from deraincli.network.restoration import Restoration
+from deraincli.networks import NETWORKS
 from deraincli.solvers import SOLVERS
 
 
@@ -74,6 +76,15 @@ def test_memory_is_that_of_the_pass_and_grows_with_the_picture() -> None:
     assert large.bytes - small.bytes > 16 * 4 * 1024**2  # one activation of 16 channels at least
     with pytest.raises(MemoryError):
         peak_in_own_process(Pass("ddn", 2**20, 1, "fp32", "eager", 1))
+
+
+def test_memory_does_not_depend_on_where_the_weights_come_from(tmp_path) -> None:
+    kind, file = NETWORKS["ddn"], tmp_path / "ddn.safetensors"
+    file.write_bytes(model_bytes(kind.build(kind.config), ModelInfo("ddn", kind.config, "streak")))
+    random, loaded = (
+        peak_in_own_process(Pass(name, 64, 1, "fp32", "eager", 1)) for name in ("ddn", str(file))
+    )
+    assert abs(loaded.bytes - random.bytes) < 15 * 2**20
 
 
 def test_subjects_are_found_by_every_kind_of_name(random_model) -> None:

@@ -55,7 +55,7 @@ def test_the_tables_hold_every_size_and_the_growth(derain) -> None:
     text = done.out.decode()
     assert done.code == 0
     assert text.count("ddn") == 5  # size and speed at two sizes, and the growth
-    assert "file to file" in text
+    assert "JPEG, ms" in text
     assert "pixels^" in text
 
 
@@ -78,13 +78,61 @@ def test_a_size_that_a_network_cannot_take_is_padded_and_said(derain) -> None:
 
 
 def test_too_little_memory_is_one_sentence_and_other_sizes_go_on(derain) -> None:
-    done = derain("bench", "--size", "32,4000000", "--models", "ddn", *QUICK, "--json")
+    done = derain("bench", "--size", "32,1000000", "--models", "ddn", *QUICK, "--json")
     assert done.code == 3
     small, large = (json.loads(line)["rows"][0] for line in done.out.splitlines())
     assert small["error"] is None
     assert "memory" in large["error"]
     assert large["latency_ms"] is None
     assert "Traceback" not in done.err
+
+
+def test_a_network_that_sees_large_patches_takes_the_smallest_picture(derain) -> None:
+    done = derain("bench", "--size", "1,7", "--models", "eigen", *QUICK, "--json")
+    assert done.code == 0, done.err
+    assert [json.loads(line)["rows"][0]["padded_size"] for line in done.out.splitlines()] == [8, 8]
+
+
+def test_what_certainly_does_not_fit_is_known_without_running(derain, monkeypatch) -> None:
+    monkeypatch.setattr("deraincli.benchmark.bench.peak_in_own_process", None)
+    done = derain("bench", "--size", "64", "--batch-size", "10000000", "--models", "ddn", *QUICK)
+    assert done.code == 1
+    assert "smaller batch" in done.err
+    assert done.out == b"", "an empty table"
+
+
+def test_exports_are_asked_for_where_there_are_no_weights(derain) -> None:
+    done = derain("bench", "--backend", "onnxruntime", "--models", "ddn", "--size", "64", "--device", "cpu")
+    assert done.code == 1
+    assert "exports only" in done.err
+    assert done.out == b""
+
+
+def test_quiet_markdown_is_still_printed_and_names_our_size(derain) -> None:
+    done = derain("bench", "--size", "32", "--models", "ddn", *QUICK, "--markdown", "--quiet")
+    assert "ours at 32×32" in done.out.decode()
+    assert "document's at 320×320" in done.out.decode()
+    assert done.err == ""
+
+
+def test_a_narrow_terminal_keeps_names_and_tells_rows_apart(derain, monkeypatch) -> None:
+    monkeypatch.setattr("rich.console.Console.width", 80)
+    several = (
+        "--size",
+        "32",
+        "--models",
+        "balnet-lite",
+        "--repeat",
+        "1",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+    )
+    done = derain("bench", *several, "--precision", "fp32,bf16", "--end-to-end")
+    lines = done.out.decode().splitlines()
+    assert sum("balnet-lite" in line for line in lines) == 4
+    assert sum("bf16" in line for line in lines) == 2, "of size and of speed"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +144,8 @@ def test_too_little_memory_is_one_sentence_and_other_sizes_go_on(derain) -> None
         (["--device", "cpu", "--backend", "cudagraphs"], 1, "eager"),
         (["--backend", "turbo"], 2, "compile"),
         (["--size", "0"], 2, "--size"),
+        (["--size", "9999999999"], 2, "1,000,000"),
+        (["--models", "dsc", "--batch-size", "2"], 2, "--batch-size"),
         (["--size", "320x240"], 2, "--size"),
         (["--json", "--markdown"], 2, "--markdown"),
         (["-m", "ddn", "--models", "ddn"], 2, "--models"),

@@ -86,6 +86,32 @@ def test_a_prior_is_learnt_from_photos(derain, tmp_path: Path) -> None:
     assert mixture.shares.sum() == pytest.approx(1, abs=0.01)
     assert derain("weights", "prior", photos, "-o", file).code == 1, "an existing file is replaced"
     assert derain("weights", "prior", tmp_path, "-o", tmp_path / "no").code == 1
+    nowhere = derain("weights", "prior", tmp_path / "nowhere", "-o", tmp_path / "no")
+    assert nowhere.code == 1
+    assert "no folder" in nowhere.err
+    rainy = write_picture(tmp_path / "rainy.png", rain_on(scene(1), 1))
+    outs = [tmp_path / "learnt.png", tmp_path / "shipped.png"]
+    for out, model in zip(outs, (file, "gmm"), strict=True):
+        assert derain("image", rainy, "-o", out, "-m", model).code == 0
+    assert not np.array_equal(*(pixels_of(out) for out in outs))
+    quick = ("--size", "16", "--repeat", "1", "--device", "cpu", "--json")
+    assert json.loads(derain("bench", "-m", file, *quick).out)["rows"][0]["weights"] == "none"
+
+
+@pytest.mark.parametrize("command", ["eval", "batch"])
+def test_commands_without_solvers_say_which_have_them(derain, tmp_path: Path, command: str) -> None:
+    write_set(tmp_path / "set", count=1)
+    done = derain(command, tmp_path / "set", "-m", "gmm")
+    assert done.code == 1
+    assert "image, compare and bench" in done.err
+    assert "--results" in done.err
+
+
+@pytest.mark.parametrize("network", ["ddn", "balnet"])
+def test_a_network_without_weights_says_how_to_get_some(derain, rainy: Path, network: str) -> None:
+    done = derain("image", rainy, "-m", network)
+    assert done.code == 1
+    assert "derain train" in done.err
 
 
 def test_a_missing_prior_is_one_sentence(derain, rainy: Path, monkeypatch, tmp_path: Path) -> None:
