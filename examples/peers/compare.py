@@ -159,15 +159,15 @@ def chart(rows: Sequence[Row], rainy: Score, minutes: float) -> Figure:
     axes.annotate(
         "rainy input", (0.99, rainy.psnr), xycoords=("axes fraction", "data"), ha="right", va="bottom"
     )
-    for place, row in enumerate(sorted(rows, key=lambda row: row.latency)):
+    for row in rows:
         ours = row.name == "balnet-lite"
         axes.scatter(row.latency, row.quality.psnr, s=60, color="tab:orange" if ours else "tab:blue")
         axes.annotate(
             row.name,
             (row.latency, row.quality.psnr),
-            xytext=(0, -16 if place % 2 else 8),  # neighbours' names on either side
+            xytext=(8, 0),
             textcoords="offset points",
-            ha="center",
+            va="center",
             weight="bold" if ours else "normal",
         )
     axes.set_xscale("log")
