@@ -101,14 +101,7 @@ def command(
     from deraincli.attention.jobs import find_jobs
 
     out = options.make_output(quiet, verbose, json)
-    network: dict[str, Any] = {
-        "task": task,
-        "device": device,
-        "precision": precision,
-        "backend": backend,
-        "tile": options.tile_choice(tile),
-        "overlap": options.overlap_choice(overlap),
-    }
+    network = options.network(task, device, precision, backend, tile, overlap)
     _refuse_what_has_no_maps(model, backend)
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
     folder = destination or _default_folder(source)

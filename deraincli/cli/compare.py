@@ -80,14 +80,7 @@ def command(
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
     measure = _protocol(protocol)
-    network: dict[str, Any] = {
-        "task": task,
-        "device": device,
-        "precision": precision,
-        "backend": backend,
-        "tile": options.tile_choice(tile),
-        "overlap": options.overlap_choice(overlap),
-    }
+    network = options.network(task, device, precision, backend, tile, overlap)
     names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])

@@ -107,14 +107,7 @@ def command(
     names = options.model_names(context, model, models, optional=results is not None)
     key = f"{dataset.resolve()} {names} {results}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
-    network: dict[str, Any] = {
-        "task": task,
-        "device": device,
-        "precision": precision,
-        "backend": backend,
-        "tile": options.tile_choice(tile),
-        "overlap": options.overlap_choice(overlap),
-    }
+    network = options.network(task, device, precision, backend, tile, overlap)
     loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
     entrants: list[Entrant] = [*loaded]
     if results is not None:

@@ -75,15 +75,8 @@ def command(
     }
     try:
         _check_source(source)
-        network: dict[str, Any] = {
-            "task": task,
-            "device": device,
-            "precision": precision,
-            "backend": backend,
-            "tile": options.tile_choice(tile),
-            "overlap": options.overlap_choice(overlap),
-            "max_seconds": max_seconds,
-        }
+        network = options.network(task, device, precision, backend, tile, overlap)
+        network["max_seconds"] = max_seconds
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         derainer = _load(source, target, overwrite, model, network)
         record |= _restore(derainer, source, target, save, max_pixels, overwrite, out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -109,6 +109,18 @@ def path(text: str) -> Path:
     if not text:
         raise UsageError("An output needs a name, not '': a variable of the shell may be empty.")
     return Path(text)
+
+
+def network(task: str, device: str, precision: str, backend: str, tile: str, overlap: str) -> dict[str, Any]:
+    """What these options say of how a model runs, by the names of `load`'s arguments. Raises UsageError."""
+    return {
+        "task": task,
+        "device": device,
+        "precision": precision,
+        "backend": backend,
+        "tile": tile_choice(tile),
+        "overlap": overlap_choice(overlap),
+    }
 
 
 def tile_choice(text: str) -> int | Literal["auto", "off"]:
