@@ -57,25 +57,31 @@ class SyntheticRain:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
         dry = rng.random() < self.config.dry_share
         if rng.random() < self.config.drop_share:
-            clean = self._clean(rng)
+            photo = self._photo(rng)
+            clean = self._crop(photo, rng)
             if rng.random() < SOFT_SHARE:
                 clean = out_of_focus(clean, rng)
-            return clean if dry else add_drops(clean, rng)[0], clean
+            return clean if dry else add_drops(clean, rng, surroundings=photo)[0], clean
         if dry:
-            clean = max((self._clean(rng) for _ in range(DRY_CANDIDATES)), key=_uprightness)
+            candidates = (self._crop(self._photo(rng), rng) for _ in range(DRY_CANDIDATES))
+            clean = max(candidates, key=_uprightness)
             return clean, clean
         side = self.config.crop
-        clean = self._clean(rng)
+        clean = self._crop(self._photo(rng), rng)
         heavy = rng.random() < self.config.heavy_share
         if self.recorded is not None and rng.random() < self.config.layer_share:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
         draw = heavy_rain if heavy else light_rain
         return add_rain(clean, draw(side, side, rng)), clean
 
-    def _clean(self, rng: np.random.Generator) -> Picture:
+    def _photo(self, rng: np.random.Generator) -> Picture:
+        (photo,) = self.scenes[int(rng.integers(len(self.scenes)))]
+        return photo
+
+    def _crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
         """A crop of a photo, at times lying on its side: photos hold more levels than uprights, which rain
         is mistaken for."""
-        (clean,) = crop_alike(self.scenes[int(rng.integers(len(self.scenes)))], self.config.crop, rng)
+        (clean,) = crop_alike((photo,), self.config.crop, rng)
         return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
 
 

@@ -111,7 +111,10 @@ def magnified(style: DropStyle, factor: float) -> DropStyle:
 
 
 def add_drops(
-    clean: Pixels, rng: np.random.Generator, style: DropStyle | None = None
+    clean: Pixels,
+    rng: np.random.Generator,
+    style: DropStyle | None = None,
+    surroundings: Pixels | None = None,
 ) -> tuple[Pixels, Plane]:
     """Wets the pane before a picture.
 
@@ -119,30 +122,39 @@ def add_drops(
         clean: H×W×3 RGB.
         rng: Draws the style, unless one is given, and the drops.
         style: How the drops look.
+        surroundings: What the drops refract beside sky and ground, any h×w×3; the picture itself if there is
+            nothing else. A crop's is the photo it was cut from.
 
     Returns:
         The rainy picture H×W×3, and the share of each pixel's light, H×W in 0–1, that did not come
         straight from the scene. Where it is 0 the picture is unchanged.
     """
     style = style or drop_style(rng)
-    linear = np.square(clean.astype(np.float32) / 255)  # near enough to sRGB's curve
-    light, wet = _drop_layer(linear, style, rng)
+    linear = _linear(clean)
+    panorama = _environment(linear if surroundings is None else _linear(surroundings), style, rng)
+    light, wet = _drop_layer(clean.shape[0], clean.shape[1], panorama, style, rng)
     behind, hazy = _wet_film(linear, style, rng)
     light += (1 - wet)[..., None] * behind
     rainy = cv2.convertScaleAbs(np.sqrt(np.clip(light, 0, 1)), alpha=255)
     return rainy, 1 - (1 - wet) * (1 - hazy)
 
 
-def _drop_layer(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _linear(picture: Pixels) -> Plane:
+    """Linear light, near enough to sRGB's curve."""
+    return np.square(picture.astype(np.float32) / 255)
+
+
+def _drop_layer(
+    height: int, width: int, panorama: Plane, style: DropStyle, rng: np.random.Generator
+) -> tuple[Plane, Plane]:
     """Blurred light of the drops H×W×3 and the blurred share of wet glass H×W."""
-    height, width = linear.shape[:2]
     pitch = max(style.defocus / DISC, 1.0)
     margin = DISC + 1
     rows, columns = (int(np.ceil(extent / pitch)) + 2 * margin for extent in (height, width))
     bumps, sparkles = _bumps(rows, columns, pitch, style, rng)
     wet = _smoothstep(bumps[..., 0], 0.1, 0.4)
     lens = np.divide(bumps[..., 1:], np.maximum(bumps[..., :1], 1e-3), dtype=np.float32)
-    light = _refract(_environment(linear, style, rng), lens, style) * wet[..., None]
+    light = _refract(panorama, lens, style) * wet[..., None]
     light += sparkles[..., None] * _rgb(style.sky)
     aperture = _aperture(style.defocus / pitch, style.blades, turn=float(rng.uniform(0, 1)))
     layer = cv2.filter2D(np.dstack([light, wet]), -1, aperture)

@@ -94,6 +94,21 @@ def test_drops_show_the_scene_upside_down() -> None:
     assert np.mean(np.array(lower) > 1) > 0.8
 
 
+def test_drops_before_a_crop_show_the_photo_around_it() -> None:
+    """All the light of a pane before darkness comes from what surrounds it, in its colour."""
+    dark, red = np.zeros((90, 120, 3), np.uint8), np.full((50, 70, 3), (200, 0, 0), np.uint8)
+    pane = replace(STYLE, sky=(0, 0, 0), ground=1, rim=0)
+    (lit, mask), (unlit, _) = (
+        add_drops(dark, np.random.default_rng(7), pane, surroundings) for surroundings in (red, dark)
+    )
+    assert not unlit.any()
+    assert not lit[..., 1:].any() and (lit[..., 0] > 0).sum() > 0.5 * (mask > 0.1).sum()
+    # Alone, a picture is its own surroundings.
+    photo = scene(5, 90, 120)
+    alone, around = (add_drops(photo, np.random.default_rng(8), pane, each)[0] for each in (None, photo))
+    np.testing.assert_array_equal(alone, around)
+
+
 def test_a_magnified_pane_is_as_wet() -> None:
     def wet(factor: int) -> float:
         clean = np.zeros((100 * factor, 150 * factor, 3), np.uint8)
