@@ -55,10 +55,10 @@ class Plan:
 
 
 def plan(source: Path, destination: Path, copies: int) -> list[Plan]:
-    """The pairs to make of a photo, or of all below a folder, whose sub-folders are mirrored.
+    """The pairs to make of a photo, or of all below a folder: one set, as its readers want it.
 
-    Hidden files and what lies below `destination` are no photos. With several copies, files are called
-    NAME-1, NAME-2, ….
+    Pairs of a photo in a sub-folder are called SUB-NAME; with several copies, NAME-1, NAME-2, …. Hidden files
+    and what lies below `destination` are no photos.
 
     Raises:
         InputError: there is no photo.
@@ -73,8 +73,8 @@ def plan(source: Path, destination: Path, copies: int) -> list[Plan]:
     for photo in _photos(source, destination):
         name = photo.relative_to(top)
         for copy in range(copies):
-            stem = photo.stem if copies == 1 else f"{photo.stem}-{copy + 1}"
-            plans.append(Plan(photo, name.as_posix(), copy, destination / name.parent, stem))
+            stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
+            plans.append(Plan(photo, name.as_posix(), copy, destination, stem))
     _refuse_namesakes(plans)
     return plans
 

@@ -80,9 +80,10 @@ def run() -> None:
     except DerainError as error:
         output.error(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        output.error("Interrupted.")
-        sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as end:  # which Typer makes of KeyboardInterrupt
+        if end.code == ExitCode.INTERRUPTED:
+            output.error("Interrupted.")
+        raise
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from deraincli.cli import options
 from deraincli.cli.output import Output
+from deraincli.errors import ExitCode
 
 if TYPE_CHECKING:
     from deraincli.data.inspect import Inspection
@@ -57,6 +58,8 @@ def inspect_command(
     said = warning(found.known)
     if said is not None:
         out.note(said)
+    if found.skipped:
+        raise typer.Exit(ExitCode.SOME_FAILED if found.count else ExitCode.FAILED)
 
 
 def _record(found: Inspection) -> dict[str, Any]:
@@ -78,12 +81,12 @@ def _rows(found: Inspection) -> list[tuple[str, str]]:
     more = f" and {len(sizes) - NAMED} other sizes" if len(sizes) > NAMED else ""
     psnr = ", ".join(f"{value:.2f} dB ({name})" for name, value in found.input_psnr.items())
     return [
-        ("layout", found.layout or "photos without partners"),
+        ("layout", found.layout or "none: clean photos"),
         ("pairs" if found.layout else "photos", str(found.count)),
         ("sizes", ", ".join(sizes[:NAMED]) + more),
         *([("input PSNR", psnr)] if psnr else []),
         ("fingerprint", found.fingerprint),
-        ("without partner", str(len(found.unpaired))),
+        *([("without partner", str(len(found.unpaired)))] if found.layout else []),
         ("unusable", str(len(found.skipped))),
         ("known test pictures", str(len(found.known))),
     ]

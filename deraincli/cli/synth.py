@@ -62,9 +62,8 @@ def command(
             failed += not _make(planned, request, max_pixels, overwrite, out)
             meter(number, len(missing), planned.name)
     seconds = time.perf_counter() - began
-    out.line(
-        f"{len(missing) - failed} pairs made in {seconds:.1f} s, {len(there)} there before: {destination}"
-    )
+    before = f", {len(there)} were there already" if there else ""
+    out.line(f"Pairs made in {seconds:.1f} s: {len(missing) - failed}{before}; they lie in {destination}")
     if failed:
         _complain(failed, len(plans))
 
@@ -100,6 +99,6 @@ def _record(planned: Plan) -> dict[str, Any]:
 def _complain(failed: int, count: int) -> NoReturn:
     """Raises InputError if nothing could be made, else ends with the code for some failures."""
     if failed == count:
-        raise InputError(f"None of the {count} pairs could be made: see the reasons above.")
+        raise InputError("No pair could be made: see the reasons above.")
     output.error(f"{failed} of {count} pairs could not be made.")
     raise typer.Exit(ExitCode.SOME_FAILED)

@@ -15,7 +15,7 @@ from deraincli.cli import options
 from deraincli.cli.output import Output
 
 if TYPE_CHECKING:
-    from deraincli.training.loop import Progress
+    from deraincli.training.loop import Progress, Run
 
 SMOOTHING = 0.98
 """Of the running means of the losses shown."""
@@ -24,13 +24,22 @@ NAMED = 10
 
 
 def command(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to train, on what, how.")],
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG.toml", help="What to train, on what, how; its paths are relative to its folder."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="RUNDIR", help="Folder of the run.")] = Path(
         "runs/run"
     ),
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value, as in --set optimiser.steps=5000."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a value of the config, as in --set optimiser.steps=5000.",
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     warm_start: Annotated[
@@ -69,13 +78,19 @@ def command(
         if group.rank > 0:
             run.train(_silence)
             return
+        if run.changed:
+            said.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
         _tell_left_out(run.data.skipped, said)
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
             said.note(test_pictures)
         reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
         try:
+            said.line(_beginning(run))
             best = run.train(reporter)
+        except KeyboardInterrupt:
+            said.line(f"Stopped after step {run.trainee.step}; the same command with --resume goes on.")
+            raise
         finally:
             reporter.close()
         if best.step:
@@ -102,6 +117,23 @@ def _as_settings(
         yield f"part_mib={part_mib}"
     if strict:
         yield "data.strict=true"
+
+
+def _beginning(run: Run) -> str:
+    """What is about to be trained, on what, and from where."""
+    config, step = run.config, run.trainee.step
+    steps = f"{config.optimiser.steps} steps"
+    if step == config.optimiser.steps:
+        return f"All {steps} of {run.folder} are done; --set optimiser.steps=N makes more."
+    if config.max_minutes:
+        steps = f"{config.max_minutes:g} minutes, {steps} at most"
+    way = f"from step {step} on, {steps} in all" if step else steps
+    scenes = sum(len(source.scenes) for source in run.data.sources)
+    return (
+        f"Training {config.network} for task {config.task} on {run.group.device}: {way}; "
+        f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on every "
+        f"{config.validate_every} steps."
+    )
 
 
 def _tell_left_out(skipped: list[str], said: Output) -> None:
@@ -140,7 +172,7 @@ class _Reporter:
             self._means[name] = SMOOTHING * self._means.get(name, value) + (1 - SMOOTHING) * value
         losses = "  ".join(f"{name} {self._means[name]:.4f}" for name in progress.losses)
         speed, left = self._pace(progress)
-        pace = f"{losses}  crops {self._means['PSNR']:.2f} dB  {speed:.0f} images/s"
+        pace = f"{losses}  crops {self._means['PSNR']:.2f} dB  {speed:.3g} images/s"
         best = f"best {progress.best.psnr:.2f} dB" if progress.best.step else ""
         # A run that ends by its time makes as many steps as it gets to.
         self._meter(progress.step, round(progress.step / progress.share), f"{pace}  {best}")
@@ -159,9 +191,9 @@ class _Reporter:
         elapsed, steps, share = (
             time.monotonic() - began,
             progress.step - first.step,
-            progress.share - first.share,
+            progress.share - first.share,  # 0, too, where the time was up when the run was resumed
         )
-        if not steps:
+        if not share:
             return 0.0, ""
         left = timedelta(seconds=round(elapsed * (1 - progress.share) / share))
         return steps * self._batch / elapsed, f"{left} left"

@@ -14,8 +14,9 @@ from statistics import fmean
 from typing import NamedTuple
 
 from deraincli.data.known_sets import known_set_of_any
+from deraincli.data.layouts import clean_side
 from deraincli.data.pairs import Content, Pair, find_pairs, fingerprint
-from deraincli.data.scenes import SceneFile, pair_file, photo_files
+from deraincli.data.scenes import SceneFile, clean_photos, pair_file
 from deraincli.errors import InputError
 from deraincli.metrics import PROTOCOLS, Protocol, psnr
 
@@ -61,11 +62,12 @@ def inspect(folder: Path, layout: str | None = None, left: Content | None = None
     try:
         found = find_pairs(folder, layout, left)
     except InputError:
-        photos = photo_files(folder) if layout is None and left is None else []
+        alone = layout is None and left is None and folder.is_dir() and clean_side(folder) is None
+        photos = clean_photos(folder) if alone else []
         if not photos:
             raise
-        alone = tuple(Pair(photo.path.stem, photo.path, photo.path) for photo in photos)
-        return _inspection(folder, None, alone, (), photos, ())
+        selves = tuple(Pair(photo.path.stem, photo.path, photo.path) for photo in photos)
+        return _inspection(folder, None, selves, (), photos, ())
     files = [pair_file(pair) for pair in found.pairs]
     protocols = [PROTOCOLS[name] for name in dict.fromkeys(("rgb", found.layout.protocol))]
     return _inspection(folder, found.layout.name, found.pairs, found.unpaired, files, protocols)

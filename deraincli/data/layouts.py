@@ -99,6 +99,16 @@ RAIN = r"rain-(\w+)"
 NORAIN = r"norain-(\w+)"
 MAYBE_PREFIXED = r"(?:(?:no)?rain-)?(\w+)"  # inside rain/ or norain/ the folder says which it is
 
+CLEAN_FOLDERS = frozenset({"target", "gt", "ground_truth", "groundtruth", "norain"})
+"""Names, in small letters, that paired sets give to the folder of their clean pictures."""
+
+
+def clean_side(folder: Path) -> Path | None:
+    """The sub-folder whose name says that it holds the clean half of a paired set, if there is one."""
+    inside = sorted(child for child in folder.iterdir() if child.is_dir())
+    return next((child for child in inside if child.name.lower() in CLEAN_FOLDERS), None)
+
+
 HALVES = Layout(
     "halves",
     "one picture holds both halves side by side (Rain800, Test100, Rain1200); --left says which half is left",

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from deraincli.data.layouts import HALVES, LAYOUTS, Layout, Matches
+from deraincli.data.layouts import HALVES, LAYOUTS, PICTURE_SUFFIXES, Layout, Matches
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
@@ -63,7 +63,7 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
     Raises InputError when there is no such folder or nothing in it pairs, UsageError for impossible requests.
     """
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder: name the one that holds the rainy and clean pictures.")
+        raise InputError(f"'{folder}' is no folder: name the one that holds the pictures.")
     chosen, matches = _match(folder, _candidates(layout, left))
     if not matches.pairs:
         raise InputError(_nothing_found(folder, layout))
@@ -169,6 +169,8 @@ def _match(folder: Path, layouts: list[Layout]) -> tuple[Layout, Matches]:
 def _nothing_found(folder: Path, layout: str | None) -> str:
     if layout is not None:
         return f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
+    if not any(path.suffix.lower() in PICTURE_SUFFIXES for path in folder.rglob("*")):
+        return f"There are no pictures in '{folder}': name the folder that holds them."
     recognise = partial(_match, layouts=_candidates(None, None))
     inside = [child for child in sorted(folder.iterdir()) if child.is_dir() and recognise(child)[1].pairs]
     if inside:

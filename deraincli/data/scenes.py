@@ -17,7 +17,7 @@ import numpy as np
 
 from deraincli.data.crops import Picture, Views
 from deraincli.data.known_sets import known_set_of_any
-from deraincli.data.layouts import PICTURE_SUFFIXES
+from deraincli.data.layouts import PICTURE_SUFFIXES, clean_side
 from deraincli.data.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
 from deraincli.imaging.codec import decode
@@ -77,6 +77,21 @@ class Scenes:
 
     def __getitem__(self, index: int) -> Views:
         return self._kept[index] or self._files[index].read()
+
+
+def clean_photos(folder: Path) -> list[SceneFile]:
+    """The `photo_files` of a folder of clean photos.
+
+    Raises InputError if there is no such folder, or it is laid out as a paired set, half of which is rainy.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder of photos '{folder}': check its name.")
+    clean = clean_side(folder)
+    if clean is not None:
+        raise InputError(
+            f"'{folder}' is laid out as pairs, not as clean photos alone: name '{clean}', or the pairs."
+        )
+    return photo_files(folder)
 
 
 def photo_files(folder: Path) -> list[SceneFile]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from deraincli.data.crops import Picture, crop_alike
 from deraincli.data.focus import out_of_focus
-from deraincli.data.scenes import SceneFile, Scenes, pair_files, photo_files
+from deraincli.data.scenes import SceneFile, Scenes, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops
 from deraincli.rain.recorded import RecordedLayers
@@ -46,7 +46,7 @@ class SyntheticRain:
     def __init__(self, config: DataConfig, root: Path) -> None:
         """`root`: what the config's paths are relative to. Raises InputError if there are no photos."""
         self.config = config
-        files = [file for folder in config.clean for file in photo_files(root / folder)]
+        files = [file for folder in config.clean for file in clean_photos(root / folder)]
         self.scenes = _read(files, config)
         if not len(self.scenes):
             folders = ", ".join(str(root / folder) for folder in config.clean)

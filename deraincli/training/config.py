@@ -146,7 +146,8 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
         raise UsageError(f"{path} is no valid TOML: {error}.") from None
     for setting in settings:
         _set(values, setting)
-    return from_mapping(TrainingConfig, values, source=str(path))
+    source = " --set ".join([str(path), *settings])
+    return from_mapping(TrainingConfig, values, source=source)
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -47,6 +48,9 @@ class Progress:
     best: Best
 
 
+CONFIG_FILE = "config.json"
+"""In a run's folder: the config in full."""
+
 Report = Callable[[Progress], None]
 
 
@@ -76,8 +80,10 @@ class Run:
         self.validation = ValidationSet(root / config.data.validation)
         self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
         folder.mkdir(parents=True, exist_ok=True)
-        resolved = json.dumps(to_mapping(config), indent=2).encode()
-        write_atomically(folder / "config.json", resolved, overwrite=True)
+        resolved = to_mapping(config)
+        self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
+        """Keys of the config that differ from those which the run was last trained with."""
+        write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
         self._clock = Clock(seconds, limit=60 * config.max_minutes)
 
     def train(self, report: Report) -> Best:
@@ -160,3 +166,20 @@ class Run:
             validation=validation,
             best=self.best,
         )
+
+
+def _changes(file: Path, config: dict[str, Any]) -> tuple[str, ...]:
+    """The keys, as `a.b`, that have another value than in a config file of an earlier start."""
+    try:
+        before = _flat(json.loads(file.read_bytes()))
+    except (OSError, ValueError):
+        return ()
+    return tuple(key for key, value in _flat(config).items() if before.get(key) != value)
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys as `a.b`."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from paired import scene, write_picture, write_set
 
 from deraincli.checkpoint import load_model
+from deraincli.cli.output import Output
+from deraincli.cli.train import _Reporter
 from deraincli.data import known_sets
 from deraincli.data.known_sets import perceptual_hash
+from deraincli.training.loop import Progress
+from deraincli.training.state import Best
 
 CONFIG = """
 network = "prenet"
@@ -63,6 +71,46 @@ def test_a_finished_run_is_refused_or_left_as_it_is(config: Path, derain) -> Non
     assert (out / "state.pt").read_bytes() == before
 
 
+def test_what_a_run_begins_with_and_what_has_changed_is_said(config: Path, derain) -> None:
+    begun = derain("train", config, "--out", config.parent / "run")
+    assert "Training prenet for task streak on" in begun.err
+    assert "2 steps; 2 photos or pairs, 1 pairs to validate on" in begun.err
+    assert "has changed" not in begun.err
+    on = ("train", config, "--out", config.parent / "run", "--resume", "--set", "optimiser.steps=3")
+    longer = derain(*on)
+    assert "from step 2 on, 3 steps in all" in longer.err
+    assert "has changed in optimiser.steps." in longer.err
+    finished = derain(*on)
+    assert "All 3 steps" in finished.err
+    assert "has changed" not in finished.err
+
+
+def test_ctrl_c_says_how_to_go_on(config: Path) -> None:
+    out = config.parent / "run"
+    command = ["train", config, "--out", out, "--set", "optimiser.steps=100000", "--device", "cpu"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "deraincli", *map(str, command)], stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        while "Training" not in run.stderr.readline():
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        said = run.stderr.read()
+    assert run.returncode == 130
+    assert "with --resume goes on" in said
+
+
+def test_a_run_whose_time_is_up_says_nothing_of_time_left(tmp_path: Path) -> None:
+    """A validation may take what was left; the step after it then adds nothing to the share done."""
+    reporter = _Reporter(Output(quiet=True), 2, tmp_path, 8)
+    first = Progress(9, 60, 1.0, {"ram": 0.1}, psnr=30, rate=0, waiting=0, validation=None, best=Best())
+    second = replace(first, step=10)
+    reporter(first)
+    reporter(second)
+    assert reporter._pace(second) == (0.0, "")
+    reporter.close()
+
+
 def test_what_is_left_out_is_said_and_strict_fails(config: Path, derain) -> None:
     (config.parent / "clean/broken.png").write_bytes(b"no picture")
     lenient = derain("train", config, "--out", config.parent / "a")
@@ -99,6 +147,10 @@ def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> N
         (["--set", "precision=fp16", "--device", "cpu"], 1, "CUDA alone"),
         (["--device", "cuda:99"], 1, "no device"),
         (["--set", "data.validation=nowhere"], 1, "nowhere"),
+        (["--set", 'data.clean=["nowhere"]'], 1, "no folder of photos"),
+        (["--set", 'data.clean=["valid"]'], 1, "laid out as pairs"),
+        (["--set", "network=resnet"], 2, "network = 'resnet'"),
+        (["--set", "optimizer.steps=3"], 2, "--set optimizer.steps=3: unknown key optimizer"),
         (["--warm-start", "nowhere.safetensors"], 1, "nowhere.safetensors"),
     ],
 )

@@ -180,7 +180,7 @@ def test_strict_ends_at_the_first_of_them(tmp_path: Path) -> None:
     [
         ({}, UsageError, "nothing to train on"),
         ({"clean": ["empty"]}, InputError, "No clean photos"),
-        ({"paired": [{"folder": "empty"}]}, InputError, "pair by name"),
+        ({"paired": [{"folder": "empty"}]}, InputError, "no pictures in"),
         ({"paired": [{"folder": "nowhere"}]}, InputError, "nowhere"),
         ({"clean": ["empty"], "paired": [{"folder": "empty"}]}, UsageError, "leaves no crops"),
         ({"paired": [{"folder": "empty", "wight": 1}]}, UsageError, r"paired\.weight"),

@@ -14,6 +14,7 @@ from deraincli.data import known_sets
 from deraincli.data.inspect import inspect
 from deraincli.data.known_sets import perceptual_hash
 from deraincli.data.pairs import find_pairs, fingerprint
+from deraincli.data.scenes import clean_photos
 from deraincli.errors import InputError
 
 
@@ -105,3 +106,34 @@ def test_json_is_one_object_and_nothing_else(tmp_path: Path, derain) -> None:
 def test_mistakes_have_the_usual_exit_codes(tmp_path: Path, derain) -> None:
     assert derain("data", "inspect", tmp_path / "nowhere").code == 1
     assert derain("data", "inspect", tmp_path, "--layout", "rain13k").code == 2
+
+
+def test_pairs_that_do_not_pair_are_no_clean_photos(tmp_path: Path, derain) -> None:
+    for clean in ("target", "GT"):
+        folder = tmp_path / clean
+        write_picture(folder / "input/a.png", scene(0))
+        write_picture(folder / clean / "b.png", scene(1))
+        told = derain("data", "inspect", folder)
+        assert told.code == 1
+        assert "pair by name" in told.err
+        with pytest.raises(InputError, match="not as clean photos alone"):
+            clean_photos(folder)
+        assert len(clean_photos(folder / clean)) == 1
+
+
+def test_a_folder_without_pictures_is_called_so(tmp_path: Path, derain) -> None:
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    told = derain("data", "inspect", tmp_path)
+    assert told.code == 1
+    assert "no pictures" in told.err
+
+
+def test_what_cannot_be_used_shows_in_the_exit_code(tmp_path: Path, derain) -> None:
+    write_set(tmp_path)
+    assert derain("data", "inspect", tmp_path).code == 0
+    (tmp_path / "input/2.png").write_bytes(b"nothing")
+    assert derain("data", "inspect", tmp_path).code == 3
+    lone = tmp_path / "lone"
+    lone.mkdir()
+    (lone / "photo.png").write_bytes(b"nothing")
+    assert derain("data", "inspect", lone).code == 1

@@ -174,8 +174,11 @@ def test_unusable_pairs_are_refused_by_name(tmp_path):
 def test_folders_without_pairs_are_refused_with_a_remedy(tmp_path):
     with pytest.raises(InputError, match="is no folder"):
         find_pairs(tmp_path / "missing")
-    with pytest.raises(InputError, match="No rainy and clean pictures pair by name"):
+    with pytest.raises(InputError, match="There are no pictures"):
         find_pairs(tmp_path)
+    write(tmp_path / "lonely" / "input" / "1.png")
+    with pytest.raises(InputError, match="No rainy and clean pictures pair by name"):
+        find_pairs(tmp_path / "lonely")
     write(tmp_path / "test" / "input" / "1.png")
     write(tmp_path / "test" / "target" / "1.png")
     with pytest.raises(InputError, match=f"sub-folders, such as '{tmp_path / 'test'}'"):
