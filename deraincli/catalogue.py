@@ -57,19 +57,19 @@ _RESEARCH = (
 SHIPPED: dict[str, ShippedModel] = {
     "balnet-lite-streak": ShippedModel(
         file="balnet-lite-streak.safetensors",
-        sha256="c0eb5114ec00bf46d38ff07a730b71db25fd680094c7651299aa78de0df04763",
+        sha256="081900ea5ea2b13ebd4b86e68ead44f369ac5a5fb8058d17267def02a5a389eb",
         tasks=("streak",),
         parameters=995_296,
         licence=_RESEARCH,
         provenance="Trained on 638 clean photos with rain drawn on the fly, half procedural, half cut from "
         "recorded layers. It has seen streaks only: no lens raindrops, mist or snow.",
         scores=(
-            Score("20 pairs of Rain100L (validation)", "prenet", 35.61, 0.9653),
-            Score("Rain12", "prenet", 36.11, 0.9582),
-            Score("10 pairs of Rain100H", "prenet", 26.11, 0.7854),
-            Score("5 pairs of Rain200H", "prenet", 26.58, 0.7746),
+            Score("20 pairs of Rain100L (validation)", "prenet", 36.56, 0.9710),
+            Score("Rain12", "prenet", 36.92, 0.9645),
+            Score("10 pairs of Rain100H", "prenet", 26.72, 0.8058),
+            Score("5 pairs of Rain200H", "prenet", 26.87, 0.7924),
         ),
-        known_psnr=43.93,
+        known_psnr=45.31,
     ),
     "balnet-lite-drop": ShippedModel(
         file="balnet-lite-drop.safetensors",

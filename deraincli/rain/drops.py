@@ -82,7 +82,8 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
     """A style like those of the AGAN data."""
     defocus = float(np.exp(rng.uniform(np.log(4.5), np.log(30))))
     white = float(rng.uniform(0.35, 1.2))
-    warmth = rng.normal(-0.06, 0.07)
+    by_lamps = rng.random() < 0.3  # or a low sun
+    warmth = rng.uniform(0, 0.5) if by_lamps else rng.normal(-0.06, 0.07)
     return DropStyle(
         defocus=defocus,
         radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(0.9), np.log(3.5)))),
@@ -91,7 +92,7 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         elongation=float(rng.uniform(0, 0.35)),
         runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
         sky=(white * float(1 + warmth), white, white * float(1 - warmth)),
-        ground=float(rng.uniform(0.3, 1.3)),
+        ground=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
         rim=float(rng.uniform(0.1, 0.8)),
         highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.5 else 0.0,
         film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
