@@ -15,7 +15,7 @@ import torch
 
 from deraincli.checkpoint import load_model
 from deraincli.data.batches import TrainingData
-from deraincli.errors import ModelError, TrainingError, UsageError
+from deraincli.errors import TrainingError, UsageError
 from deraincli.rain.streaks import add_rain, light_rain, light_style, streak_layer
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
@@ -191,7 +191,7 @@ def test_mistakes_in_a_config_are_named(folder: Path, setting: str, message: str
 
 
 def test_an_unknown_network_is_named(folder: Path) -> None:
-    with pytest.raises(ModelError, match="balnet-lite"):
+    with pytest.raises(UsageError, match="balnet-lite"):
         make_run(folder, "run", 'network="balnet-light"')
 
 
