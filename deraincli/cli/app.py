@@ -82,7 +82,7 @@ def run() -> None:
         sys.exit(error.exit_code)
     except SystemExit as end:  # which Typer makes of KeyboardInterrupt
         if end.code == ExitCode.INTERRUPTED:
-            output.error("Interrupted.")
+            output.stderr().print("Interrupted.")
         raise
 
 

@@ -84,6 +84,8 @@ def command(
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
             said.note(test_pictures)
+        if settled.task == "drop" and not settled.data.paired and settled.data.drop_share == 0:
+            said.note("task = 'drop' only names the model; drops are drawn with data.drop_share = 1.")
         reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
         try:
             said.line(_beginning(run))
@@ -123,8 +125,8 @@ def _beginning(run: Run) -> str:
     """What is about to be trained, on what, and from where."""
     config, step = run.config, run.trainee.step
     steps = f"{config.optimiser.steps} steps"
-    if step == config.optimiser.steps:
-        return f"All {steps} of {run.folder} are done; --set optimiser.steps=N makes more."
+    if step >= config.optimiser.steps:
+        return f"All {steps} of {run.folder} are done, {step} in all; --set optimiser.steps=N makes more."
     if config.max_minutes:
         steps = f"{config.max_minutes:g} minutes, {steps} at most"
     way = f"from step {step} on, {steps} in all" if step else steps

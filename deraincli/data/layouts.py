@@ -104,8 +104,8 @@ CLEAN_FOLDERS = frozenset({"target", "gt", "ground_truth", "groundtruth", "norai
 
 
 def clean_side(folder: Path) -> Path | None:
-    """The sub-folder whose name says that it holds the clean half of a paired set, if there is one."""
-    inside = sorted(child for child in folder.iterdir() if child.is_dir())
+    """The first folder below whose name says that it holds the clean half of a paired set, if any does."""
+    inside = sorted(child for child in folder.rglob("*") if child.is_dir())
     return next((child for child in inside if child.name.lower() in CLEAN_FOLDERS), None)
 
 

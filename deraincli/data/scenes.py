@@ -82,14 +82,14 @@ class Scenes:
 def clean_photos(folder: Path) -> list[SceneFile]:
     """The `photo_files` of a folder of clean photos.
 
-    Raises InputError if there is no such folder, or it is laid out as a paired set, half of which is rainy.
+    Raises InputError if there is no such folder, or a paired set is in it, half of which is rainy.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder of photos '{folder}': check its name.")
     clean = clean_side(folder)
     if clean is not None:
         raise InputError(
-            f"'{folder}' is laid out as pairs, not as clean photos alone: name '{clean}', or the pairs."
+            f"'{folder}' holds pairs, not clean photos alone: name '{clean}' or other folders of photos."
         )
     return photo_files(folder)
 

@@ -83,6 +83,15 @@ def test_what_a_run_begins_with_and_what_has_changed_is_said(config: Path, derai
     finished = derain(*on)
     assert "All 3 steps" in finished.err
     assert "has changed" not in finished.err
+    shorter = derain("train", config, "--out", config.parent / "run", "--resume")
+    assert "All 2 steps" in shorter.err
+    assert "3 in all" in shorter.err
+
+
+def test_a_drop_model_that_would_see_no_drops_is_noted(config: Path, derain) -> None:
+    command = ("train", config, "--set", "task=drop", "--out")
+    assert "data.drop_share" in derain(*command, config.parent / "a").err
+    assert "data.drop_share" not in derain(*command, config.parent / "b", "--set", "data.drop_share=1").err
 
 
 def test_ctrl_c_says_how_to_go_on(config: Path) -> None:
@@ -148,7 +157,7 @@ def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> N
         (["--device", "cuda:99"], 1, "no device"),
         (["--set", "data.validation=nowhere"], 1, "nowhere"),
         (["--set", 'data.clean=["nowhere"]'], 1, "no folder of photos"),
-        (["--set", 'data.clean=["valid"]'], 1, "laid out as pairs"),
+        (["--set", 'data.clean=["valid"]'], 1, "holds pairs"),
         (["--set", "network=resnet"], 2, "network = 'resnet'"),
         (["--set", "optimizer.steps=3"], 2, "--set optimizer.steps=3: unknown key optimizer"),
         (["--warm-start", "nowhere.safetensors"], 1, "nowhere.safetensors"),

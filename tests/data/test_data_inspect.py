@@ -116,9 +116,12 @@ def test_pairs_that_do_not_pair_are_no_clean_photos(tmp_path: Path, derain) -> N
         told = derain("data", "inspect", folder)
         assert told.code == 1
         assert "pair by name" in told.err
-        with pytest.raises(InputError, match="not as clean photos alone"):
+        with pytest.raises(InputError, match="not clean photos alone"):
             clean_photos(folder)
         assert len(clean_photos(folder / clean)) == 1
+        write_picture(tmp_path / "photo.png", scene(2))
+        with pytest.raises(InputError, match="not clean photos alone"):
+            clean_photos(tmp_path)
 
 
 def test_a_folder_without_pictures_is_called_so(tmp_path: Path, derain) -> None:
