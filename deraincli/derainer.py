@@ -52,8 +52,8 @@ def load(
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop). The file of
     a background prior is the solver gmm with that prior.
 
-    The default for `auto`, balnet-lite, chooses between the two others for each picture; ONNX Runtime has
-    no attention maps to choose by and runs the one for streaks, which `notes` tells.
+    The default for `auto`, balnet-lite, chooses between the two others for each picture; under ONNX
+    Runtime it does not and runs the one for streaks, which `notes` tells.
 
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
@@ -106,7 +106,7 @@ def _open_export(
     if model == EITHER_RAIN:
         drop = DEFAULTS["drop"]
         derainer.notes += (
-            f"{name} runs, since ONNX Runtime has no attention maps to choose by: --task drop (-m {drop}) "
+            f"{name} runs, since nothing chooses by the picture under ONNX Runtime: --task drop (-m {drop}) "
             "takes raindrops on the lens out.",
         )
     return derainer

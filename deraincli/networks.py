@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from deraincli.errors import ModelError
+from deraincli.errors import UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.network.balnet import BALNet
 from deraincli.network.config import BALNET, BALNET_LITE
@@ -47,9 +47,9 @@ NETWORKS: dict[str, NetworkKind] = {
 def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
     """The config of network `name` with some of its top-level keys replaced (the ablations).
 
-    Raises ModelError for an unknown network, UsageError for options it does not have.
+    Raises UsageError for an unknown network, or options it does not have.
     """
     if name not in NETWORKS:
-        raise ModelError(f"{source}: unknown network {name!r}; there are {', '.join(NETWORKS)}.")
+        raise UsageError(f"network = '{name}' is not known: take one of {', '.join(NETWORKS)}.")
     default = NETWORKS[name].config
     return from_mapping(type(default), {**to_mapping(default), **options}, source=source)

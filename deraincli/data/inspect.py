@@ -16,7 +16,7 @@ from typing import NamedTuple
 from deraincli.data.known_sets import known_set_of_any
 from deraincli.data.layouts import clean_side
 from deraincli.data.pairs import Content, Pair, find_pairs, fingerprint
-from deraincli.data.scenes import SceneFile, clean_photos, pair_file
+from deraincli.data.scenes import SceneFile, pair_file, photo_files
 from deraincli.errors import InputError
 from deraincli.metrics import PROTOCOLS, Protocol, psnr
 
@@ -63,7 +63,7 @@ def inspect(folder: Path, layout: str | None = None, left: Content | None = None
         found = find_pairs(folder, layout, left)
     except InputError:
         alone = layout is None and left is None and folder.is_dir() and clean_side(folder) is None
-        photos = clean_photos(folder) if alone else []
+        photos = photo_files(folder) if alone else []
         if not photos:
             raise
         selves = tuple(Pair(photo.path.stem, photo.path, photo.path) for photo in photos)

@@ -43,8 +43,6 @@ def prepare(config: TrainingConfig, root: Path, group: Processes) -> tuple[Train
 
 
 def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
-    if config.network not in NETWORKS:
-        raise UsageError(f"network = '{config.network}' is not known: take one of {', '.join(NETWORKS)}.")
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
