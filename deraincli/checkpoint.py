@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from deraincli.eight_bit import quantised, restored
 from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.header import Header, read_header
@@ -40,8 +41,14 @@ class ModelInfo:
 
 
 def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float16) -> bytes:
-    """A model file's content. Weights as float16 take half the space, for no measurable loss of quality."""
-    weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
+    """A model file's content, its weights as float32, float16 (half the space, for no measurable loss of
+    quality) or int8 (`deraincli.eight_bit`; what it costs depends on the network).
+    """
+    if dtype == torch.int8:
+        state = quantised(network)
+    else:
+        state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     config = json.dumps(to_mapping(info.config), sort_keys=True)
     return save(weights, {"network": info.network, "config": config, "task": info.task})
 
@@ -66,8 +73,11 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     weights: dict[str, Tensor] = {}
     for part in part_files(path):
         with safe_open(part, "pt") as file:
-            weights |= {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
-    network.load_state_dict(weights, strict=True)
+            weights |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    try:
+        network.load_state_dict(restored(weights), strict=True)
+    except ValueError:
+        raise misfit from None
     return network.eval(), info
 
 
@@ -103,11 +113,6 @@ class _Budget(TorchFunctionMode):
             if self._tensors < 0 or self._elements < 0:
                 raise _OverBudgetError
         return result
-
-
-def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
-    value = value.to(dtype) if value.is_floating_point() else value
-    return value.detach().cpu().contiguous()
 
 
 def _info(header: Header, path: Path) -> ModelInfo:

@@ -26,6 +26,11 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch normalisation keeps beside its parameters."""
 
 
+def scale_key(key: str) -> str:
+    """Under which key a file keeps the scale of a weight in 8 bits (`deraincli.eight_bit`)."""
+    return f"{key}.scale"
+
+
 @dataclass(frozen=True)
 class Header:
     """A model file's description. Nothing here is checked against the network it names."""
@@ -37,7 +42,7 @@ class Header:
     task: str
     """`streak`, `drop` or `auto` (either)."""
     shapes: dict[str, tuple[int, ...]]
-    """Of every tensor in the file."""
+    """Of every weight in the file."""
     source: Path
     """Where network, config and task are told: the file itself, or the config.json beside it."""
 
@@ -74,7 +79,9 @@ def read_header(path: Path) -> Header:
         raise ModelError(
             f"{path} is made for a task that there is not: export or train it for {', '.join(TASKS)}."
         )
-    return Header(network, config, task, shapes, source)
+    scales = {scale_key(key) for key in shapes}
+    weights = {key: shape for key, shape in shapes.items() if key not in scales}
+    return Header(network, config, task, weights, source)
 
 
 def sha256(path: Path) -> str:

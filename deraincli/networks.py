@@ -11,7 +11,7 @@ from torch import nn
 from deraincli.errors import UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.network.balnet import BALNet
-from deraincli.network.config import BALNET, BALNET_LITE
+from deraincli.network.config import BALNET, BALNET_LITE, BALNET_SMALL
 from deraincli.peers.agan import AGAN, AGANConfig
 from deraincli.peers.ddn import DDN, DDNConfig
 from deraincli.peers.didmdn import DIDMDN, DIDMDNConfig
@@ -34,6 +34,7 @@ class NetworkKind:
 NETWORKS: dict[str, NetworkKind] = {
     "balnet": NetworkKind(BALNET, BALNet),
     "balnet-lite": NetworkKind(BALNET_LITE, BALNet),
+    "balnet-small": NetworkKind(BALNET_SMALL, BALNet),
     "ddn": NetworkKind(DDNConfig(), DDN),
     "jorder": NetworkKind(JORDERConfig(), JORDER),
     "did-mdn": NetworkKind(DIDMDNConfig(), DIDMDN),

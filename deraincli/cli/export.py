@@ -21,7 +21,7 @@ def command(
         typer.Argument(metavar="[MODEL]", help="As for --model. Default: both shipped specialists."),
     ] = None,
     target: Annotated[
-        str, typer.Option("--to", metavar="onnx|torchscript|pt2", help="Kind of file to write.")
+        str, typer.Option("--to", metavar="onnx|torchscript|pt2|safetensors", help="Kind of file to write.")
     ] = "onnx",
     destination: Annotated[
         Path | None,
@@ -33,12 +33,16 @@ def command(
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(metavar="fp32|fp16|int8", help="Number format; fp16 and int8 as ONNX only.")
+        str,
+        typer.Option(
+            metavar="fp32|fp16|int8", help="Number format; fp16 and int8 as ONNX or safetensors only."
+        ),
     ] = "fp32",
     pairs: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATASET", help="For int8: a paired set, to calibrate with and to measure the loss on."
+            metavar="DATASET",
+            help="For int8: a paired set, to measure the loss on and, for ONNX, to calibrate with.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
@@ -101,9 +105,7 @@ def _cached(name: str, weights: Path, target: str, precision: str) -> Path:
     from deraincli.header import read_header, sha256
 
     if target != "onnx":
-        raise UsageError(
-            f"Nothing here reads {target}, so the cache is no place for it: name a file with -o."
-        )
+        raise UsageError(f"Exports to {target} have no place in the cache: name a file with -o.")
     read_header(weights)  # complains of a missing or damaged file
     path = cached_export(name, sha256(weights), precision)
     try:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 """H×W×3 RGB."""
+LARGEST_TILT = 45.0
+"""Degrees."""
 Views = tuple[Picture, ...]
 """Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""
 
@@ -26,6 +28,21 @@ def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:
     mirrored = rng.random() < 0.5
     table = _gamma(rng) if rng.random() < 0.3 else None
     return tuple(_cut(view[y : y + source, x : x + source], side, mirrored, table) for view in views)
+
+
+def crop_tilted(photo: Picture, side: int, rng: np.random.Generator) -> Picture:
+    """A square of a photo as `crop_alike` takes it, turned by up to LARGEST_TILT either way.
+
+    The photo must be at least √2·`side` pixels high and wide.
+    """
+    angle = float(rng.uniform(-LARGEST_TILT, LARGEST_TILT))
+    turn = np.deg2rad(abs(angle))
+    around = int(np.floor(side * (np.cos(turn) + np.sin(turn))))  # the upright square around the turned one
+    (square,) = crop_alike((photo,), around, rng)
+    centre = (around - 1) / 2
+    matrix = cv2.getRotationMatrix2D((centre, centre), angle, 1)
+    matrix[:, 2] += (side - around) / 2
+    return cv2.warpAffine(square, matrix, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
 
 def _gamma(rng: np.random.Generator) -> Picture:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import cv2
 import numpy as np
 
-from deraincli.data.crops import Picture, crop_alike
+from deraincli.data.crops import Picture, crop_alike, crop_tilted
 from deraincli.data.focus import out_of_focus
 from deraincli.data.scenes import SceneFile, Scenes, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
@@ -22,6 +23,10 @@ SOFT_SHARE = 0.3
 """Where drops are learnt, share of the crops that lie partly out of focus, which is no drop."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
+TILTED_SHARE = 0.15
+"""Share of clean crops that are turned by any angle, 0–1."""
+GREY_SHARE = 0.05
+"""Share of clean crops without colour, 0–1."""
 
 
 class Source(Protocol):
@@ -79,9 +84,16 @@ class SyntheticRain:
         return photo
 
     def _crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
-        """A crop of a photo, at times lying on its side: photos hold more levels than uprights, which rain
-        is mistaken for."""
-        (clean,) = crop_alike((photo,), self.config.crop, rng)
+        """A crop of a photo, at times lying on its side or tilted: photos hold more levels than uprights and
+        slanted bars, which rain is mistaken for. At times it is grey: rain has no colour, but nor have some
+        photos."""
+        side = self.config.crop
+        if rng.random() < TILTED_SHARE and min(photo.shape[:2]) >= np.sqrt(2) * side:
+            clean = crop_tilted(photo, side, rng)
+        else:
+            (clean,) = crop_alike((photo,), side, rng)
+        if rng.random() < GREY_SHARE:
+            clean = cv2.cvtColor(cv2.cvtColor(clean, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
 
 

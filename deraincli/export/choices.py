@@ -6,11 +6,17 @@ from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
 
-TARGETS = ("onnx", "torchscript", "pt2")
-SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".pt": "torchscript", ".ts": "torchscript"}
+TARGETS = ("onnx", "torchscript", "pt2", "safetensors")
+SUFFIXES = {
+    ".onnx": "onnx",
+    ".pt2": "pt2",
+    ".pt": "torchscript",
+    ".ts": "torchscript",
+    ".safetensors": "safetensors",
+}
 """What a file's name promises; other suffixes promise nothing."""
 PRECISIONS = ("fp32", "fp16", "int8")
-"""What ONNX exports compute in; `auto` takes the first that was made."""
+"""What ONNX exports compute in, and `auto` takes the first that was made; what model files are stored in."""
 
 
 def check_choices(target: str, precision: str, pairs: Path | None) -> None:
@@ -21,7 +27,7 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
         raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
     if precision not in PRECISIONS:
         raise UsageError(f"Exports are in {', '.join(PRECISIONS)}, not in {precision!r}.")
-    if target != "onnx" and precision != "fp32":
+    if target in ("torchscript", "pt2") and precision != "fp32":
         raise UsageError(
             f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
         )

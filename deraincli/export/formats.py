@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deraincli.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.export.description import METADATA_KEY, Description
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -22,6 +25,9 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 LARGEST_SIDE = 65536
 """torch.export wants a bound."""
+
+STORED = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.int8}
+"""What a model file keeps its weights as."""
 
 LEAST_CELLS = 2
 """torch.export takes a size of 1 for a constant, so its sides are at least so many times `size_multiple`.
@@ -93,6 +99,12 @@ def to_pt2(network: nn.Module, description: Description) -> bytes:
     return file.getvalue()
 
 
+def to_safetensors(network: nn.Module, description: Description) -> bytes:
+    """A model file of our own, as `-m` takes it. Its precision is that of the stored weights alone."""
+    info = ModelInfo(description.network, network.config, description.task)
+    return model_bytes(network, info, dtype=STORED[description.precision])
+
+
 def run_onnx(data: bytes) -> Run:
     """An ONNX file's content in ONNX Runtime on the CPU."""
     from deraincli.inference.onnx_backend import open_session
@@ -113,10 +125,24 @@ def run_pt2(data: bytes) -> Run:
         return _run_module(torch.export.load(io.BytesIO(data)).module())
 
 
+def run_safetensors(data: bytes) -> Run:
+    """A model file's content, computed in float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.safetensors"
+        file.write_bytes(data)
+        return run_network(load_model(file)[0])
+
+
+def run_network(network: nn.Module) -> Run:
+    """A network as it is, on the CPU."""
+    return _run_module(Restorer(network))
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format(to_onnx, run_onnx),
     "torchscript": Format(to_torchscript, run_torchscript),
     "pt2": Format(to_pt2, run_pt2),
+    "safetensors": Format(to_safetensors, run_safetensors),
 }
 
 

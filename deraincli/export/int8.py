@@ -1,4 +1,4 @@
-"""8-bit integers instead of floats, by ONNX Runtime's static quantiser, and what that costs in PSNR."""
+"""8-bit integers instead of floats: ONNX Runtime's static quantiser, and what int8 costs in PSNR."""
 
 from __future__ import annotations
 

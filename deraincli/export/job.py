@@ -16,7 +16,7 @@ from deraincli.data.pairs import find_pairs
 from deraincli.errors import ModelError
 from deraincli.export.choices import check_choices
 from deraincli.export.description import Description
-from deraincli.export.formats import FORMATS, LEAST_CELLS
+from deraincli.export.formats import FORMATS, LEAST_CELLS, run_network
 from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
@@ -53,9 +53,9 @@ def export_model(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
 ) -> Exported:
-    """Exports a model file to a target of `choices.TARGETS` in fp32, as ONNX also in fp16 or int8.
+    """Exports a model file to a target of `choices.TARGETS` in fp32; to onnx or safetensors in fp16 or int8, too.
 
-    `pairs`: a paired set, which int8 needs: some of its pictures calibrate, the others tell the loss. Raises
+    `pairs`: a paired set, which int8 needs to tell the loss; for ONNX some of its pictures calibrate. Raises
     UsageError for an impossible wish, ModelError if the result does not agree with PyTorch or int8 loses more
     than ALLOWED_LOSS.
     """
@@ -75,7 +75,9 @@ def export_model(
     on_step(f"Converting {path.stem} to {target} in {precision}.")
     if precision == "int8":
         assert pairs is not None
-        data, loss = _int8(network, description, pairs, max_pixels, on_step)
+        convert = _int8_onnx if target == "onnx" else _int8_stored
+        data, loss = convert(network, description, pairs, max_pixels, on_step)
+        _refuse_loss(loss, pairs)
     else:
         loss = None
         converted = copy.deepcopy(network).half() if precision == "fp16" else network
@@ -90,7 +92,7 @@ def export_model(
     return Exported(data, description, gap, loss)
 
 
-def _int8(
+def _int8_onnx(
     network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
 ) -> tuple[bytes, Loss]:
     multiple = description.size_multiple
@@ -101,12 +103,27 @@ def _int8(
     data = quantise(exact, description, calibration, max_pixels=max_pixels)
     on_step(f"Scoring on {len(scored)} others.")
     loss = measure_loss(onnx.load(exact), onnx.load(data), scored, multiple=multiple, max_pixels=max_pixels)
+    return data, loss
+
+
+def _int8_stored(
+    network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
+) -> tuple[bytes, Loss]:
+    multiple = description.size_multiple
+    stored = FORMATS["safetensors"]
+    data = stored.dump(network, description)
+    scored = find_pairs(folder).pairs
+    on_step(f"Scoring on {len(scored)} pictures.")
+    exact = run_network(network)
+    return data, measure_loss(exact, stored.load(data), scored, multiple=multiple, max_pixels=max_pixels)
+
+
+def _refuse_loss(loss: Loss, folder: Path) -> None:
     if not loss.decibels <= ALLOWED_LOSS:
         raise ModelError(
             f"int8 loses {loss.decibels:.3f} dB on {loss.pictures} pictures of '{folder}', more than "
             f"{ALLOWED_LOSS} dB, so it is not written: take fp32 or fp16."
         )
-    return data, loss
 
 
 @torch.inference_mode()

@@ -1,13 +1,13 @@
 """What a BAL-Net looks like, as frozen data that travels with its weights.
 
 The source document names the blocks and the parameter count of BAL-Net but not its widths; the
-numbers of `BALNET` are inferred by search for a network of exactly that count. `BALNET_LITE` is our
-own design of the same topology for CPUs.
+numbers of `BALNET` are inferred by search for a network of exactly that count. `BALNET_LITE` and
+`BALNET_SMALL` are our own designs of the same topology for CPUs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Attention = Literal["bi", "ram", "cam", "none"]
@@ -133,3 +133,10 @@ BALNET_LITE = BALNetConfig(
     tile_margin=96,
 )
 """The same topology at half resolution, for CPUs: under a million parameters."""
+
+BALNET_SMALL = replace(
+    BALNET_LITE,
+    restoration=replace(BALNET_LITE.restoration, pairs=(4, 4), bottleneck_pairs=4),
+    tile_margin=128,
+)
+"""`BALNET_LITE` with a deeper restorer, which may begin with its weights: 2.2 M parameters, 52.9 GFLOP."""

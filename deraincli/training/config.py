@@ -128,7 +128,8 @@ class TrainingConfig:
     """Minutes of the whole run, resumed parts included, after which it ends even before its last step; the
     learning rate is fitted to that. 0 is no limit. Such a run cannot be repeated to the bit."""
     warm_start: str = ""
-    """A shipped model by name, or a model file, whose weights the run begins with."""
+    """A shipped model by name, or a model file, whose weights the run begins with. A BAL-Net may also begin
+    as one that differs in having fewer blocks; the further ones let their features pass at first."""
     part_mib: Annotated[int, Field(ge=0)] = 0
     """If not 0, the best model is also written in parts of at most so many MiB, into the folder `parts`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ from torch import nn
 from deraincli.catalogue import EITHER_RAIN, SHIPPED, find_model
 from deraincli.checkpoint import ModelInfo, load_model
 from deraincli.errors import DeviceError, TrainingError, UsageError
+from deraincli.network.deepening import deepened, deepens
 from deraincli.network.discriminator import REGION
 from deraincli.networks import NETWORKS, configure
 from deraincli.training.config import TrainingConfig
@@ -49,12 +51,13 @@ def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
     shipped = config.warm_start in (EITHER_RAIN, *SHIPPED)
     path = find_model(config.warm_start)[1] if shipped else root / config.warm_start
     network, info = load_model(path)
-    if info.network != config.network:
-        raise TrainingError(
-            f"{config.warm_start} is a {info.network}, but the config trains a {config.network}."
-        )
-    if config.network_options and info.config != wanted:
+    alike = info.network == config.network
+    if alike and (not config.network_options or info.config == wanted):
+        return network, replace(info, task=config.task)
+    if deepens(wanted, info.config):
+        return deepened(network, wanted), ModelInfo(config.network, wanted, config.task)
+    if alike:
         raise TrainingError(
             f"{config.warm_start} has other options than the config's network_options: leave those out."
         )
-    return network, ModelInfo(info.network, info.config, config.task)
+    raise TrainingError(f"{config.warm_start} is a {info.network}, but the config trains a {config.network}.")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from paired import write_set
 
 from deraincli.catalogue import DEFAULTS, SHIPPED
 from deraincli.export.cache import cached_export
@@ -220,3 +221,14 @@ def test_an_unwritable_cache_is_told(derain, small_model: Path, tmp_path: Path, 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     done = derain("weights", "export", small_model)
     assert (done.code, "XDG_CACHE_HOME" in done.err) == (1, True)
+
+
+def test_a_model_file_in_8_bits_restores_pictures(derain, small_model: Path, tmp_path: Path) -> None:
+    pairs, out, model = write_set(tmp_path / "set", count=2), tmp_path / "out.png", tmp_path / "m.safetensors"
+    wish = ("weights", "export", small_model, "--to", "safetensors", "--precision", "int8", "-o", model)
+    without = derain(*wish)
+    assert (without.code, "--pairs" in without.err) == (2, True)
+    done = derain(*wish, "--pairs", pairs)
+    assert (done.code, "dB against" in done.err) == (0, True)
+    assert derain("image", EXAMPLE, "-o", out, "-m", model).code == 0
+    assert (np.asarray(PIL.Image.open(out)) != np.asarray(PIL.Image.open(EXAMPLE))).any()

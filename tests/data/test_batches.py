@@ -10,7 +10,7 @@ import torch
 from paired import rain_on, scene, write_picture, write_set
 
 from deraincli.data.batches import TrainingData
-from deraincli.data.crops import crop_alike
+from deraincli.data.crops import crop_alike, crop_tilted
 from deraincli.errors import InputError, UsageError
 from deraincli.frozen import from_mapping
 from deraincli.training.config import DataConfig
@@ -72,6 +72,21 @@ def test_unshrunk_crops_are_windows_of_the_picture_or_of_its_mirror() -> None:
     crops = [crop_alike((picture,), 20, rng)[0].tobytes() for _ in range(100)]
     # 30 % are shrunk, 30 % of the others have their colours changed.
     assert 35 <= sum(crop in windows for crop in crops) <= 65
+
+
+def test_tilted_crops_show_the_photo_alone_turned_by_up_to_45_degrees() -> None:
+    """A ramp stays a ramp, which beyond the photo's edge it would not, and its slope tells the angle."""
+    ramp = np.broadcast_to(np.linspace(0, 255, 60, dtype=np.uint8)[:, None], (60, 60, 3))
+    rng = np.random.default_rng(2)
+    angles = []
+    for _ in range(100):
+        crop = crop_tilted(ramp, 40, rng)[..., 0].astype(float)
+        down = crop[8:] - crop[:-8]
+        across = crop[:, 8:] - crop[:, :-8]
+        assert down.min() > 0
+        angles.append(np.degrees(np.arctan2(across.mean(), down.mean())))
+    assert -46 < min(angles) < -30
+    assert 30 < max(angles) < 46
 
 
 def test_sources_get_the_shares_they_ask_for(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from test_perceptual import CHANNELS, write
 
 from deraincli.checkpoint import load_model
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
+from deraincli.network.config import BALNET_SMALL
 from deraincli.training.board import open_board
 from deraincli.training.clock import Clock
 from deraincli.training.config import load_config
@@ -191,6 +192,15 @@ def test_a_warm_start_begins_with_the_weights_of_a_model(folder: Path) -> None:
         make_run(folder, "third", 'warm_start="first/best.safetensors"', "network_options={passes=3}")
     with pytest.raises(ModelError, match="nowhere"):
         make_run(folder, "third", 'warm_start="nowhere.safetensors"')
+
+
+def test_a_warm_start_deepens_a_shallower_network(folder: Path) -> None:
+    run = make_run(folder, "run", 'warm_start="balnet-lite"', 'network="balnet-small"', "network_options={}")
+    assert (run.info.network, run.info.config) == ("balnet-small", BALNET_SMALL)
+    run.train(ignore)
+    saved, info = load_model(folder / "run/last.safetensors")
+    assert info == run.info
+    assert len(saved.state_dict()) == len(run.trainee.network.state_dict())
 
 
 def test_a_warm_start_takes_shipped_models_by_name(folder: Path) -> None:
