@@ -53,7 +53,7 @@ def export_model(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
 ) -> Exported:
-    """Exports a model file to a target of `choices.TARGETS` in fp32; to onnx or safetensors in fp16 or int8, too.
+    """Exports a model file to a target of `choices.TARGETS` in fp32, to two of them in fp16 or int8, too.
 
     `pairs`: a paired set, which int8 needs to tell the loss; for ONNX some of its pictures calibrate. Raises
     UsageError for an impossible wish, ModelError if the result does not agree with PyTorch or int8 loses more

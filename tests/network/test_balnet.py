@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from deraincli.network.balnet import BALNet
-from deraincli.network.config import BALNET, BALNET_LITE, BALNetConfig
+from deraincli.network.config import BALNET, BALNET_LITE, BALNET_SMALL, BALNetConfig
 from deraincli.network.layers import SE_CELL, SqueezeExcite
 from deraincli.network.unet import MultiScaleUNet
 from deraincli.networks import NETWORKS
@@ -69,6 +69,12 @@ def test_lite_stays_within_its_budget() -> None:
     network = BALNet(BALNET_LITE)
     assert parameters(network) <= 1_000_000
     assert gigaflops(network) <= 35
+
+
+def test_small_stays_within_its_budget() -> None:
+    network = BALNet(BALNET_SMALL)
+    assert 2_000_000 <= parameters(network) <= 5_000_000
+    assert gigaflops(network) <= 60
 
 
 def test_prenet_counts_what_its_paper_states() -> None:
