@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,11 +15,12 @@ from deraincli.data.scenes import SceneFile, Scenes, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops
 from deraincli.rain.recorded import RecordedLayers
+from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
 from deraincli.training.config import DataConfig
 
 DRY_CANDIDATES = 4
-"""Where streaks are learnt, a dry crop is the one of so many that looks most like them."""
+"""A dry crop is the one of so many that looks most like the rain that is learnt."""
 SOFT_SHARE = 0.3
 """Where drops are learnt, share of the crops that lie partly out of focus, which is no drop."""
 LYING_SHARE = 0.1
@@ -27,6 +29,9 @@ TILTED_SHARE = 0.15
 """Share of clean crops that are turned by any angle, 0–1."""
 GREY_SHARE = 0.05
 """Share of clean crops without colour, 0–1."""
+
+
+Cropper = Callable[[Picture, np.random.Generator], Picture]
 
 
 class Source(Protocol):
@@ -57,20 +62,16 @@ class SyntheticRain:
             folders = ", ".join(str(root / folder) for folder in config.clean)
             raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
         self.recorded = RecordedLayers(root / config.layers) if config.layers else None
+        self.panes = RecordedDrops(_pairs(root / config.panes)) if config.panes else None
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
         dry = rng.random() < self.config.dry_share
         if rng.random() < self.config.drop_share:
-            photo = self._photo(rng)
-            clean = self._crop(photo, rng)
-            if rng.random() < SOFT_SHARE:
-                clean = out_of_focus(clean, rng)
-            return clean if dry else add_drops(clean, rng, surroundings=photo)[0], clean
-        if dry:
-            candidates = (self._crop(self._photo(rng), rng) for _ in range(DRY_CANDIDATES))
-            clean = max(candidates, key=_uprightness)
-            return clean, clean
+            return self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
+        return self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
+
+    def _with_streaks(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         side = self.config.crop
         clean = self._crop(self._photo(rng), rng)
         heavy = rng.random() < self.config.heavy_share
@@ -78,6 +79,20 @@ class SyntheticRain:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
         draw = heavy_rain if heavy else light_rain
         return add_rain(clean, draw(side, side, rng)), clean
+
+    def _with_drops(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        photo = self._photo(rng)
+        clean = self._soft_crop(photo, rng)
+        if self.panes is not None and rng.random() < self.config.layer_share:
+            return self.panes.add(clean, rng), clean
+        return add_drops(clean, rng, surroundings=photo)[0], clean
+
+    def _dry(
+        self, rng: np.random.Generator, crop: Cropper, likeness: Callable[[Picture], float]
+    ) -> tuple[Picture, Picture]:
+        """Of some crops, the one most like what is to be learnt."""
+        clean = max((crop(self._photo(rng), rng) for _ in range(DRY_CANDIDATES)), key=likeness)
+        return clean, clean
 
     def _photo(self, rng: np.random.Generator) -> Picture:
         (photo,) = self.scenes[int(rng.integers(len(self.scenes)))]
@@ -96,11 +111,22 @@ class SyntheticRain:
             clean = cv2.cvtColor(cv2.cvtColor(clean, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
 
+    def _soft_crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
+        clean = self._crop(photo, rng)
+        return out_of_focus(clean, rng) if rng.random() < SOFT_SHARE else clean
+
 
 def _uprightness(crop: Picture) -> float:
     """How much stronger a picture changes across than down, as railings, façades and rain do."""
     across, down = (float(np.abs(np.diff(crop.mean(2), axis=axis)).mean()) for axis in (1, 0))
     return across - down
+
+
+def _softness(crop: Picture) -> float:
+    """How much more of a picture's contrast is coarse than fine, as out of focus and behind drops."""
+    grey = crop.mean(2)
+    coarse = cv2.GaussianBlur(grey, (0, 0), 4)
+    return float(coarse.std() - 2 * (grey - coarse).std())
 
 
 class ReadyPairs:
@@ -120,6 +146,13 @@ class ReadyPairs:
         if rng.random() < self.config.dry_share:
             return clean, clean
         return rainy, clean
+
+
+def _pairs(folder: Path) -> Iterator[tuple[Picture, Picture]]:
+    """Rainy and clean pictures of a paired set. Raises InputError for one that cannot be read."""
+    for file in pair_files(folder):
+        rainy, clean = file.read()
+        yield rainy, clean
 
 
 def open_sources(config: DataConfig, root: Path) -> Sources:

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from deraincli.errors import InputError
 from deraincli.rain.streaks import Layer
-
-Extent = NDArray[np.float64]
-"""Across and down, pixels."""
+from deraincli.rain.views import random_view
 
 
 class RecordedLayers:
@@ -28,30 +26,13 @@ class RecordedLayers:
     def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
         """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
         source = self.layers[int(rng.integers(len(self.layers)))]
-        turn = np.deg2rad(rng.normal(0, 6))
-        scale = float(np.exp(rng.uniform(np.log(0.6), np.log(2.2))))
-        mirror = -1.0 if rng.random() < 0.5 else 1.0
-        cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
-        linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
-        half = np.abs(linear) @ (width / 2, height / 2)
-        centre = _within(half, np.array(source.shape[::-1]), rng)
-        offset = centre - linear @ (width / 2, height / 2)
-        matrix = np.column_stack([linear, offset])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(source, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
-        layer = crop.astype(np.float32) / 255
+        crop = random_view(source, height, width, rng, tilt=6, scales=(0.6, 2.2))
+        layer = crop.astype(np.float32) / np.float32(255)
         if heavy:
             return layer * np.float32(rng.uniform(0.5, 1.1))
         floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
         peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
         return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
-
-
-def _within(half: Extent, size: NDArray[np.int64], rng: np.random.Generator) -> Extent:
-    """Where the middle of a crop may lie so that it stays in the picture: what is mirrored at an edge falls
-    in a chevron. A crop that is too large lies in the middle."""
-    least = np.minimum(half, size / 2)
-    return rng.uniform(least, size - least)
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

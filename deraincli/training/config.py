@@ -41,13 +41,17 @@ class DataConfig:
     paired: tuple[PairedSource, ...] = ()
     """Paired data sets to train on, beside the clean photos or alone."""
     layers: str = ""
-    """A folder of recorded rain layers (grey PNG); empty: procedural rain only."""
+    """A folder of recorded rain layers (grey PNG); empty: procedural streaks only."""
+    panes: str = ""
+    """A paired data set with drops on the lens, whose drops are put before the clean photos, too; empty:
+    procedural drops only."""
     dry_share: Share = 0.08
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
     drop_share: Share = 0.0
     """Share of the rainy crops from clean photos with lens drops instead of streaks, 0–1."""
     layer_share: Share = 0.5
-    """Share of crops with streaks that take a recorded layer, 0–1."""
+    """Share of crops with streaks that take a recorded layer, and of those with drops that take a real pane,
+    0–1."""
     heavy_share: Share = 0.1
     """Share of crops with streaks that show heavy rain, 0–1."""
     crop: Count = 96

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_unshrunk_crops_are_windows_of_the_picture_or_of_its_mirror() -> None:
 
 def test_tilted_crops_show_the_photo_alone_turned_by_up_to_45_degrees() -> None:
     """A ramp stays a ramp, which beyond the photo's edge it would not, and its slope tells the angle."""
-    ramp = np.broadcast_to(np.linspace(0, 255, 60, dtype=np.uint8)[:, None], (60, 60, 3))
+    ramp = np.broadcast_to(np.linspace(90, 250, 60, dtype=np.uint8)[:, None], (60, 60, 3))
     rng = np.random.default_rng(2)
     angles = []
     for _ in range(100):
@@ -123,6 +124,36 @@ def test_lens_drops_come_in_their_share(tmp_path: Path) -> None:
         rainy, clean = data(tmp_path, clean=["clean"], drop_share=share)[0]
         darkened.append((rainy < clean).flatten(1).any(1).float().mean().item())
     assert 0 == darkened[0] < darkened[1] < darkened[2]
+
+
+def test_real_panes_stand_before_the_photos_in_their_share(tmp_path: Path) -> None:
+    """An opaque red pane, as no procedural drop is, tells which crops it stands before."""
+    write_picture(tmp_path / "clean/1.png", scene(1))
+    for side, colour in (("input", (150, 0, 0)), ("target", (250, 250, 250))):
+        write_picture(tmp_path / f"pair/{side}/1.png", np.full((80, 80, 3), colour, np.uint8))
+    shares = []
+    for share in (0.0, 0.5, 1.0):
+        wish = {"clean": ["clean"], "panes": "pair", "drop_share": 1, "layer_share": share}
+        rainy, _ = data(tmp_path, **wish)[0]
+        red = (rainy[:, 0] > 80) & (rainy[:, 1:].amax(1) < 40)
+        shares.append(red.flatten(1).float().mean(1).gt(0.9).float().mean().item())
+    assert shares[::2] == [0, 1]
+    assert 0.25 < shares[1] < 0.75
+
+
+def test_dry_crops_are_those_most_like_what_is_learnt(tmp_path: Path) -> None:
+    """A sharp photo of uprights, where streaks are learnt, and a soft one of blobs, where drops are."""
+    rng = np.random.default_rng(0)
+    uprights = np.repeat(rng.integers(0, 255, (1, 96, 1), np.uint8), 96, 0).repeat(3, 2)
+    blobs = cv2.resize(rng.integers(0, 255, (6, 6, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    write_picture(tmp_path / "clean/uprights.png", uprights)
+    write_picture(tmp_path / "clean/blobs.png", blobs)
+    fine = []
+    for drop_share in (0, 1):
+        _, clean = data(tmp_path, clean=["clean"], drop_share=drop_share, dry_share=1)[0]
+        fine.append(clean.float().diff(dim=3).abs().mean((1, 2, 3)).gt(25).float().mean().item())
+    assert fine[0] > 0.75
+    assert fine[1] < 0.25
 
 
 def test_a_crop_depends_on_seed_step_and_place_alone(tmp_path: Path) -> None:
