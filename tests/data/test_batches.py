@@ -77,7 +77,7 @@ def test_unshrunk_crops_are_windows_of_the_picture_or_of_its_mirror() -> None:
 
 def test_tilted_crops_show_the_photo_alone_turned_by_up_to_45_degrees() -> None:
     """A ramp never falls, which beyond the photo's edge it would, and its slope tells the angle."""
-    ramp = np.broadcast_to(np.linspace(90, 250, 60, dtype=np.uint8)[:, None], (60, 60, 3))
+    ramp = np.broadcast_to(np.linspace(90, 250, 60, dtype=np.uint8)[:, None, None], (60, 60, 3))
     rng = np.random.default_rng(2)
     angles = []
     for _ in range(100):
