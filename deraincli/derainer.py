@@ -52,8 +52,7 @@ def load(
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop). The file of
     a background prior is the solver gmm with that prior.
 
-    The default for `auto`, balnet-lite, chooses between the two others for each picture; under ONNX
-    Runtime it does not and runs the one for streaks, which `notes` tells.
+    The default for `auto`, balnet-lite, chooses between the two others for each picture.
 
     `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
@@ -74,9 +73,7 @@ def load(
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if model in (None, EITHER_RAIN):
         model = default_model(task)
-    if backend == "onnxruntime":
-        return _open_export(model, device, precision, tile, overlap)
-    if model is not None and model.endswith(".onnx"):
+    if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
         raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
     if model == EITHER_RAIN:
         from deraincli.either_rain import EitherRain
@@ -86,30 +83,19 @@ def load(
     return Derainer(*_open(model, device, precision, backend), tile, overlap)
 
 
-def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, TorchBackend]:
+def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, Backend]:
+    if backend == "onnxruntime":
+        from deraincli.export.cache import find_export
+        from deraincli.inference.onnx_backend import OnnxBackend
+
+        name, path = find_export(model, precision)
+        return name, OnnxBackend(path, device=device, precision=precision)
     from deraincli.checkpoint import load_model
     from deraincli.inference.torch_backend import TorchBackend
 
     name, path = find_model(model)
     network, _ = load_model(path)
     return name, TorchBackend(network, device=device, precision=precision, backend=backend)
-
-
-def _open_export(
-    model: str, device: str, precision: str, tile: TileChoice, overlap: OverlapChoice
-) -> Derainer:
-    from deraincli.export.cache import find_export
-    from deraincli.inference.onnx_backend import OnnxBackend
-
-    name, path = find_export(model, precision)
-    derainer = Derainer(name, OnnxBackend(path, device=device, precision=precision), tile, overlap)
-    if model == EITHER_RAIN:
-        drop = DEFAULTS["drop"]
-        derainer.notes += (
-            f"{name} runs, since nothing chooses by the picture under ONNX Runtime: --task drop (-m {drop}) "
-            "takes raindrops on the lens out.",
-        )
-    return derainer
 
 
 class Derainer:

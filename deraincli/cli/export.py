@@ -85,10 +85,7 @@ def _try_to_write_in(folder: Path) -> None:
 
 
 def _specialists(model: str | None, destination: Path | None) -> list[str]:
-    """The models to export: the choice between two specialists needs maps, which exports do not have.
-
-    Raises UsageError where two would go to one file.
-    """
+    """The models to export, by default both specialists. Raises UsageError where two would go to one file."""
     from deraincli.catalogue import DEFAULTS, EITHER_RAIN
 
     if model is not None and model != EITHER_RAIN:

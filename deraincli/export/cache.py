@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deraincli.catalogue import DEFAULTS, EITHER_RAIN, find_model
+from deraincli.catalogue import find_model
 from deraincli.errors import DeviceError, ModelError
 from deraincli.export.choices import PRECISIONS
 from deraincli.header import EXPORTED, read_header, sha256
@@ -19,8 +19,8 @@ def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
 def find_export(model: str, precision: str = "auto") -> tuple[str, Path]:
     """The name and ONNX file of a model, given as a path to one or as any model that was exported before.
 
-    Of EITHER_RAIN it is the one for streaks. Raises ModelError, naming the command that makes the file, if
-    there is none, and DeviceError for a precision that exports do not have.
+    Raises ModelError, naming the command that makes the file, if there is none, and DeviceError for a
+    precision that exports do not have.
     """
     if Path(model).suffix == ".onnx":
         if not Path(model).is_file():
@@ -30,7 +30,7 @@ def find_export(model: str, precision: str = "auto") -> tuple[str, Path]:
         raise DeviceError(
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
-    name, weights = find_model(DEFAULTS["streak"] if model == EITHER_RAIN else model)
+    name, weights = find_model(model)
     if weights.suffix in EXPORTED:
         raise ModelError(
             f"'{model}' is no ONNX file and cannot be made one: name the model that it was exported from."

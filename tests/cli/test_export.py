@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from paired import write_set
 
 from deraincli.catalogue import DEFAULTS, SHIPPED
+from deraincli.checkpoint import load_model, model_bytes
 from deraincli.export.cache import cached_export
+from deraincli.export.job import export_model
 from deraincli.header import sha256
 
 pytest.importorskip("onnxscript")
@@ -53,8 +56,6 @@ def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_
 
 
 def test_torchscript_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
-    import torch
-
     out = tmp_path / "small.pt"
     done = derain("weights", "export", small_model, "--to", "torchscript", "-o", out)
     assert done.code == 0
@@ -92,24 +93,35 @@ def export_under(name: str, export: Path) -> None:
     path.write_bytes(export.read_bytes())
 
 
-def test_which_specialist_ran_is_told(derain, small_export: Path, tmp_path: Path) -> None:
-    """ONNX Runtime cannot choose between the two, so the default names its choice and the other."""
-    for name in DEFAULTS.values():
-        export_under(name, small_export)
+def test_the_default_chooses_a_specialist_by_the_picture(
+    derain, small_model: Path, small_export: Path, tmp_path: Path
+) -> None:
+    """Like in PyTorch: an idle specialist for streaks beside a busy one for drops is what drops look like."""
+    network, info = load_model(small_model)
+    torch.nn.init.zeros_(network.restorer.head.weight)
+    (tmp_path / "idle.safetensors").write_bytes(model_bytes(network, info))
+    idle = tmp_path / "idle.onnx"
+    idle.write_bytes(export_model(tmp_path / "idle.safetensors", "onnx").data)
+    streak, drop = DEFAULTS.values()
 
-    def ran(*options: str) -> tuple[str, str]:
+    def ran(*options: str) -> str:
         done = derain("image", EXAMPLE, "-o", "-", "--format", "bmp", "--backend", "onnxruntime", *options)
-        assert done.code == 0, done.err
-        *notes, line = done.err.splitlines()
-        return line.split(", ")[-1].split()[0], " ".join(notes)
+        assert (done.code, len(done.err.splitlines())) == (0, 1), done.err
+        return done.err.split(", ")[-1].split()[0]
 
-    for options in ((), ("-m", "balnet-lite")):
-        name, note = ran(*options)
-        assert name == "balnet-lite-streak"
-        assert all(word in note for word in (name, "--task drop", "-m balnet-lite-drop"))
-    for options in (("--task", "drop"), ("-m", "balnet-lite-drop"), ("-m", "balnet-lite", "--task", "drop")):
-        assert ran(*options) == ("balnet-lite-drop", "")
-    assert ran("--task", "streak") == ("balnet-lite-streak", "")
+    for export, expected in ((idle, drop), (small_export, streak)):
+        export_under(streak, export)
+        export_under(drop, small_export)
+        assert ran() == ran("-m", "balnet-lite") == expected
+        assert ran("--task", "drop") == ran("-m", drop) == drop
+        assert ran("--task", "streak") == streak
+
+
+def test_the_default_needs_both_exports(derain, small_export: Path, tmp_path: Path) -> None:
+    streak, drop = DEFAULTS.values()
+    export_under(streak, small_export)
+    done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "--backend", "onnxruntime")
+    assert (done.code, f"`derain weights export {drop} --to onnx`" in done.err) == (1, True)
 
 
 def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path: Path) -> None:
