@@ -74,10 +74,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     for part in part_files(path):
         with safe_open(part, "pt") as file:
             weights |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    try:
-        network.load_state_dict(restored(weights), strict=True)
-    except ValueError:
-        raise misfit from None
+    network.load_state_dict(restored(weights), strict=True)
     return network.eval(), info
 
 

@@ -78,7 +78,8 @@ def load(
     if model == EITHER_RAIN:
         from deraincli.either_rain import EitherRain
 
-        streak, drop = (_open(DEFAULTS[kind], device, precision, backend) for kind in ("streak", "drop"))
+        streak = _open(DEFAULTS["streak"], device, precision, backend)
+        drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
         return EitherRain(EITHER_RAIN, streak, drop, tile, overlap)
     return Derainer(*_open(model, device, precision, backend), tile, overlap)
 

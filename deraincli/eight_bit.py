@@ -34,15 +34,9 @@ def quantised(network: nn.Module) -> dict[str, Tensor]:
 
 
 def restored(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state as floats: integers times their scales. Raises ValueError for a scale that does not fit."""
+    """The state as floats: integers times their scales."""
     floats = {key: value.float() for key, value in state.items()}
-    for key in state:
-        scale = floats.pop(scale_key(key), None)
-        if scale is not None:
-            fits = scale.dim() == floats[key].dim() and all(
-                own in (1, size) for own, size in zip(scale.shape, floats[key].shape, strict=True)
-            )
-            if not fits:
-                raise ValueError(f"the scale of {key} has shape {tuple(scale.shape)}")
-            floats[key] *= scale
+    for key, value in state.items():
+        if value.dtype == torch.int8:
+            floats[key] *= floats.pop(scale_key(key))
     return floats

@@ -1,4 +1,4 @@
-"""`derain weights export`: a model for other programs, and for `--backend onnxruntime`."""
+"""`derain weights export`: a model for other programs, for `--backend onnxruntime`, or in 8 bits."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _beginning(run: Run) -> str:
     if config.max_minutes:
         steps = f"{config.max_minutes:g} minutes, {steps} at most"
     way = f"from step {step} on, {steps} in all" if step else steps
-    scenes = sum(len(source.scenes) for source in run.data.sources)
+    scenes = sum(map(len, run.data.scenes))
     return (
         f"Training {config.network} for task {config.task} on {run.group.device}: {way}; "
         f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on every "

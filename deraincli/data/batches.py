@@ -27,6 +27,7 @@ AHEAD = 8
 class TrainingData(Dataset[tuple[Tensor, Tensor]]):
     """Item `step` is that step's batch: rainy and clean, each uint8 B×3×H×W.
 
+    scenes: everything that is read.
     skipped: a sentence for every picture or pair that was left out.
     known: files that belong to a known test set, with its name.
     """
@@ -39,9 +40,10 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self.seed = seed
         self.share = share
         self.sources, shares = open_sources(config, root)
+        self.scenes = [scenes for source in self.sources for scenes in source.scenes]
         self._bounds = np.cumsum(shares)[:-1]
-        self.skipped = [sentence for source in self.sources for sentence in source.scenes.skipped]
-        self.known = [found for source in self.sources for found in source.scenes.known]
+        self.skipped = [sentence for scenes in self.scenes for sentence in scenes.skipped]
+        self.known = [found for scenes in self.scenes for found in scenes.known]
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         pairs = [self._pair(np.random.default_rng([self.seed, step, index])) for index in self.share]

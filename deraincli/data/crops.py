@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 """H×W×3 RGB."""
-LARGEST_TILT = 45.0
-"""Degrees."""
 Views = tuple[Picture, ...]
 """Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""
+
+LARGEST_TILT = 45.0
+"""Degrees."""
 
 
 def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:

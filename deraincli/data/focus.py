@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.rain.light import displayed, linear
+
 LEAST_RADIUS, LARGEST_RADIUS = 1.5, 12.0
 """Of the blur circle, pixels."""
 
@@ -16,9 +18,8 @@ def out_of_focus(clean: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
     radius = float(np.exp(rng.uniform(np.log(LEAST_RADIUS), np.log(LARGEST_RADIUS))))
     reach = np.arange(-np.ceil(radius), np.ceil(radius) + 1, dtype=np.float32)
     circle = np.clip(radius + 0.5 - np.hypot(reach[:, None], reach[None]), 0, 1)
-    linear = np.square(clean.astype(np.float32) / 255)  # near enough to sRGB's curve
-    blurred = cv2.filter2D(linear, -1, circle / circle.sum(), borderType=cv2.BORDER_REFLECT)
+    light = linear(clean)
+    blurred = cv2.filter2D(light, -1, circle / circle.sum(), borderType=cv2.BORDER_REFLECT)
     where = cv2.resize(rng.uniform(-1, 2, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC)
-    linear += np.clip(where, 0, 1, dtype=np.float32)[..., None] * (blurred - linear)
-    np.maximum(linear, 0, out=linear)  # a filter by Fourier transform rounds below it
-    return cv2.convertScaleAbs(np.sqrt(linear), alpha=255)
+    light += np.clip(where, 0, 1, dtype=np.float32)[..., None] * (blurred - light)
+    return displayed(light)

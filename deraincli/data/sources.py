@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -22,13 +22,14 @@ from deraincli.training.config import DataConfig
 DRY_CANDIDATES = 4
 """A dry crop is the one of so many that looks most like the rain that is learnt."""
 SOFT_SHARE = 0.3
-"""Where drops are learnt, share of the crops that lie partly out of focus, which is no drop."""
+"""Where drops are learnt, share of the crops that lie partly out of focus, which is no drop; more of the dry
+ones, as they are the softest of several."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
 TILTED_SHARE = 0.15
-"""Share of clean crops that are turned by any angle, 0–1."""
+"""Share of the crops of photos large enough that are turned by up to 45 degrees, 0–1."""
 GREY_SHARE = 0.05
-"""Share of clean crops without colour, 0–1."""
+"""Share of the crops without colour, 0–1: rain has none, but nor have some photos."""
 
 
 Cropper = Callable[[Picture, np.random.Generator], Picture]
@@ -37,7 +38,8 @@ Cropper = Callable[[Picture, np.random.Generator], Picture]
 class Source(Protocol):
     """Something that draws crops."""
 
-    scenes: Scenes
+    scenes: tuple[Scenes, ...]
+    """All that it reads."""
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A rainy and a clean crop of `data.crop` pixels a side."""
@@ -57,19 +59,26 @@ class SyntheticRain:
         """`root`: what the config's paths are relative to. Raises InputError if there are no photos."""
         self.config = config
         files = [file for folder in config.clean for file in clean_photos(root / folder)]
-        self.scenes = _read(files, config)
-        if not len(self.scenes):
+        self._photos = _read(files, config)
+        if not len(self._photos):
             folders = ", ".join(str(root / folder) for folder in config.clean)
             raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
         self.recorded = RecordedLayers(root / config.layers) if config.layers else None
-        self.panes = RecordedDrops(_pairs(root / config.panes)) if config.panes else None
+        panes = _read_pairs(root / config.panes, config) if config.panes else None
+        self.panes = RecordedDrops(panes[i] for i in range(len(panes))) if panes else None
+        self.scenes: tuple[Scenes, ...] = (self._photos, panes) if panes else (self._photos,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
         dry = rng.random() < self.config.dry_share
         if rng.random() < self.config.drop_share:
-            return self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
-        return self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
+            pair = self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
+        else:
+            pair = self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
+        if rng.random() < GREY_SHARE:
+            rainy, clean = (cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in pair)
+            return cv2.merge([rainy] * 3), cv2.merge([clean] * 3)
+        return pair
 
     def _with_streaks(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         side = self.config.crop
@@ -95,20 +104,17 @@ class SyntheticRain:
         return clean, clean
 
     def _photo(self, rng: np.random.Generator) -> Picture:
-        (photo,) = self.scenes[int(rng.integers(len(self.scenes)))]
+        (photo,) = self._photos[int(rng.integers(len(self._photos)))]
         return photo
 
     def _crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
         """A crop of a photo, at times lying on its side or tilted: photos hold more levels than uprights and
-        slanted bars, which rain is mistaken for. At times it is grey: rain has no colour, but nor have some
-        photos."""
+        slanted bars, which rain is mistaken for."""
         side = self.config.crop
         if rng.random() < TILTED_SHARE and min(photo.shape[:2]) >= np.sqrt(2) * side:
             clean = crop_tilted(photo, side, rng)
         else:
             (clean,) = crop_alike((photo,), side, rng)
-        if rng.random() < GREY_SHARE:
-            clean = cv2.cvtColor(cv2.cvtColor(clean, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
 
     def _soft_crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
@@ -135,24 +141,16 @@ class ReadyPairs:
     def __init__(self, folder: Path, config: DataConfig) -> None:
         """Raises InputError if no pair of the folder can be used."""
         self.config = config
-        self.scenes = _read(pair_files(folder), config)
-        if not len(self.scenes):
-            raise InputError(f"No pair of at least {config.crop} pixels a side in {folder} can be read.")
+        self._pairs = _read_pairs(folder, config)
+        self.scenes: tuple[Scenes, ...] = (self._pairs,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """The same crop of both pictures, or at times the clean one twice."""
-        views = self.scenes[int(rng.integers(len(self.scenes)))]
+        views = self._pairs[int(rng.integers(len(self._pairs)))]
         rainy, clean = crop_alike(views, self.config.crop, rng)
         if rng.random() < self.config.dry_share:
             return clean, clean
         return rainy, clean
-
-
-def _pairs(folder: Path) -> Iterator[tuple[Picture, Picture]]:
-    """Rainy and clean pictures of a paired set. Raises InputError for one that cannot be read."""
-    for file in pair_files(folder):
-        rainy, clean = file.read()
-        yield rainy, clean
 
 
 def open_sources(config: DataConfig, root: Path) -> Sources:
@@ -161,6 +159,8 @@ def open_sources(config: DataConfig, root: Path) -> Sources:
     Raises UsageError if they name nothing or the weights leave nothing to the photos, InputError if a
     folder holds nothing of use.
     """
+    if config.panes and not config.clean:
+        raise UsageError("data.panes are put before the photos of data.clean: name folders there.")
     shares = _shares(config)
     sources: list[Source] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
     if config.clean:
@@ -181,6 +181,14 @@ def _shares(config: DataConfig) -> tuple[float, ...]:
             "data.clean: lower them or leave data.clean out."
         )
     return (*weights, rest)
+
+
+def _read_pairs(folder: Path, config: DataConfig) -> Scenes:
+    """Raises InputError if no pair of the folder can be used."""
+    pairs = _read(pair_files(folder), config)
+    if not len(pairs):
+        raise InputError(f"No pair of at least {config.crop} pixels a side in {folder} can be read.")
+    return pairs
 
 
 def _read(files: list[SceneFile], config: DataConfig) -> Scenes:

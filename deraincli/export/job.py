@@ -33,7 +33,7 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Exported:
-    """A model for other programs, and how it compares."""
+    """An export, and how it compares."""
 
     data: bytes
     """The file's content."""

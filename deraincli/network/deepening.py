@@ -12,7 +12,8 @@ from deraincli.network.config import BALNetConfig
 
 
 def deepens(config: Any, shallower: Any) -> bool:
-    """Whether both are BAL-Nets' and differ in (DRB + MMB) pairs alone, of which the first has more."""
+    """Whether both are BAL-Nets' and the same but for `tile_margin` and the numbers of (DRB + MMB) pairs, of
+    which the first has nowhere fewer."""
     if not (isinstance(config, BALNetConfig) and isinstance(shallower, BALNetConfig)):
         return False
     deep, shallow = config.restoration, shallower.restoration

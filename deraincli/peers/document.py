@@ -62,4 +62,5 @@ DOCUMENT: dict[str, DocumentFigures] = {
         "The layers are not published: these were found by a search for this count.",
     ),
 }
-"""By name: that of `deraincli.networks.NETWORKS`, or of the solver. `balnet-lite` is ours and not in it."""
+"""By name: that of `deraincli.networks.NETWORKS`, or of the solver. `balnet-lite` and `balnet-small` are ours
+and not in it."""

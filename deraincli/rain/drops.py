@@ -21,10 +21,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+from deraincli.rain.light import Pixels, Plane, displayed, linear
 
 DISC = 7
 """Radius of the blur circle in pixels of the drop layer."""
@@ -131,18 +129,12 @@ def add_drops(
         straight from the scene. Where it is 0 the picture is unchanged.
     """
     style = style or drop_style(rng)
-    linear = _linear(clean)
-    panorama = _environment(linear if surroundings is None else _linear(surroundings), style, rng)
+    scene = linear(clean)
+    panorama = _environment(scene if surroundings is None else linear(surroundings), style, rng)
     light, wet = _drop_layer(clean.shape[0], clean.shape[1], panorama, style, rng)
-    behind, hazy = _wet_film(linear, style, rng)
+    behind, hazy = _wet_film(scene, style, rng)
     light += (1 - wet)[..., None] * behind
-    rainy = cv2.convertScaleAbs(np.sqrt(np.clip(light, 0, 1)), alpha=255)
-    return rainy, 1 - (1 - wet) * (1 - hazy)
-
-
-def _linear(picture: Pixels) -> Plane:
-    """Linear light, near enough to sRGB's curve."""
-    return np.square(picture.astype(np.float32) / 255)
+    return displayed(light), 1 - (1 - wet) * (1 - hazy)
 
 
 def _drop_layer(
@@ -210,10 +202,10 @@ def _add_bump(canvas: Plane, drop: _Drop) -> None:
     patch[..., 2] += height * (drop.power * v + drop.tilt_y)
 
 
-def _environment(linear: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
+def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
     """What a drop sees: the sky, the scene in the middle, the ground; a small panorama."""
     side = ENVIRONMENT
-    scene = cv2.resize(linear, (side, side // 3), interpolation=cv2.INTER_AREA)
+    scene = cv2.resize(surroundings, (side, side // 3), interpolation=cv2.INTER_AREA)
     sky = np.broadcast_to(_rgb(style.sky), (side - 2 * (side // 3), side, 3))
     lower = scene[-2:].mean((0, 1)) * style.ground
     ground = np.broadcast_to(lower.astype(np.float32), (side // 3, side, 3))
@@ -232,17 +224,17 @@ def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
     return light * (1 - style.rim * np.square(distance))[..., None]
 
 
-def _wet_film(linear: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _wet_film(scene: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
     """The scene through thin water here and there: blurred and veiled, and how much so, H×W in 0–1."""
-    height, width = linear.shape[:2]
+    height, width = scene.shape[:2]
     places = np.clip(
         cv2.resize(rng.uniform(-0.6, 1, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC), 0, 1
     )
     film, veil = (np.float32(share) * places.astype(np.float32) for share in (style.film, style.veil))
     if not (style.film or style.veil):
-        return linear, veil
-    blurred = cv2.GaussianBlur(linear, (0, 0), style.film_defocus)
-    seen = linear + film[..., None] * (blurred - linear)
+        return scene, veil
+    blurred = cv2.GaussianBlur(scene, (0, 0), style.film_defocus)
+    seen = scene + film[..., None] * (blurred - scene)
     seen += veil[..., None] * (_rgb(style.sky) - seen)
     return seen, 1 - (1 - film) * (1 - veil)
 

@@ -12,12 +12,9 @@ from collections.abc import Iterable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from deraincli.rain.light import Pixels, Plane, displayed, linear
 from deraincli.rain.views import random_view
-
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
 
 WINDOW = 6.0
 """Sigma of the Gaussian window, pixels."""
@@ -31,8 +28,8 @@ class RecordedDrops:
     """Panes of real pairs, of which crops are drawn: mirrored, turned, resized, of other light and tint."""
 
     def __init__(self, pairs: Iterable[tuple[Pixels, Pixels]]) -> None:
-        """`pairs`: rainy and clean pictures H×W×3 RGB."""
-        self._panes = [_pane(_linear(rainy), _linear(clean)) for rainy, clean in pairs]
+        """`pairs`: rainy and clean pictures H×W×3 RGB. Each takes 4·H·W bytes from then on."""
+        self._panes = [_pane(linear(rainy), linear(clean)) for rainy, clean in pairs]
 
     def add(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
         """A picture H×W×3 RGB behind a random pane."""
@@ -41,13 +38,12 @@ class RecordedDrops:
         view = random_view(pane, height, width, rng, tilt=8, scales=(0.6, 1.6))
         brightness = np.exp(rng.uniform(np.log(0.6), np.log(1.6)))
         warmth = rng.uniform(0, 0.5) if rng.random() < 0.3 else rng.normal(0, 0.07)
-        light = view[..., 1:] * np.float32(brightness * np.array([1 + warmth, 1, 1 - warmth]))
-        rainy = view[..., :1] * _linear(clean) + light
-        return cv2.convertScaleAbs(np.sqrt(np.minimum(rainy, 1)), alpha=255)
+        tint = np.float32(brightness * np.array([1 + warmth, 1, 1 - warmth]))
+        return displayed(linear(view[..., :1]) * linear(clean) + linear(view[..., 1:]) * tint)
 
 
-def _pane(rainy: Plane, clean: Plane) -> Plane:
-    """Transmission and the light of the drops, H×W×4, from a pair in linear light."""
+def _pane(rainy: Plane, clean: Plane) -> Pixels:
+    """Transmission and the light of the drops, H×W×4 as a picture shows them, from a pair in linear light."""
     seen, scene = rainy.mean(2), clean.mean(2)
     mean_seen, mean_scene = _around(seen), _around(scene)
     shared = _around(seen * scene) - mean_seen * mean_scene
@@ -58,13 +54,8 @@ def _pane(rainy: Plane, clean: Plane) -> Plane:
     darkening = ((smooth_seen + 0.02) / (smooth_scene + 0.02)).min(2)
     transmission = cv2.GaussianBlur(np.minimum(transmission, darkening), (0, 0), SMOOTHNESS)
     light = cv2.GaussianBlur(rainy - transmission[..., None] * clean, (0, 0), SMOOTHNESS)
-    return np.dstack([transmission, np.maximum(light, 0)]).astype(np.float32)
+    return displayed(np.dstack([transmission, light]))
 
 
 def _around(values: Plane) -> Plane:
     return cv2.GaussianBlur(values, (0, 0), WINDOW)
-
-
-def _linear(picture: Pixels) -> Plane:
-    """Linear light, near enough to sRGB's curve."""
-    return np.square(picture.astype(np.float32) / 255)

@@ -43,8 +43,8 @@ class DataConfig:
     layers: str = ""
     """A folder of recorded rain layers (grey PNG); empty: procedural streaks only."""
     panes: str = ""
-    """A paired data set with drops on the lens, whose drops are put before the clean photos, too; empty:
-    procedural drops only."""
+    """A paired data set with drops on the lens, whose drops are put before the clean photos, too, and stay in
+    memory whatever `memory_mib` says; empty: procedural drops only."""
     dry_share: Share = 0.08
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
     drop_share: Share = 0.0

@@ -137,8 +137,31 @@ def test_real_panes_stand_before_the_photos_in_their_share(tmp_path: Path) -> No
         rainy, _ = data(tmp_path, **wish)[0]
         red = (rainy[:, 0] > 80) & (rainy[:, 1:].amax(1) < 40)
         shares.append(red.flatten(1).float().mean(1).gt(0.9).float().mean().item())
-    assert shares[::2] == [0, 1]
-    assert 0.25 < shares[1] < 0.75
+    assert shares[0] == 0 < shares[1] < 0.75 < shares[2]  # but for those without colour
+
+
+def test_unusable_panes_are_named_and_left_out(tmp_path: Path) -> None:
+    write_picture(tmp_path / "clean/1.png", scene(1))
+    write_set(tmp_path / "pairs", count=2)
+    write_picture(tmp_path / "pairs/input/2.png", scene(3, 20, 20))
+    found = data(tmp_path, clean=["clean"], panes="pairs", drop_share=1, layer_share=1)
+    assert len(found.skipped) == 1
+    assert "2.png" in found.skipped[0]
+    found[0]
+    with pytest.raises(InputError, match="No pair of at least"):
+        data(tmp_path, clean=["clean"], panes=write_set(tmp_path / "tiny", height=20, width=20).name)
+    with pytest.raises(InputError, match="nowhere"):
+        data(tmp_path, clean=["clean"], panes="nowhere")
+    with pytest.raises(UsageError, match=r"data\.clean"):
+        data(tmp_path, paired=[{"folder": "pairs"}], panes="pairs")
+
+
+def test_some_crops_have_no_colour_with_and_without_rain(tmp_path: Path) -> None:
+    write_picture(tmp_path / "clean/1.png", scene(1))
+    rainy, clean = data(tmp_path, clean=["clean"], drop_share=1, share=range(300))[0]
+    grey = [(side == side[:, :1]).flatten(1).all(1) for side in (rainy, clean)]
+    assert torch.equal(*grey)
+    assert 3 <= grey[0].sum() <= 35  # 15 are expected
 
 
 def test_dry_crops_are_those_most_like_what_is_learnt(tmp_path: Path) -> None:
@@ -199,7 +222,7 @@ def test_what_cannot_be_used_is_named_and_left_out(tmp_path: Path) -> None:
     assert "input/2.png" in found.skipped[0]
     assert "64×48" in found.skipped[1]
     assert "60×48" in found.skipped[1]
-    assert len(found.sources[0].scenes) == 2
+    assert len(found.scenes[0]) == 2
     assert found[0][0].shape == (64, 3, 32, 32)
 
 
@@ -208,7 +231,7 @@ def test_photos_that_cannot_be_used_are_named_and_left_out(tmp_path: Path) -> No
     write_picture(tmp_path / "clean/small.png", scene(2, 20, 64))
     (tmp_path / "clean/no.jpg").write_bytes(b"\xff\xd8\xff\xe0 not really")
     found = data(tmp_path, clean=["clean"])
-    assert len(found.sources[0].scenes) == 1
+    assert len(found.scenes[0]) == 1
     assert [name for name in ("no.jpg", "small.png") for s in found.skipped if name in s] == [
         "no.jpg",
         "small.png",

@@ -8,7 +8,8 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from deraincli.rain.recorded_drops import RecordedDrops, _linear, _pane
+from deraincli.rain.light import displayed, linear
+from deraincli.rain.recorded_drops import RecordedDrops, _pane
 
 Pixels = NDArray[np.uint8]
 MIDDLE = (slice(100, 140), slice(100, 140))
@@ -19,9 +20,13 @@ def behind(clean: Pixels, transmission: float, light: float) -> Pixels:
     mask = np.zeros(clean.shape[:2], np.float32)
     cv2.circle(mask, (120, 120), 40, 1, cv2.FILLED)
     mask = cv2.GaussianBlur(mask, (0, 0), 4)[..., None]
-    linear = _linear(clean)
-    seen = linear + mask * (transmission * linear + light - linear)
-    return np.rint(255 * np.sqrt(seen)).astype(np.uint8)
+    scene = linear(clean)
+    return displayed(scene + mask * (transmission * scene + light - scene))
+
+
+def pane_of(rainy: Pixels, clean: Pixels) -> NDArray[np.float32]:
+    """Transmission and light, linear, H×W×4."""
+    return linear(_pane(linear(rainy), linear(clean)))
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +39,11 @@ def textured() -> Pixels:
 def test_transmission_and_light_are_found_where_the_scene_has_detail(
     textured: Pixels, transmission: float, light: float
 ) -> None:
-    pane = _pane(_linear(behind(textured, transmission, light)), _linear(textured))
+    pane = pane_of(behind(textured, transmission, light), textured)
     inside = pane[MIDDLE].reshape(-1, 4).mean(0)
     assert inside[0] == pytest.approx(transmission, abs=0.1)
     # What is misjudged as let through is missing from the light: together they make the mean that is seen.
-    mean = _linear(textured)[MIDDLE].mean((0, 1))
+    mean = linear(textured)[MIDDLE].mean((0, 1))
     np.testing.assert_allclose(inside[0] * mean + inside[1:], transmission * mean + light, atol=0.02)
     assert pane[:30, :30, 0].min() > 0.98
     assert pane[:30, :30, 1:].max() < 0.02
@@ -46,7 +51,7 @@ def test_transmission_and_light_are_found_where_the_scene_has_detail(
 
 def test_a_drop_darker_than_a_plain_scene_is_opaque() -> None:
     plain = np.full((240, 240, 3), 200, np.uint8)
-    pane = _pane(_linear(behind(plain, 0.3, 0)), _linear(plain))
+    pane = pane_of(behind(plain, 0.3, 0), plain)
     assert pane[MIDDLE][..., 0].max() < 0.36
     assert pane[MIDDLE][..., 1:].max() < 0.02
 
