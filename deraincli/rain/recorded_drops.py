@@ -27,7 +27,7 @@ SMOOTHNESS = 2.0
 class RecordedDrops:
     """Panes of real pairs, of which crops are drawn: mirrored, turned, resized, of other light and tint."""
 
-    def __init__(self, pairs: Iterable[tuple[Pixels, Pixels]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[Pixels, ...]]) -> None:
         """`pairs`: rainy and clean pictures H×W×3 RGB. Each takes 4·H·W bytes from then on."""
         self._panes = [_pane(linear(rainy), linear(clean)) for rainy, clean in pairs]
 
