@@ -22,10 +22,10 @@ WINDOWS = 4
 """At most so many windows along either side of the picture, spread evenly."""
 CHANGE_RATIO = 30.0
 """With drops, their specialist changes the picture at least so many times as much as the other."""
-LEAST_CHANGE = 1.4 / 255
+LEAST_CHANGE = 2.4 / 255
 """With drops, their specialist changes the picture at least so much. Both were set between the least of
-eight pictures with drops (59-fold, 3.3/255) and the most of dry and streaky ones (21-fold; where more than
-30-fold, 0.9/255)."""
+eight pictures with drops (59-fold, 4.9/255) and the most of dry and streaky ones (23-fold; where more than
+30-fold, 1.2/255)."""
 
 
 class Evidence(NamedTuple):
