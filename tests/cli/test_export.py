@@ -121,7 +121,7 @@ def test_the_default_needs_both_exports(derain, small_export: Path, tmp_path: Pa
     streak, drop = DEFAULTS.values()
     export_under(streak, small_export)
     done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "--backend", "onnxruntime")
-    assert (done.code, f"`derain weights export {drop} --to onnx`" in done.err) == (1, True)
+    assert (done.code, f"`derain weights export {drop} --to onnx --precision fp32`" in done.err) == (1, True)
 
 
 def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path: Path) -> None:
