@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from deraincli.catalogue import DEFAULTS, EITHER_RAIN, default_model, find_model
+from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, default_model, find_model
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
@@ -81,7 +81,11 @@ def load(
         streak = _open(DEFAULTS["streak"], device, precision, backend)
         drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
         return EitherRain(EITHER_RAIN, streak, drop, tile, overlap)
-    return Derainer(*_open(model, device, precision, backend), tile, overlap)
+    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap)
+    known = SHIPPED.get(model)
+    if known is not None and task not in ("auto", *known.tasks):
+        derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
+    return derainer
 
 
 def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, Backend]:

@@ -133,7 +133,7 @@ def _beginning(run: Run) -> str:
     scenes = sum(map(len, run.data.scenes))
     return (
         f"Training {config.network} for task {config.task} on {run.group.device}: {way}; "
-        f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on every "
+        f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on (prenet) every "
         f"{config.validate_every} steps."
     )
 

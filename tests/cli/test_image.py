@@ -231,3 +231,21 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, random_model: Path) 
     assert process.returncode == 130
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("-m", "balnet-small", "--task", "drop"), True),
+        (("-m", "balnet-lite-drop", "--task", "streak"), True),
+        (("-m", "balnet-small", "--task", "streak"), False),
+        (("-m", "balnet-lite", "--task", "drop"), False),
+    ],
+)
+def test_a_task_that_the_named_model_does_not_serve_is_told(
+    derain, tmp_path: Path, options: tuple[str, ...], told: bool
+) -> None:
+    picture = tmp_path / "in.png"
+    PIL.Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(picture)
+    done = derain("image", picture, "-o", tmp_path / "out.png", *options)
+    assert (done.code, "alone, whatever --task says" in done.err) == (0, told)
