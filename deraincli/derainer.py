@@ -18,7 +18,8 @@ from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, default_model, f
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
-from deraincli.inference.restore import OnProgress, OnWarning, Restored, restore
+from deraincli.inference.reduced import SideChoice, check_side, restore_reduced
+from deraincli.inference.restore import OnProgress, OnWarning, Restored
 from deraincli.inference.solver_backend import NAME as SOLVER
 from deraincli.inference.solver_backend import SolverBackend
 
@@ -47,6 +48,7 @@ def load(
     backend: str = "eager",
     tile: TileChoice = "auto",
     overlap: OverlapChoice = "auto",
+    working_side: SideChoice = "auto",
     max_seconds: float | None = None,
 ) -> Derainer:
     """Loads a model by name or path; without one, the default for `task` (auto, streak or drop). The file of
@@ -58,6 +60,8 @@ def load(
     compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
     `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
     (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
+    `working_side`: shorter side, in pixels, at which larger pictures are restored; "auto" makes pictures of
+    more than 600 smaller, "full" none (see `deraincli.inference.reduced`).
     `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
     Raises ModelError, DeviceError or UsageError.
     """
@@ -68,7 +72,7 @@ def load(
         if backend != "eager":
             raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
         runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
-        return Derainer(Path(model).stem, runner, tile, overlap)
+        return Derainer(Path(model).stem, runner, tile, overlap, working_side)
     if max_seconds is not None:
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if model in (None, EITHER_RAIN):
@@ -80,8 +84,8 @@ def load(
 
         streak = _open(DEFAULTS["streak"], device, precision, backend)
         drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
-        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap)
-    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap)
+        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap, working_side)
+    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap, working_side)
     known = SHIPPED.get(model)
     if known is not None and task not in ("auto", *known.tasks):
         derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
@@ -114,7 +118,16 @@ class Derainer:
     notes: tuple[str, ...]
     """Sentences for the user: what is not as asked for."""
 
-    def __init__(self, name: str, backend: Backend, tile: TileChoice, overlap: OverlapChoice) -> None:
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        tile: TileChoice,
+        overlap: OverlapChoice,
+        working_side: SideChoice,
+    ) -> None:
+        """Raises UsageError for sizes that cannot be."""
+        check_side(working_side)
         self.name = name
         self.device = str(backend.device)
         self.precision = backend.precision
@@ -122,6 +135,7 @@ class Derainer:
         self.notes = backend.notes
         self._backend = backend
         self._tiling = backend.tiling(tile, overlap)
+        self._working_side = working_side
 
     def for_picture(self, pixels: NDArray[Any]) -> Derainer:
         """The model that a picture, as `restore` takes it, needs: this one."""
@@ -129,8 +143,8 @@ class Derainer:
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Input pixels per pixel of each encoder level that the maps enter, the finest first; none for
-        networks without such levels."""
+        """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first;
+        none for networks without such levels."""
         from deraincli.inference.inspect import level_strides
 
         return level_strides(self._recording_backend)
@@ -174,9 +188,7 @@ class Derainer:
         `levels` records the maps at every encoder level too, at the cost of memory. Recording never
         changes the picture.
         """
-        if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
-            raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
-        grey = pixels.shape[2] == 1
+        colour = in_colour(pixels)
         if levels:
             from deraincli.inference.inspect import run_recorded
 
@@ -187,9 +199,10 @@ class Derainer:
                 return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
-        colour = grey_to_rgb(pixels) if grey else pixels
-        result = restore(colour, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning)
-        return result._replace(image=rgb_to_grey(result.image)) if grey else result
+        result = restore_reduced(
+            colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
+        )
+        return result if colour is pixels else result._replace(image=rgb_to_grey(result.image))
 
     @property
     def _recording_backend(self) -> TorchBackend:
@@ -199,6 +212,13 @@ class Derainer:
         if self.backend == SOLVER:
             raise UsageError(f"{self.name} is a solver and has no attention maps: choose a network.")
         return cast("TorchBackend", self._backend)
+
+
+def in_colour(pixels: NDArray[Any]) -> NDArray[Any]:
+    """An array as `Derainer.restore` takes it as H×W×3. Raises InputError for any other shape."""
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
+        raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
+    return grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels
 
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.derainer import Derainer, OverlapChoice, TileChoice
+from deraincli.derainer import Derainer, OverlapChoice, TileChoice, in_colour
 from deraincli.inference.backend import Backend
+from deraincli.inference.reduced import SideChoice, reduced
 from deraincli.inference.restore import OnProgress, OnWarning, Restored
 
 WINDOW = 128
@@ -52,11 +53,12 @@ class EitherRain(Derainer):
         drop: tuple[str, Backend],
         tile: TileChoice,
         overlap: OverlapChoice,
+        working_side: SideChoice,
     ) -> None:
         """`streak`, `drop`: name and backend of each specialist."""
-        super().__init__(name, streak[1], tile, overlap)
-        self._streak = Derainer(*streak, tile, overlap)
-        self._drop = Derainer(*drop, tile, overlap)
+        super().__init__(name, streak[1], tile, overlap, working_side)
+        self._streak = Derainer(*streak, tile, overlap, working_side)
+        self._drop = Derainer(*drop, tile, overlap, working_side)
 
     def for_picture(self, pixels: NDArray[Any]) -> Derainer:
         """The specialist that a picture needs."""
@@ -64,7 +66,8 @@ class EitherRain(Derainer):
 
     def evidence(self, pixels: NDArray[Any]) -> Evidence:
         """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it."""
-        tries = [_try(window, self._streak, self._drop) for window in _windows(pixels)]
+        smaller = reduced(in_colour(pixels), self._working_side)
+        tries = [_try(window, self._streak, self._drop) for window in _windows(smaller)]
         return Evidence(*np.mean(tries, 0).tolist())
 
     def restore(

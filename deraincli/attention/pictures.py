@@ -76,10 +76,10 @@ def level_sheet(levels: NDArray[np.float32], strides: Sequence[int]) -> Picture:
     """Both maps as they enter every encoder level on one sheet: RAM above, CAM below.
 
     levels: L×2×H×W, as `inference.restore.Restored` has them.
-    strides: input pixels per pixel of each level.
+    strides: pixels at the working size per pixel of each level.
     """
     panels = {
-        f"{name}, level {index}: {1 if stride == 1 else f'1/{stride}'} of the picture's size": heat_map(
+        f"{name}, level {index}: {1 if stride == 1 else f'1/{stride}'} of the working size": heat_map(
             levels[index, which]
         )
         for which, name in enumerate(("RAM", "CAM"))

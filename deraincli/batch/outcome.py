@@ -30,7 +30,7 @@ class Settings:
     @property
     def identity(self) -> str:
         """Stands for whatever shows in the results, as it was asked for: the same on every machine."""
-        chosen = [self.network[key] for key in ("precision", "tile", "overlap")]
+        chosen = [self.network[key] for key in ("precision", "tile", "overlap", "working_side")]
         saved = [self.format, self.quality, self.keep_metadata]
         return hashlib.sha256(json.dumps([self.sha256, *chosen, *saved]).encode()).hexdigest()[:16]
 

@@ -158,7 +158,9 @@ def _measure_time(
         forward.append(forward_pass(ready, row.side, row.batch) if ready else None)
         wanted = ready if request.file_to_file else None
         files.append(
-            FileToFile(Derainer(row.subject.name, wanted, "auto", "auto"), sheet.side) if wanted else None
+            FileToFile(Derainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
+            if wanted
+            else None
         )
     roofs = _roofs(sheet.rows, device) if request.roofline else []
     timings = time_in_turn(

@@ -91,6 +91,7 @@ def command(
     backend: Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -101,7 +102,7 @@ def command(
     from deraincli.attention.jobs import find_jobs
 
     out = options.make_output(quiet, verbose, json)
-    network = options.network(task, device, precision, backend, tile, overlap)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
     _refuse_what_has_no_maps(model, backend)
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
     folder = destination or _default_folder(source)

@@ -96,6 +96,7 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -124,6 +125,7 @@ def command(
         "backend": backend,
         "tile": options.tile_choice(tile),
         "overlap": options.overlap_choice(overlap),
+        "working_side": options.side_choice(working_side),
     }
     settings = Settings(
         network, _digest(model, task), named, quality, metadata == "keep", max_pixels, overwrite

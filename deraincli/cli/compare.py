@@ -60,6 +60,7 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -80,7 +81,7 @@ def command(
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
     measure = _protocol(protocol)
-    network = options.network(task, device, precision, backend, tile, overlap)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
     names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])

@@ -75,6 +75,7 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "full",
     max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -107,7 +108,7 @@ def command(
     names = options.model_names(context, model, models, optional=results is not None)
     key = f"{dataset.resolve()} {names} {results}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
-    network = options.network(task, device, precision, backend, tile, overlap)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
     loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
     entrants: list[Entrant] = [*loaded]
     if results is not None:
@@ -143,7 +144,8 @@ def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Outp
         out.note(note)
     label = derainer.name if alone or name is None else name
     weights = " ".join(sha256(path) for path in model_files(name, network["task"]))
-    settings = derainer.device, derainer.precision, derainer.backend, network["tile"], network["overlap"]
+    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
+    settings = derainer.device, derainer.precision, derainer.backend, *sizes
     identity = f"{weights} {settings} {__version__}"
     folder = space.folder_for(label, alone=alone)
     return Model(label, derainer, identity, folder=folder, on_warning=out.note)

@@ -38,6 +38,7 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
     max_seconds: Annotated[
         float | None,
         typer.Option(
@@ -75,7 +76,7 @@ def command(
     }
     try:
         _check_source(source)
-        network = options.network(task, device, precision, backend, tile, overlap)
+        network = options.network(task, device, precision, backend, tile, overlap, working_side)
         network["max_seconds"] = max_seconds
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         derainer = _load(source, target, overwrite, model, network)

@@ -66,6 +66,16 @@ Overlap = Annotated[
     str,
     typer.Option(metavar="auto|N", envvar="DERAIN_OVERLAP", help="Pixels that neighbouring tiles share."),
 ]
+WorkingSide = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|N|full",
+        envvar="DERAIN_WORKING_SIDE",
+        help="Shorter side, in pixels, at which larger pictures are restored, since networks do not know "
+        "rain that large; the change is then enlarged. auto: 400 for pictures of more than 600. full: none "
+        "is made smaller.",
+    ),
+]
 MaxPixels = Annotated[
     int,
     typer.Option(
@@ -111,7 +121,9 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def network(task: str, device: str, precision: str, backend: str, tile: str, overlap: str) -> dict[str, Any]:
+def network(
+    task: str, device: str, precision: str, backend: str, tile: str, overlap: str, working_side: str
+) -> dict[str, Any]:
     """What these options say of how a model runs, by the names of `load`'s arguments. Raises UsageError."""
     return {
         "task": task,
@@ -120,6 +132,7 @@ def network(task: str, device: str, precision: str, backend: str, tile: str, ove
         "backend": backend,
         "tile": tile_choice(tile),
         "overlap": overlap_choice(overlap),
+        "working_side": side_choice(working_side),
     }
 
 
@@ -135,6 +148,15 @@ def tile_choice(text: str) -> int | Literal["auto", "off"]:
 def overlap_choice(text: str) -> int | Literal["auto"]:
     """The value of --overlap. Raises UsageError."""
     return "auto" if text == "auto" else _pixels("--overlap", text, "auto or a number of pixels")
+
+
+def side_choice(text: str) -> int | Literal["auto", "full"]:
+    """The value of --working-side. Raises UsageError."""
+    if text == "auto":
+        return "auto"
+    if text == "full":
+        return "full"
+    return _pixels("--working-side", text, "auto, full or a number of pixels")
 
 
 def _pixels(option: str, text: str, wanted: str) -> int:

@@ -81,6 +81,7 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -93,8 +94,7 @@ def command(
         raise UsageError("--json and a video cannot share standard output: give -o a file name.")
     shown_target = STREAM if target is None else str(target)
     record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
-    network = {"task": task, "device": device, "precision": precision, "backend": backend}
-    tiling = {"tile": options.tile_choice(tile), "overlap": options.overlap_choice(overlap)}
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
     try:
         _refuse_picture(source)
         chosen = _choices(
@@ -102,7 +102,7 @@ def command(
         )
         _check_destination(target, overwrite)
         with out.progress(source) as meter:
-            restorer, job = _load(model, network | tiling, chosen, meter, out)
+            restorer, job = _load(model, network, chosen, meter, out)
             result = _restore(restorer, source, target, job, overwrite, out)
     except DerainError as error:
         if json:
@@ -209,7 +209,8 @@ def _load(
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
     weights = " ".join(sha256(path) for path in model_files(model, network["task"]))
-    settings = derainer.precision, derainer.backend, network["tile"], network["overlap"]
+    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
+    settings = derainer.precision, derainer.backend, *sizes
     return VideoRestorer(derainer, chosen, meter, out.note), f"{weights} {settings} {__version__}"
 
 

@@ -14,6 +14,7 @@ from deraincli.data.focus import out_of_focus
 from deraincli.data.scenes import SceneFile, Scenes, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops
+from deraincli.rain.photographed import as_jpeg, rain_before, rainy_scene
 from deraincli.rain.recorded import RecordedLayers
 from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
@@ -26,8 +27,11 @@ SOFT_SHARE = 0.3
 ones, as they are the softest of several."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
-TILTED_SHARE = 0.15
-"""Share of the crops of photos large enough that are turned by up to 45 degrees, 0–1."""
+TILTED_SHARE = 0.08
+"""Share of the crops of photos large enough that are turned by up to 45 degrees, 0–1. At 0.15, without
+photographed rain, a model took dense slanted rain for a part of the scene."""
+JPEG_SHARE = 0.5
+"""Share of the crops with rain as in photos that are compressed, 0–1."""
 GREY_SHARE = 0.05
 """Share of the crops without colour, 0–1: rain has none, but nor have some photos."""
 
@@ -73,6 +77,8 @@ class SyntheticRain:
         dry = rng.random() < self.config.dry_share
         if rng.random() < self.config.drop_share:
             pair = self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
+        elif rng.random() < self.config.photographed_share:
+            pair = self._photographed(rng, dry=dry)
         else:
             pair = self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
         if rng.random() < GREY_SHARE:
@@ -88,6 +94,16 @@ class SyntheticRain:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
         draw = heavy_rain if heavy else light_rain
         return add_rain(clean, draw(side, side, rng)), clean
+
+    def _photographed(self, rng: np.random.Generator, *, dry: bool) -> tuple[Picture, Picture]:
+        """The mist and the dark of a rainy scene stay, as do the traces of JPEG: only the rain is to go."""
+        photo = self._dry(rng, self._crop, _uprightness)[0] if dry else self._crop(self._photo(rng), rng)
+        scene = rainy_scene(photo, rng)
+        rainy = scene if dry else rain_before(scene, rng)
+        if rng.random() < JPEG_SHARE:
+            quality = int(rng.integers(60, 96))
+            return as_jpeg(rainy, quality), as_jpeg(scene, quality)
+        return rainy, scene
 
     def _with_drops(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         photo = self._photo(rng)

@@ -59,7 +59,7 @@ def restore(
     for memory are halved, which is said. Raises InputError for any other array and DeviceError where
     even the smallest tile does not fit.
     """
-    _check(pixels)
+    check_pixels(pixels)
     size = Size(*pixels.shape[:2])
     image = np.empty(pixels.shape, pixels.dtype)
     while True:
@@ -85,7 +85,7 @@ def _restore_tiles(
     for done, tile in enumerate(tiles.tiles, start=1):
         block = blender.settle(run_tile(_read(pixels, tile.source)), tile)
         rows, columns = tile.settled.slices
-        image[rows, columns] = _quantise(block[:3], pixels.dtype).transpose(1, 2, 0)
+        image[rows, columns] = quantised(block[:3], pixels.dtype).transpose(1, 2, 0)
         if len(block) > 3:
             if maps is None:
                 maps = np.empty((len(block) - 3, *pixels.shape[:2]), np.float32)
@@ -97,7 +97,8 @@ def _restore_tiles(
     return Restored(image, maps[0], maps[1], tiles.tile, maps[2:].reshape(-1, 2, *pixels.shape[:2]))
 
 
-def _check(pixels: NDArray[Any]) -> None:
+def check_pixels(pixels: NDArray[Any]) -> None:
+    """Raises InputError for anything but what `restore` takes."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise InputError(f"A picture is an array of H×W×3 (RGB), not of shape {pixels.shape}.")
     if np.issubdtype(pixels.dtype, np.floating):
@@ -122,10 +123,7 @@ def _read(pixels: NDArray[Any], region: Region) -> NDArray[np.float32]:
     """A region as float32 3×h×w in 0–1; past the picture's bottom and right it is mirrored."""
     height, width = pixels.shape[:2]
     rows, columns = _mirrored(region.rows, height), _mirrored(region.columns, width)
-    tile = pixels[rows[:, None], columns].astype(np.float32)
-    if pixels.dtype.kind == "u":
-        tile /= np.iinfo(pixels.dtype).max
-    return tile.transpose(2, 0, 1)
+    return unit_range(pixels[rows[:, None], columns]).transpose(2, 0, 1)
 
 
 def _mirrored(span: Span, length: int) -> NDArray[np.intp]:
@@ -136,8 +134,16 @@ def _mirrored(span: Span, length: int) -> NDArray[np.intp]:
     return np.minimum(index, 2 * length - 2 - index)
 
 
-def _quantise(block: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Clamped and, for integers, rounded to the nearest."""
+def unit_range(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Integers over their full range, or floats in 0–1, as float32 in 0–1."""
+    floats = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        floats /= np.iinfo(pixels.dtype).max
+    return floats
+
+
+def quantised(block: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Clamped to 0–1 and, for integers, rounded to the nearest of their range."""
     block = block.clip(0, 1)
     if dtype.kind == "u":
         block = np.rint(block * np.iinfo(dtype).max)

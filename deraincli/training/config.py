@@ -54,6 +54,9 @@ class DataConfig:
     0–1."""
     heavy_share: Share = 0.1
     """Share of crops with streaks that show heavy rain, 0–1."""
+    photographed_share: Share = 0.2
+    """Share of crops with streaks whose rain is as in photos rather than as in the data sets, and of dry ones
+    whose scene is, 0–1: before mist or at night, from any side, of any opacity, at times as JPEG."""
     crop: Count = 96
     """Side of the square crops, pixels; a multiple of the network's size multiple."""
     batch: Count = 16

@@ -121,7 +121,7 @@ def test_lens_drops_come_in_their_share(tmp_path: Path) -> None:
         write_picture(tmp_path / f"clean/{n}.png", scene(n))
     darkened = []
     for share in (0, 0.5, 1):
-        rainy, clean = data(tmp_path, clean=["clean"], drop_share=share)[0]
+        rainy, clean = data(tmp_path, clean=["clean"], drop_share=share, photographed_share=0)[0]
         darkened.append((rainy < clean).flatten(1).any(1).float().mean().item())
     assert 0 == darkened[0] < darkened[1] < darkened[2]
 
@@ -267,3 +267,17 @@ def test_pairs_that_are_all_unusable_are_one_sentence(tmp_path: Path) -> None:
     write_set(tmp_path / "set")
     with pytest.raises(InputError, match="No pair of at least 200 pixels"):
         data(tmp_path, paired=[{"folder": "set"}], crop=200)
+
+
+def test_rain_as_in_photos_hides_the_scene_and_dry_scenes_stay(tmp_path: Path) -> None:
+    """Added light never lets a picture go below the clean one plus the same light; a JPEG at times does."""
+    for n in range(3):
+        write_picture(tmp_path / f"clean/{n}.png", scene(n))
+    settings = {"clean": ["clean"], "photographed_share": 1}
+    rainy, clean = (side.float() for side in data(tmp_path, **settings)[0])
+    wet = (rainy != clean).flatten(1).any(1)
+    darker = (rainy < clean).flatten(1).any(1)
+    assert wet.float().mean() > 0.9
+    assert 0.3 < darker.float().mean() < 0.7  # half of them are JPEGs; rain alone never darkens
+    dry, itself = data(tmp_path, **{**settings, "dry_share": 1})[0]
+    assert torch.equal(dry, itself)
