@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from deraincli.errors import UsageError
 from deraincli.geometry import Size
-from deraincli.imaging.colour import row_bands
 from deraincli.inference.plan import Tiling
 from deraincli.inference.restore import (
     OnProgress,
@@ -36,6 +35,10 @@ USUAL_SIDE = 400
 """What "auto" makes of large pictures; those of the field's sets have 321 to 512."""
 LEAST_REDUCTION = 1.5
 """Up to so many times USUAL_SIDE, "auto" leaves pictures as they are: networks still know the rain there."""
+
+
+BAND = 64
+"""Rows that are enlarged at a time."""
 
 
 def check_side(side: SideChoice) -> None:
@@ -113,8 +116,10 @@ def _enlarged(maps: Maps, size: Size, interpolation: int) -> Maps:
 def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
     """H×W×3 plus a change h×w×3, enlarged; in bands, so that no second picture of floats is made."""
     changed = np.empty_like(pixels)
-    for rows in row_bands(*pixels.shape[:2]):
-        band = enlarged_rows(change, Size(*pixels.shape[:2]), rows)
+    size = Size(*pixels.shape[:2])
+    for top in range(0, size.height, BAND):
+        rows = slice(top, min(top + BAND, size.height))
+        band = enlarged_rows(change, size, rows)
         changed[rows] = quantised(unit_range(pixels[rows]) + band, pixels.dtype)
     return changed
 

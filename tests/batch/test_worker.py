@@ -26,7 +26,8 @@ def jobs(tmp_path):
 
 @pytest.fixture(scope="module")
 def settings(small_model):
-    choices = {"task": "auto", "precision": "fp32", "backend": "eager", "tile": "off", "overlap": "auto"}
+    choices = {"task": "auto", "precision": "fp32", "backend": "eager", "tile": "off"}
+    choices |= {"overlap": "auto", "working_side": "auto"}
     return Settings({"model": str(small_model), **choices}, "sha256")
 
 

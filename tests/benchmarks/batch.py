@@ -46,13 +46,13 @@ def write_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Job]:
 
 
 def settings() -> Settings:
-    network = dict.fromkeys(("task", "precision", "tile", "overlap"), "auto")
+    network = dict.fromkeys(("task", "precision", "tile", "overlap"), "auto") | {"working_side": "full"}
     return Settings(network, sha256(find_model(None)[1]), overwrite=True)
 
 
 def overhead(folder: Path, count: int) -> None:
     jobs = write_photos(folder / "photos", count, (1152, 864))
-    derainer = load()
+    derainer = load(working_side="full")
     worker = Worker(settings(), [derainer])
     pure, whole = [], []
     for start in range(0, count, TURN):

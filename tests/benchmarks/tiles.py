@@ -16,9 +16,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def main() -> None:
-    whole = deraincli.load(precision="fp32", tile="off")
+    whole = deraincli.load(precision="fp32", tile="off", working_side="full")
     for side in (512, 640):
-        tiled = deraincli.load(precision="fp32", tile=side)
+        tiled = deraincli.load(precision="fp32", tile=side, working_side="full")
         for path in sorted(EXAMPLES.glob("rainy_*.jpg")):
             picture = np.asarray(PIL.Image.open(path), np.float32) / 255
             big = np.tile(picture, (2, 2, 1))

@@ -64,6 +64,19 @@ def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: 
     np.testing.assert_array_equal(derainer(np.asarray(picture)), expected)
 
 
+@pytest.mark.parametrize(("side", "tile"), [("auto", "612×400"), ("500", "765×500"), ("full", "1000×654")])
+def test_a_large_picture_is_restored_at_its_working_side(
+    derain, tmp_path: Path, random_model: Path, side: str, tile: str
+) -> None:
+    PIL.Image.fromarray(photo(654, 1000)).save(tmp_path / "in.png")
+    asked = ("-o", tmp_path / "out.png", "--working-side", side, "--tile", "off", "-m", random_model)
+    record = json.loads(derain("image", tmp_path / "in.png", *asked, "--json").out)
+    assert (record["width"], record["height"]) == PIL.Image.open(tmp_path / "out.png").size == (1000, 654)
+    seen = [int(number) for number in record["tile"].split("×")]
+    wanted = [int(number) for number in tile.split("×")]
+    assert all(0 <= a - b < 64 for a, b in zip(seen, wanted, strict=True))  # tiles are multiples
+
+
 def test_standard_input_to_standard_output(derain, jpeg: Path, random_model: Path) -> None:
     out = jpeg.with_name("out.png")
     derain("image", jpeg, "-o", out, "-m", random_model)
@@ -183,6 +196,8 @@ def test_too_many_pixels_are_refused(derain, jpeg: Path, random_model: Path) -> 
         (("--device", "abacus"), 1, "abacus"),
         (("--precision", "fp8"), 1, "fp8"),
         (("--tile", "big"), 2, "--tile"),
+        (("--working-side", "small"), 2, "--working-side"),
+        (("--working-side", "0"), 2, "working side"),
         (("--format", "gif"), 2, "png"),
     ],
 )
