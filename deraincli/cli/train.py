@@ -131,8 +131,9 @@ def _beginning(run: Run) -> str:
         steps = f"{config.max_minutes:g} minutes, {steps} at most"
     way = f"from step {step} on, {steps} in all" if step else steps
     scenes = sum(map(len, run.data.scenes))
+    begun = f", begun as {config.warm_start}," if config.warm_start else ""
     return (
-        f"Training {config.network} for task {config.task} on {run.group.device}: {way}; "
+        f"Training {config.network}{begun} for task {config.task} on {run.group.device}: {way}; "
         f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on (prenet) every "
         f"{config.validate_every} steps."
     )

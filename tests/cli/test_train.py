@@ -143,7 +143,9 @@ def test_training_on_test_pictures_is_said_once(config: Path, derain, monkeypatc
 def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> None:
     derain("train", config, "--out", config.parent / "first")
     model = config.parent / "first/best.safetensors"
-    derain("train", config, "--out", config.parent / "second", "--warm-start", model, "--max-minutes", 5)
+    warm = ("--warm-start", model, "--max-minutes", 5)
+    begun = derain("train", config, "--out", config.parent / "second", *warm)
+    assert f"begun as {model.resolve()}" in " ".join(begun.err.split())
     resolved = json.loads((config.parent / "second/config.json").read_text())
     assert resolved["warm_start"] == str(model.resolve())
     assert resolved["max_minutes"] == 5

@@ -44,6 +44,10 @@ def test_list_and_info_for_reading(derain) -> None:
         told = derain("weights", "info", name).out.decode()
         assert entry.sha256 in told
         assert entry.licence in told
+        megabytes = float(re.search(r"size: +([\d.]+) MB", told)[1])
+        assert megabytes == pytest.approx(
+            (catalogue.weights_folder() / f"{name}.safetensors").stat().st_size / 1e6, abs=0.06
+        )
 
 
 def test_info_of_a_file_and_of_a_runs_folder(derain, random_model: Path, tmp_path: Path) -> None:
