@@ -16,7 +16,7 @@ from deraincli.scoreboard import INFINITE_PSNR
 def measure(model: str, dataset: Path) -> list[Score]:
     """A model's mean PSNR and SSIM on a paired set by every protocol, whole set, full precision."""
     pairs = find_pairs(dataset).pairs
-    derainer = load(model, precision="fp32")
+    derainer = load(model, precision="fp32", working_side="full")
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in PROTOCOLS}
     for pair in pairs:
         rainy, clean = read_pair(pair, max_pixels=DEFAULT_MAX_PIXELS)

@@ -18,7 +18,7 @@ from deraincli.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, default_model, f
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backend import Backend
-from deraincli.inference.reduced import SideChoice, check_side, restore_reduced
+from deraincli.inference.reduced import SideChoice, check_side, restore_at
 from deraincli.inference.restore import OnProgress, OnWarning, Restored
 from deraincli.inference.solver_backend import NAME as SOLVER
 from deraincli.inference.solver_backend import SolverBackend
@@ -188,7 +188,8 @@ class Derainer:
         `levels` records the maps at every encoder level too, at the cost of memory. Recording never
         changes the picture.
         """
-        colour = in_colour(pixels)
+        check_shape(pixels)
+        grey = pixels.shape[2] == 1
         if levels:
             from deraincli.inference.inspect import run_recorded
 
@@ -199,10 +200,11 @@ class Derainer:
                 return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
-        result = restore_reduced(
+        colour = grey_to_rgb(pixels) if grey else pixels
+        result = restore_at(
             colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
         )
-        return result if colour is pixels else result._replace(image=rgb_to_grey(result.image))
+        return result._replace(image=rgb_to_grey(result.image)) if grey else result
 
     @property
     def _recording_backend(self) -> TorchBackend:
@@ -214,11 +216,10 @@ class Derainer:
         return cast("TorchBackend", self._backend)
 
 
-def in_colour(pixels: NDArray[Any]) -> NDArray[Any]:
-    """An array as `Derainer.restore` takes it as H×W×3. Raises InputError for any other shape."""
+def check_shape(pixels: NDArray[Any]) -> None:
+    """Raises InputError for an array of a shape that `Derainer.restore` does not take."""
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
         raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
-    return grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels
 
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

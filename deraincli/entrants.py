@@ -139,8 +139,7 @@ class Model:
         start = time.perf_counter()
         result = self._restorer.restore(rainy, on_warning=self._on_warning)
         self.seconds += time.perf_counter() - start
-        whole = result.tile.height >= rainy.shape[0] and result.tile.width >= rainy.shape[1]
-        self._tiles.add("whole" if whole else f"in tiles of {result.tile}")
+        self._tiles.add("whole" if result.whole else f"in tiles of {result.tile}")
         return result.image
 
 

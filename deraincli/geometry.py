@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+_BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,10 @@ def round_up(length: int, multiple: int) -> int:
 def round_down(length: int, multiple: int) -> int:
     """The greatest multiple of `multiple` that is not above `length`."""
     return length // multiple * multiple
+
+
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Cut `height` rows into slices of about a megapixel, at least one row each."""
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))

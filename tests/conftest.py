@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,8 +49,8 @@ class Finished(NamedTuple):
 def derain(monkeypatch, capfdbinary, tmp_path) -> Callable[..., Finished]:
     """`derain("image", "in.jpg", stdin=b"…")` as the shell would run it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("MODEL", "TASK", "DEVICE", "PRECISION", "BACKEND", "TILE", "OVERLAP", "MAX_PIXELS"):
-        monkeypatch.delenv(f"DERAIN_{name}", raising=False)
+    for name in [name for name in os.environ if name.startswith("DERAIN_")]:
+        monkeypatch.delenv(name)
 
     def call(*arguments: object, stdin: bytes = b"") -> Finished:
         monkeypatch.setattr(sys, "argv", ["derain", *map(str, arguments)])

@@ -52,10 +52,7 @@ def test_streaks_go_to_the_one_for_streaks(either: EitherRain, picture: str) -> 
     assert either.for_picture(rainy.astype(np.uint16) * 257).name == "balnet-lite-streak"
 
 
-BLURRED = pytest.mark.xfail(reason="soft fur and a blurred ground are taken for drops", strict=True)
-
-
-@pytest.mark.parametrize("photo", ["coffee", "astronaut", pytest.param("chelsea", marks=BLURRED)])
+@pytest.mark.parametrize("photo", ["coffee", "astronaut", "chelsea"])
 def test_a_dry_picture_goes_to_the_one_that_does_less_harm(either: EitherRain, photo: str) -> None:
     assert either.for_picture(getattr(skimage.data, photo)()).name == "balnet-lite-streak"
 

@@ -20,6 +20,7 @@ MAY_NOT_IMPORT = {
     "inference/plan.py": ("torch", "cv2", "deraincli.imaging"),
     "inference/blend.py": ("torch", "cv2", "deraincli.imaging"),
     "inference/restore.py": ("torch", "cv2", "deraincli.imaging"),
+    "inference/reduced.py": ("torch", "deraincli.imaging"),
     "rain": ("torch", "deraincli.network", "deraincli.training"),
     "metrics.py": ("torch", "deraincli.network", "deraincli.inference"),
 }

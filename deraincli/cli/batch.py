@@ -118,15 +118,10 @@ def command(
     )
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
-    network = {
-        "model": model,
-        "task": task,
-        "precision": precision,
-        "backend": backend,
-        "tile": options.tile_choice(tile),
-        "overlap": options.overlap_choice(overlap),
-        "working_side": options.side_choice(working_side),
+    network = options.network(task, device, precision, backend, tile, overlap, working_side) | {
+        "model": model
     }
+    del network["device"]  # each worker has its own
     settings = Settings(
         network, _digest(model, task), named, quality, metadata == "keep", max_pixels, overwrite
     )

@@ -75,7 +75,13 @@ def command(
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "full",
+    working_side: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|N|full",
+            help="As for derain image, but the field's protocols restore pictures as they are: full.",
+        ),
+    ] = "full",
     max_pixels: options.MaxPixels = 178_000_000,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,

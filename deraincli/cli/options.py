@@ -71,9 +71,8 @@ WorkingSide = Annotated[
     typer.Option(
         metavar="auto|N|full",
         envvar="DERAIN_WORKING_SIDE",
-        help="Shorter side, in pixels, at which larger pictures are restored, since networks do not know "
-        "rain that large; the change is then enlarged. auto: 400 for pictures of more than 600. full: none "
-        "is made smaller.",
+        help="Pictures whose shorter side is more than 1.5 N pixels are restored at N and the change is "
+        "enlarged, since networks do not know larger rain. auto: 400. full: all as they are.",
     ),
 ]
 MaxPixels = Annotated[

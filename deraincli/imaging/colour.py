@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -11,16 +10,8 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import ImageCms
 
+from deraincli.geometry import row_bands
 from deraincli.imaging.image import Pixels
-
-_BAND_PIXELS = 1 << 20
-
-
-def row_bands(height: int, width: int) -> Iterator[slice]:
-    """Cut `height` rows into slices of about a megapixel, at least one row each."""
-    rows = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 def grey_to_rgb(grey: NDArray[Any]) -> NDArray[Any]:

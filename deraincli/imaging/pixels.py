@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 import PIL.Image
 
-from deraincli.imaging.colour import row_bands
+from deraincli.geometry import row_bands
 from deraincli.imaging.image import Pixels
 
 _opencv_log = Lock()

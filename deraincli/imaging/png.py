@@ -12,7 +12,7 @@ from io import BytesIO
 
 import numpy as np
 
-from deraincli.imaging.colour import row_bands
+from deraincli.geometry import row_bands
 from deraincli.imaging.image import Image, Pixels
 from deraincli.imaging.pixels import to_pillow
 

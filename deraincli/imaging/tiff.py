@@ -15,8 +15,8 @@ from PIL.ExifTags import IFD, Base
 from PIL.Image import Exif
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from deraincli.geometry import row_bands
 from deraincli.imaging import metadata
-from deraincli.imaging.colour import row_bands
 from deraincli.imaging.image import Image
 
 _PREDICTOR, _EXTRA_SAMPLES, _XMP, _ICC = 317, 338, 700, 34675

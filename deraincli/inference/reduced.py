@@ -14,69 +14,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.errors import UsageError
-from deraincli.geometry import Size
+from deraincli.geometry import Size, row_bands
 from deraincli.inference.plan import Tiling
 from deraincli.inference.restore import (
     OnProgress,
     OnWarning,
     Restored,
     RunTile,
-    check_pixels,
+    check_values,
     quantised,
     restore,
     unit_range,
 )
 
-Maps = NDArray[np.float32] | None
 SideChoice = int | Literal["auto", "full"]
-"""Shorter side, in pixels, of the pictures that a network is given; larger ones are made smaller."""
+"""Shorter side, in pixels, at which larger pictures are restored; "full" leaves all as they are."""
 
 USUAL_SIDE = 400
-"""What "auto" makes of large pictures; those of the field's sets have 321 to 512."""
+"""What "auto" stands for; the pictures of the field's sets have 321 to 512."""
 LEAST_REDUCTION = 1.5
-"""Up to so many times USUAL_SIDE, "auto" leaves pictures as they are: networks still know the rain there."""
-
-
-BAND = 64
-"""Rows that are enlarged at a time."""
+"""Pictures up to so many times as large as asked for stay as they are: networks still know the rain there."""
+SMALLEST_SIDE = 64
+"""In less there is no rain to see."""
 
 
 def check_side(side: SideChoice) -> None:
-    """Raises UsageError for a side below 1."""
-    if not isinstance(side, str) and side < 1:
+    """Raises UsageError for what is no working side."""
+    if side not in ("auto", "full") and not (isinstance(side, int) and side >= SMALLEST_SIDE):
         raise UsageError(
-            f"A working side of {side} pixels holds nothing: ask for 1 or more, 'auto' or 'full'."
+            f"A working side is 'auto', 'full' or {SMALLEST_SIDE} pixels or more, not {side!r}: choose one."
         )
 
 
 def working_size(picture: Size, side: SideChoice) -> Size:
     """The size at which a picture is restored: its own, or smaller with the same proportions."""
+    if side == "full":
+        return picture
+    wanted = USUAL_SIDE if side == "auto" else side
     shorter = min(picture.height, picture.width)
-    if side == "full" or (side == "auto" and shorter <= LEAST_REDUCTION * USUAL_SIDE):
+    if shorter <= LEAST_REDUCTION * wanted:
         return picture
-    factor = (USUAL_SIDE if side == "auto" else side) / shorter
-    if factor >= 1:
-        return picture
-    return Size(max(round(picture.height * factor), 1), max(round(picture.width * factor), 1))
+    return Size(round(picture.height * wanted / shorter), round(picture.width * wanted / shorter))
 
 
-def reduced(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
-    """A picture as `restore` takes it, at its working size: itself, or smaller, as floats in 0–1.
+def at_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
+    """A picture H×W×C at its working size: itself, or smaller and then as float32 in 0–1.
 
-    Raises InputError for anything but what `restore` takes.
+    Raises InputError for values that `restore` does not take.
     """
-    check_pixels(pixels)
     picture = Size(*pixels.shape[:2])
     size = working_size(picture, side)
     if size == picture:
         return pixels
-    if pixels.dtype == np.float16:  # unknown to OpenCV
-        pixels = pixels.astype(np.float32)
+    check_values(pixels)
+    if pixels.dtype.kind == "f":  # of which OpenCV does not know all
+        pixels = pixels.astype(np.float32, copy=False)
     smaller = cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA)
-    return unit_range(np.asarray(smaller))
+    # Averages of ones may exceed one by a rounding.
+    return unit_range(np.asarray(smaller)).clip(0, 1).reshape(size.height, size.width, pixels.shape[2])
 
 
-def restore_reduced(
+def restore_at(
     pixels: NDArray[Any],
     side: SideChoice,
     run_tile: RunTile,
@@ -87,39 +85,37 @@ def restore_reduced(
 ) -> Restored:
     """As `restore`, at the working size: image and maps come back as large as `pixels`.
 
-    Where restoring changes less than half a level, integers stay what they are.
+    Where restoring changes nothing, integers stay what they are.
     """
-    smaller = reduced(pixels, side)
+    smaller = at_working_size(pixels, side)
     result = restore(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
     if smaller is pixels:
         return result
     size = Size(*pixels.shape[:2])
+    change = np.subtract(result.image, smaller, out=result.image)
     return result._replace(
-        image=_changed(pixels, result.image - smaller),
+        image=_changed(pixels, change),
         ram=_enlarged(result.ram, size, cv2.INTER_LINEAR),
         cam=_enlarged(result.cam, size, cv2.INTER_LINEAR),
         levels=_enlarged(result.levels, size, cv2.INTER_NEAREST),
     )
 
 
-def _enlarged(maps: Maps, size: Size, interpolation: int) -> Maps:
+def _enlarged(maps: NDArray[np.float32] | None, size: Size, interpolation: int) -> NDArray[np.float32] | None:
     """Maps …×h×w to …×H×W."""
     if maps is None:
         return None
-    larger = [
-        cv2.resize(it, (size.width, size.height), interpolation=interpolation)
-        for it in maps.reshape(-1, *maps.shape[-2:])
-    ]
-    return np.array(larger, np.float32).reshape(*maps.shape[:-2], size.height, size.width)
+    larger = np.empty((*maps.shape[:-2], size.height, size.width), np.float32)
+    for index in np.ndindex(maps.shape[:-2]):
+        larger[index] = cv2.resize(maps[index], (size.width, size.height), interpolation=interpolation)
+    return larger
 
 
 def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
-    """H×W×3 plus a change h×w×3, enlarged; in bands, so that no second picture of floats is made."""
+    """H×W×3 plus a change h×w×3, enlarged band by band."""
     changed = np.empty_like(pixels)
-    size = Size(*pixels.shape[:2])
-    for top in range(0, size.height, BAND):
-        rows = slice(top, min(top + BAND, size.height))
-        band = enlarged_rows(change, size, rows)
+    for rows in row_bands(*pixels.shape[:2]):
+        band = enlarged_rows(change, Size(*pixels.shape[:2]), rows)
         changed[rows] = quantised(unit_range(pixels[rows]) + band, pixels.dtype)
     return changed
 

@@ -39,10 +39,12 @@ class Restored(NamedTuple):
     cam: NDArray[np.float32] | None
     """H×W in 0–1: clean regions related attention map."""
     tile: Size
-    """Size of the tiles it was restored in."""
+    """Size of the tiles it was restored in, at the working size."""
     levels: NDArray[np.float32] | None = None
     """L×2×H×W in 0–1: RAM and CAM as they entered each of L encoder levels, every value repeated over the
     pixels that it stands for; L is 0 unless they were recorded."""
+    whole: bool = True
+    """Whether one tile held it."""
 
 
 def restore(
@@ -59,7 +61,9 @@ def restore(
     for memory are halved, which is said. Raises InputError for any other array and DeviceError where
     even the smallest tile does not fit.
     """
-    check_pixels(pixels)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise InputError(f"A picture is an array of H×W×3 (RGB), not of shape {pixels.shape}.")
+    check_values(pixels)
     size = Size(*pixels.shape[:2])
     image = np.empty(pixels.shape, pixels.dtype)
     while True:
@@ -93,14 +97,13 @@ def _restore_tiles(
         if on_progress:
             on_progress(done, len(tiles.tiles))
     if maps is None:
-        return Restored(image, None, None, tiles.tile)
-    return Restored(image, maps[0], maps[1], tiles.tile, maps[2:].reshape(-1, 2, *pixels.shape[:2]))
+        return Restored(image, None, None, tiles.tile, whole=len(tiles.tiles) == 1)
+    levels = maps[2:].reshape(-1, 2, *pixels.shape[:2])
+    return Restored(image, maps[0], maps[1], tiles.tile, levels, whole=len(tiles.tiles) == 1)
 
 
-def check_pixels(pixels: NDArray[Any]) -> None:
-    """Raises InputError for anything but what `restore` takes."""
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise InputError(f"A picture is an array of H×W×3 (RGB), not of shape {pixels.shape}.")
+def check_values(pixels: NDArray[Any]) -> None:
+    """Raises InputError for anything but uint8, uint16 or floats in 0–1."""
     if np.issubdtype(pixels.dtype, np.floating):
         if not (pixels.min() >= 0 and pixels.max() <= 1):  # also false for NaN
             raise InputError(

@@ -49,14 +49,14 @@ class DataConfig:
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
     drop_share: Share = 0.0
     """Share of the rainy crops from clean photos with lens drops instead of streaks, 0–1."""
-    layer_share: Share = 0.5
-    """Share of crops with streaks that take a recorded layer, and of those with drops that take a real pane,
-    0–1."""
-    heavy_share: Share = 0.1
-    """Share of crops with streaks that show heavy rain, 0–1."""
     photographed_share: Share = 0.2
-    """Share of crops with streaks whose rain is as in photos rather than as in the data sets, and of dry ones
-    whose scene is, 0–1: before mist or at night, from any side, of any opacity, at times as JPEG."""
+    """Share of the crops from clean photos, but for those with drops, whose rain is as in photos rather than
+    as in the data sets, 0–1: before mist or at night, from any side, of any opacity, at times as JPEG."""
+    layer_share: Share = 0.5
+    """Share of the other crops with streaks that take a recorded layer, and of those with drops that take a
+    real pane, 0–1."""
+    heavy_share: Share = 0.1
+    """Share of the other crops with streaks that show heavy rain, 0–1."""
     crop: Count = 96
     """Side of the square crops, pixels; a multiple of the network's size multiple."""
     batch: Count = 16

@@ -28,23 +28,25 @@ def test_a_seed_fixes_every_pixel() -> None:
 
 
 def test_rain_never_darkens_and_hides_contrast() -> None:
-    """Light that is added keeps differences; a veil before a scene makes them smaller."""
+    """Added light would keep differences; a veil makes them smaller, the more of it there is."""
     for rng in draws(20):
         rainy = rain_before(PHOTO, rng)
         assert (rainy >= PHOTO).all()
         assert (rainy != PHOTO).any(2).mean() > 0.1
     board = np.zeros((200, 300, 3), np.uint8)
-    board[:, ::2] = 100
+    board[:100] = 100  # one half lighter than the other
     for rng in draws(20):
-        veiled = rain_before(board, rng).astype(int)
-        step = veiled[:, 1::2] - veiled[:, ::2]
-        assert -115 < step.mean() < -30
+        veiled = rain_before(board, rng).astype(float)
+        assert (veiled[:100] - 100).mean() < 0.75 * veiled[100:].mean()
 
 
 def test_rain_does_not_show_before_what_is_brighter_than_the_sky() -> None:
-    white = np.full((100, 100, 3), 255, np.uint8)
+    """The sky is grey but for some 5 %, so before a yellow wall rain shows in blue alone."""
+    yellow = np.full((100, 100, 3), (250, 250, 20), np.uint8)
     for rng in draws(10):
-        np.testing.assert_array_equal(rain_before(white, rng), white)
+        change = rain_before(yellow, rng).astype(int) - yellow
+        assert change[..., :2].max() <= 5
+        assert change[..., 2].max() > 10
 
 
 def test_half_of_it_comes_from_the_side() -> None:
