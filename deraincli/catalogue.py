@@ -62,8 +62,8 @@ SHIPPED: dict[str, ShippedModel] = {
         parameters=995_296,
         licence=_RESEARCH,
         provenance="Trained on 638 clean photos with rain drawn on the fly, half procedural, half cut from "
-        "recorded layers, a fifth as in photos: in mist, at night, in JPEGs. It has seen streaks only: no lens "
-        "raindrops or snow.",
+        "recorded layers, a fifth as in photos: in mist, at night, in JPEGs. It has seen streaks only: no "
+        "lens raindrops or snow.",
         scores=(
             Score("20 pairs of Rain100L (validation)", "prenet", 36.90, 0.9731),
             Score("Rain12", "prenet", 37.30, 0.9676),
@@ -91,8 +91,8 @@ SHIPPED: dict[str, ShippedModel] = {
         parameters=2_214_880,
         licence=_RESEARCH,
         provenance="Begun as balnet-lite-streak with further blocks and trained in the same way; better "
-        "on the sets below, and 1.7 times as slow. Its weights are stored in 8 bits. It has seen streaks only: "
-        "no lens raindrops or snow.",
+        "on the sets below, and 1.7 times as slow. Its weights are stored in 8 bits. It has seen streaks "
+        "only: no lens raindrops or snow.",
         scores=(
             Score("20 pairs of Rain100L (validation)", "prenet", 37.06, 0.9741),
             Score("Rain12", "prenet", 37.42, 0.9694),
