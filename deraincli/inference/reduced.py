@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +65,8 @@ def at_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
     size = working_size(picture, side)
     if size == picture:
         return pixels
+    import cv2  # late, as most pictures do not need it
+
     check_values(pixels)
     if pixels.dtype.kind == "f":  # of which OpenCV does not know all
         pixels = pixels.astype(np.float32, copy=False)
@@ -91,6 +92,8 @@ def restore_at(
     result = restore(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
     if smaller is pixels:
         return result
+    import cv2
+
     size = Size(*pixels.shape[:2])
     change = np.subtract(result.image, smaller, out=result.image)
     return result._replace(
@@ -105,6 +108,8 @@ def _enlarged(maps: NDArray[np.float32] | None, size: Size, interpolation: int) 
     """Maps …×h×w to …×H×W."""
     if maps is None:
         return None
+    import cv2
+
     larger = np.empty((*maps.shape[:-2], size.height, size.width), np.float32)
     for index in np.ndindex(maps.shape[:-2]):
         larger[index] = cv2.resize(maps[index], (size.width, size.height), interpolation=interpolation)
@@ -122,6 +127,8 @@ def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
 
 def enlarged_rows(picture: NDArray[np.float32], size: Size, rows: slice) -> NDArray[np.float32]:
     """Some rows of a picture h×w×C resized to H×W×C by bicubic interpolation, as OpenCV's resize has it."""
+    import cv2
+
     places = (np.arange(rows.start, rows.stop) + 0.5) * (len(picture) / size.height) - 0.5
     sources = np.floor(places).astype(int)[:, None] + np.arange(-1, 3)
     weights = _cubic(np.abs(places[:, None] - sources)).astype(np.float32)

@@ -93,15 +93,18 @@ def export_under(name: str, export: Path) -> None:
     path.write_bytes(export.read_bytes())
 
 
-def test_the_default_chooses_a_specialist_by_the_picture(
-    derain, small_model: Path, small_export: Path, tmp_path: Path
-) -> None:
+def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Path, tmp_path: Path) -> None:
     """Like in PyTorch: an idle specialist for streaks beside a busy one for drops is what drops look like."""
-    network, info = load_model(small_model)
-    torch.nn.init.zeros_(network.restorer.head.weight)
-    (tmp_path / "idle.safetensors").write_bytes(model_bytes(network, info))
-    idle = tmp_path / "idle.onnx"
-    idle.write_bytes(export_model(tmp_path / "idle.safetensors", "onnx").data)
+
+    def exported(name: str, factor: float) -> Path:
+        network, info = load_model(small_model)
+        network.restorer.head.weight.data *= factor
+        (tmp_path / f"{name}.safetensors").write_bytes(model_bytes(network, info))
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(export_model(path.with_suffix(".safetensors"), "onnx").data)
+        return path
+
+    idle, busy = exported("idle", 0), exported("busy", 3)
     streak, drop = DEFAULTS.values()
 
     def ran(*options: str) -> str:
@@ -109,9 +112,9 @@ def test_the_default_chooses_a_specialist_by_the_picture(
         assert (done.code, len(done.err.splitlines())) == (0, 1), done.err
         return done.err.split(", ")[-1].split()[0]
 
-    for export, expected in ((idle, drop), (small_export, streak)):
+    for export, expected in ((idle, drop), (busy, streak)):
         export_under(streak, export)
-        export_under(drop, small_export)
+        export_under(drop, busy)
         assert ran() == ran("-m", "balnet-lite") == expected
         assert ran("--task", "drop") == ran("-m", drop) == drop
         assert ran("--task", "streak") == streak

@@ -27,7 +27,9 @@ def network(config: BALNetConfig = BALNET_LITE) -> BALNet:
 def derainer(
     config: BALNetConfig = BALNET_LITE, precision: str = "fp32", tile: int | str = "off"
 ) -> Derainer:
-    return Derainer("random", TorchBackend(network(config), device="cpu", precision=precision), tile, "auto")
+    return Derainer(
+        "random", TorchBackend(network(config), device="cpu", precision=precision), tile, "auto", "auto"
+    )
 
 
 def picture(height: int, width: int) -> np.ndarray:
