@@ -65,9 +65,13 @@ class EitherRain(Derainer):
         return self._drop if self.evidence(pixels).drops else self._streak
 
     def evidence(self, pixels: NDArray[Any]) -> Evidence:
-        """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it."""
+        """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it.
+
+        Large ones are tried at the usual working size, whatever the one asked for: at full size, where
+        neither knows the rain, one of them once took it for drops.
+        """
         check_shape(pixels)
-        smaller = at_working_size(pixels, self._working_side)
+        smaller = at_working_size(pixels, "auto")
         tries = [_try(window, self._streak, self._drop) for window in _windows(smaller)]
         return Evidence(*np.mean(tries, 0).tolist())
 

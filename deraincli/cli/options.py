@@ -71,8 +71,8 @@ WorkingSide = Annotated[
     typer.Option(
         metavar="auto|N|full",
         envvar="DERAIN_WORKING_SIDE",
-        help="Pictures whose shorter side is more than 1.5 N pixels are restored at N and the change is "
-        "enlarged, since networks do not know larger rain. auto: 400. full: all as they are.",
+        help="Pictures whose shorter side is more than 1.5 N pixels are restored at N (64 or more) and the "
+        "change is enlarged, since networks do not know larger rain. auto: 400. full: all as they are.",
     ),
 ]
 MaxPixels = Annotated[

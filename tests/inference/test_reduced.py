@@ -144,7 +144,7 @@ def test_rain_of_a_large_photo_goes_only_at_the_working_size(large_photo: np.nda
 
 
 def test_the_specialist_is_chosen_at_the_working_size(large_photo: np.ndarray) -> None:
-    either = deraincli.load(precision="fp32")
+    either = deraincli.load(precision="fp32", working_side="full")  # which does not bear on the choice
     assert isinstance(either, EitherRain)
     rainy, _ = add_drops(large_photo, np.random.default_rng(4), magnified(DROPS, 3))
     for picture in (rainy, cv2.cvtColor(rainy, cv2.COLOR_RGB2GRAY)[..., None]):
