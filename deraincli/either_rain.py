@@ -68,7 +68,7 @@ class EitherRain(Derainer):
         """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it.
 
         Large ones are tried at the usual working size, whatever the one asked for: at full size, where
-        neither knows the rain, one of them once took it for drops.
+        neither knows the rain, a misty park was taken for drops.
         """
         check_shape(pixels)
         smaller = at_working_size(pixels, "auto")
