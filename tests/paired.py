@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from deraincli.rain.drops import DropStyle
+
 
 def write_picture(path: Path, pixels: np.ndarray) -> Path:
     """Write H×W×C (RGB or grey, uint8 or uint16) losslessly, folders included."""
@@ -33,3 +35,20 @@ def write_set(folder: Path, count: int = 4, **size: int) -> Path:
         write_picture(folder / "target" / f"{n}.png", clean)
         write_picture(folder / "input" / f"{n}.png", rain_on(clean, n))
     return folder
+
+
+DROPS = DropStyle(
+    defocus=9,
+    radius=9,
+    spread=0.3,
+    density=0.7,
+    elongation=0.2,
+    runs=0.0,
+    sky=(0.8, 0.8, 0.8),
+    ground=0.7,
+    rim=0.4,
+    highlights=0.1,
+    film=0.0,
+    veil=0.0,
+)
+"""Soft drops that cover much of a lens."""

@@ -7,26 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+from paired import DROPS
 
 import deraincli
 from deraincli.either_rain import WINDOW, EitherRain, _windows
-from deraincli.rain.drops import DropStyle, add_drops
+from deraincli.rain.drops import add_drops
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-DROPS = DropStyle(
-    defocus=9,
-    radius=9,
-    spread=0.3,
-    density=0.7,
-    elongation=0.2,
-    runs=0.0,
-    sky=(0.8, 0.8, 0.8),
-    ground=0.7,
-    rim=0.4,
-    highlights=0.1,
-    film=0.0,
-    veil=0.0,
-)
 
 
 @pytest.fixture(scope="module")

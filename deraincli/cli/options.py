@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -129,36 +129,16 @@ def network(
         "device": device,
         "precision": precision,
         "backend": backend,
-        "tile": tile_choice(tile),
-        "overlap": overlap_choice(overlap),
-        "working_side": side_choice(working_side),
+        "tile": _size("--tile", tile, "auto", "off"),
+        "overlap": _size("--overlap", overlap, "auto"),
+        "working_side": _size("--working-side", working_side, "auto", "full"),
     }
 
 
-def tile_choice(text: str) -> int | Literal["auto", "off"]:
-    """The value of --tile. Raises UsageError."""
-    if text == "auto":
-        return "auto"
-    if text == "off":
-        return "off"
-    return _pixels("--tile", text, "auto, off or a number of pixels")
-
-
-def overlap_choice(text: str) -> int | Literal["auto"]:
-    """The value of --overlap. Raises UsageError."""
-    return "auto" if text == "auto" else _pixels("--overlap", text, "auto or a number of pixels")
-
-
-def side_choice(text: str) -> int | Literal["auto", "full"]:
-    """The value of --working-side. Raises UsageError."""
-    if text == "auto":
-        return "auto"
-    if text == "full":
-        return "full"
-    return _pixels("--working-side", text, "auto, full or a number of pixels")
-
-
-def _pixels(option: str, text: str, wanted: str) -> int:
+def _size(option: str, text: str, *words: str) -> int | str:
+    """The value of an option that takes one of some words or a number of pixels. Raises UsageError."""
+    if text in words:
+        return text
     if not text.isascii() or not text.isdigit():
-        raise UsageError(f"{option} takes {wanted}, not {text!r}.")
+        raise UsageError(f"{option} takes {', '.join(words)} or a number of pixels, not {text!r}.")
     return int(text)

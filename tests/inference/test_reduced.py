@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from paired import DROPS
 
 import deraincli
 from deraincli.either_rain import EitherRain
@@ -13,25 +14,11 @@ from deraincli.errors import InputError, UsageError
 from deraincli.geometry import Size
 from deraincli.inference.plan import Tiling
 from deraincli.inference.reduced import at_working_size, enlarged_rows, restore_at, working_size
-from deraincli.rain.drops import DropStyle, add_drops, magnified
+from deraincli.rain.drops import add_drops, magnified
 from deraincli.rain.streaks import StreakStyle, add_rain, streak_layer
 
 WHOLE = Tiling(None, 0, 1)
 BROAD = StreakStyle(length=40, defocus=1.5, angle=10, convergence=0, coverage=0.2, peak=0.4, clustering=0.5)
-DROPS = DropStyle(
-    defocus=9,
-    radius=9,
-    spread=0.3,
-    density=0.7,
-    elongation=0.2,
-    runs=0.0,
-    sky=(0.8, 0.8, 0.8),
-    ground=0.7,
-    rim=0.4,
-    highlights=0.1,
-    film=0.0,
-    veil=0.0,
-)
 
 
 def photo(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
