@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.header import WEIGHTS_FILE, sha256
-from deraincli.parts import INDEX_FILE
 
 REINSTALL = "run `pip install --force-reinstall deraincli`"
 BEST_FILE = "best.safetensors"
@@ -187,7 +186,7 @@ def _file_of(entry: ShippedModel) -> Path:
 
 
 def _weights_in(folder: Path) -> Path:
-    for file in (WEIGHTS_FILE, INDEX_FILE, BEST_FILE):
+    for file in (WEIGHTS_FILE, BEST_FILE):
         if (folder / file).is_file():
             return folder / file
     raise ModelError(

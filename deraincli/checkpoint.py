@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from deraincli.eight_bit import quantised, restored
@@ -22,7 +22,6 @@ from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.header import Header, read_header
 from deraincli.networks import NETWORKS
-from deraincli.parts import part_files
 
 MAX_NUMBER = 10_000
 """A config with a larger number anywhere is refused."""
@@ -70,10 +69,8 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     if {key: tuple(value.shape) for key, value in network.state_dict().items()} != header.shapes:
         raise misfit
     network.to_empty(device="cpu")
-    weights: dict[str, Tensor] = {}
-    for part in part_files(path):
-        with safe_open(part, "pt") as file:
-            weights |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+    with safe_open(path, "pt") as file:
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     network.load_state_dict(restored(weights), strict=True)
     return network.eval(), info
 

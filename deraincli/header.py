@@ -12,7 +12,6 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from deraincli.errors import ModelError
-from deraincli.parts import part_files
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -54,7 +53,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Reads the header of a model file, or of the index of one in parts.
+    """Reads the header of a model file.
 
     A `model.safetensors` that says nothing of its network is described by the `config.json` beside it.
     Raises ModelError if the file is missing, no intact safetensors file, or no model of ours.
@@ -64,12 +63,11 @@ def read_header(path: Path) -> Header:
     said: dict[str, str] = {}
     kinds: dict[str, tuple[str, tuple[int, ...]]] = {}
     try:
-        for part in part_files(path):
-            with safe_open(part, "numpy") as file:
-                said = file.metadata() or {}
-                for key in file.keys():  # noqa: SIM118 (no mapping)
-                    tensor = file.get_slice(key)
-                    kinds[key] = tensor.get_dtype(), tuple(tensor.get_shape())
+        with safe_open(path, "numpy") as file:
+            said = file.metadata() or {}
+            for key in file.keys():  # noqa: SIM118 (no mapping)
+                tensor = file.get_slice(key)
+                kinds[key] = tensor.get_dtype(), tuple(tensor.get_shape())
     except (SafetensorError, OSError) as error:
         raise ModelError(_unreadable(path, error)) from None
     description, source = _described(said, path)

@@ -51,10 +51,6 @@ def command(
             min=0, metavar="M", help="End after M minutes in all, the learning rate fitted to that."
         ),
     ] = None,
-    part_mib: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Write the best model also in parts of at most N MiB."),
-    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail at the first picture that cannot be used.")
     ] = False,
@@ -71,7 +67,7 @@ def command(
     from deraincli.training.loop import Run
 
     said = options.make_output(quiet, verbose, json)
-    given = _as_settings(warm_start, max_minutes, part_mib, strict)
+    given = _as_settings(warm_start, max_minutes, strict)
     settled = load_config(config, (*(settings or ()), *given))
     with processes(choose_device(device)) as group:
         run = Run(settled, config.parent, out, group, resume=resume)
@@ -106,17 +102,13 @@ def command(
             said.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
 
 
-def _as_settings(
-    warm_start: str | None, max_minutes: float | None, part_mib: int | None, strict: bool
-) -> Iterator[str]:
+def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool) -> Iterator[str]:
     """The options that stand for keys of the config. A file given here is relative to where one is."""
     if warm_start is not None:
         path = Path(warm_start)
         yield f"warm_start={jsonlib.dumps(str(path.resolve()) if path.exists() else warm_start)}"
     if max_minutes is not None:
         yield f"max_minutes={max_minutes}"
-    if part_mib is not None:
-        yield f"part_mib={part_mib}"
     if strict:
         yield "data.strict=true"
 

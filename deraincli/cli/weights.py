@@ -56,7 +56,6 @@ def info(
     json: options.Json = False,
 ) -> None:
     """Tell what is known of a model: task, size, hash, licence, provenance, measured scores."""
-    from deraincli.parts import part_files
     from deraincli.shelf import facts
 
     out = options.make_output(quiet, verbose, json)
@@ -70,7 +69,7 @@ def info(
         "network": known.network,
         "task": known.task,
         "parameters": f"{known.parameters:,}",
-        "size": f"{sum(part.stat().st_size for part in part_files(known.file)) / 1e6:.1f} MB",
+        "size": f"{known.file.stat().st_size / 1e6:.1f} MB",
         "sha256": known.sha256,
         "file": str(known.file),
         "licence": known.licence or "not told",

@@ -137,8 +137,6 @@ class TrainingConfig:
     warm_start: str = ""
     """A shipped model by name, or a model file, whose weights the run begins with. A BAL-Net may also begin
     as one that differs in having fewer blocks; the further ones let their features pass at first."""
-    part_mib: Annotated[int, Field(ge=0)] = 0
-    """If not 0, the best model is also written in parts of at most so many MiB, into the folder `parts`."""
 
 
 def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:

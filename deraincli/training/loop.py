@@ -16,7 +16,6 @@ from deraincli.data.batches import Feed, TrainingData, batches
 from deraincli.errors import OutputError, TrainingError
 from deraincli.frozen import to_mapping
 from deraincli.imaging.codec import write_atomically
-from deraincli.parts import write_parts
 from deraincli.training.clock import Clock
 from deraincli.training.config import TrainingConfig
 from deraincli.training.distributed import Processes
@@ -108,8 +107,6 @@ class Run:
                     raise KeyboardInterrupt
                 if ended:
                     break
-        if self.config.part_mib and self.best.step and self.group.rank == 0:
-            write_parts(self.folder / "best.safetensors", self.folder / "parts", mib=self.config.part_mib)
         return self.best
 
     def _agree(self, asked: bool, result: StepResult) -> bool:

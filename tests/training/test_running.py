@@ -210,13 +210,6 @@ def test_a_warm_start_takes_shipped_models_by_name(folder: Path) -> None:
     assert run.info.network == "balnet-lite"
 
 
-def test_the_best_model_is_written_in_parts(folder: Path) -> None:
-    make_run(folder, "run", "part_mib=1").train(ignore)
-    whole, _ = load_model(folder / "run/best.safetensors")
-    parts, _ = load_model(folder / "run/parts/model.safetensors.index.json")
-    assert_same(whole.state_dict(), parts.state_dict())
-
-
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
