@@ -17,7 +17,6 @@ from safetensors.torch import save
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from deraincli.eight_bit import quantised, restored
 from deraincli.errors import ModelError, UsageError
 from deraincli.frozen import from_mapping, to_mapping
 from deraincli.header import Header, read_header
@@ -40,13 +39,10 @@ class ModelInfo:
 
 
 def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float16) -> bytes:
-    """A model file's content, its weights as float32, float16 (half the space, for no measurable loss of
-    quality) or int8 (`deraincli.eight_bit`; what it costs depends on the network).
+    """A model file's content, its weights as float32 or as float16, which takes half the space for no
+    measurable loss of quality.
     """
-    if dtype == torch.int8:
-        state = quantised(network)
-    else:
-        state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
     weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     config = json.dumps(to_mapping(info.config), sort_keys=True)
     return save(weights, {"network": info.network, "config": config, "task": info.task})
@@ -71,7 +67,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     network.to_empty(device="cpu")
     with safe_open(path, "pt") as file:
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    network.load_state_dict(restored(weights), strict=True)
+    network.load_state_dict(weights, strict=True)
     return network.eval(), info
 
 

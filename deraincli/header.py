@@ -25,11 +25,6 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch normalisation keeps beside its parameters."""
 
 
-def scale_key(key: str) -> str:
-    """Under which key a file keeps the scale of a weight in 8 bits (`deraincli.eight_bit`)."""
-    return f"{key}.scale"
-
-
 @dataclass(frozen=True)
 class Header:
     """A model file's description. Nothing here is checked against the network it names."""
@@ -61,13 +56,12 @@ def read_header(path: Path) -> Header:
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.")
     said: dict[str, str] = {}
-    kinds: dict[str, tuple[str, tuple[int, ...]]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     try:
         with safe_open(path, "numpy") as file:
             said = file.metadata() or {}
             for key in file.keys():  # noqa: SIM118 (no mapping)
-                tensor = file.get_slice(key)
-                kinds[key] = tensor.get_dtype(), tuple(tensor.get_shape())
+                shapes[key] = tuple(file.get_slice(key).get_shape())
     except (SafetensorError, OSError) as error:
         raise ModelError(_unreadable(path, error)) from None
     description, source = _described(said, path)
@@ -79,28 +73,7 @@ def read_header(path: Path) -> Header:
         raise ModelError(
             f"{path} is made for a task that there is not: export or train it for {', '.join(TASKS)}."
         )
-    return Header(network, config, task, _weight_shapes(kinds, path), source)
-
-
-def _weight_shapes(kinds: dict[str, tuple[str, tuple[int, ...]]], path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights, from type and shape of every tensor: all but the scales of those in 8 bits.
-
-    Raises ModelError where one of these lacks its scale: float32, as long as the weight along one axis.
-    """
-    shapes = {key: shape for key, (_, shape) in kinds.items()}
-    for key, (kind, shape) in kinds.items():
-        if kind == "I8":
-            scale_kind, scale_shape = kinds.get(scale_key(key), ("", ()))
-            fitting = [
-                tuple(size if axis == outputs else 1 for axis, size in enumerate(shape))
-                for outputs in range(len(shape))
-            ]
-            if scale_kind != "F32" or scale_shape not in fitting:
-                raise ModelError(
-                    f"{key} in {path} lacks the scale of its 8-bit values; fetch the file again."
-                )
-            del shapes[scale_key(key)]
-    return shapes
+    return Header(network, config, task, shapes, source)
 
 
 def sha256(path: Path) -> str:

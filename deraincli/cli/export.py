@@ -1,4 +1,4 @@
-"""`derain weights export`: a model for other programs, for `--backend onnxruntime`, or in 8 bits."""
+"""`derain weights export`: a model for other programs or for `--backend onnxruntime`."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def command(
     precision: Annotated[
         str,
         typer.Option(
-            metavar="fp32|fp16|int8", help="Number format; fp16 and int8 as ONNX or safetensors only."
+            metavar="fp32|fp16|int8",
+            help="Number format: fp16 for ONNX and safetensors, int8 for ONNX only.",
         ),
     ] = "fp32",
     pairs: Annotated[
         Path | None,
         typer.Option(
             metavar="DATASET",
-            help="For int8: a paired set, to measure the loss on and, for ONNX, to calibrate with.",
+            help="For int8: a paired set, to calibrate with and to measure the loss on.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,

@@ -16,12 +16,16 @@ SUFFIXES = {
 }
 """What a file's name promises; other suffixes promise nothing."""
 PRECISIONS = ("fp32", "fp16", "int8")
-"""What ONNX exports compute in, and `auto` takes the first that was made; what model files are stored in."""
+"""What ONNX exports compute in; `auto` takes the first that was made."""
 
 
 def check_choices(target: str, precision: str, pairs: Path | None) -> None:
-    """Raises UsageError for a target or precision that there is not, or int8 without a paired set, and
-    ModelError where a package is missing.
+    """Check that a target, a precision and a paired set go together.
+
+    Raises:
+        UsageError: there is no such target or precision, the target does not come in that precision, or
+            int8 lacks a paired set.
+        ModelError: a package is missing.
     """
     if target not in TARGETS:
         raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
@@ -31,6 +35,8 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
         raise UsageError(
             f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
         )
+    if target == "safetensors" and precision == "int8":
+        raise UsageError("int8 is for ONNX exports: a model file is in fp32 or fp16.")
     if precision == "int8" and pairs is None:
         raise UsageError("int8 is measured before it is written: name a paired set by --pairs.")
     if target == "onnx":

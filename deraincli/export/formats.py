@@ -26,7 +26,7 @@ Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LARGEST_SIDE = 65536
 """torch.export wants a bound."""
 
-STORED = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.int8}
+STORED = {"fp32": torch.float32, "fp16": torch.float16}
 """What a model file keeps its weights as."""
 
 LEAST_CELLS = 2

@@ -16,7 +16,7 @@ from deraincli.data.pairs import find_pairs
 from deraincli.errors import ModelError
 from deraincli.export.choices import check_choices
 from deraincli.export.description import Description
-from deraincli.export.formats import FORMATS, LEAST_CELLS, run_network
+from deraincli.export.formats import FORMATS, LEAST_CELLS
 from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
@@ -53,11 +53,19 @@ def export_model(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
 ) -> Exported:
-    """Exports a model file to a target of `choices.TARGETS` in fp32, to two of them in fp16 or int8, too.
+    """Export a model file to a target of `choices.TARGETS`.
 
-    `pairs`: a paired set, which int8 needs to tell the loss; for ONNX some of its pictures calibrate. Raises
-    UsageError for an impossible wish, ModelError if the result does not agree with PyTorch or int8 loses more
-    than ALLOWED_LOSS.
+    Args:
+        path: The model file.
+        target: What to export to.
+        precision: fp32 for every target, fp16 also for ONNX and model files, int8 for ONNX alone.
+        pairs: A paired set, which int8 needs: some of its pictures calibrate, the others show the loss.
+        max_pixels: Larger pictures of the set are refused.
+        on_step: Called with what comes next.
+
+    Raises:
+        UsageError: The wish is impossible.
+        ModelError: The result does not agree with PyTorch, or int8 loses more than ALLOWED_LOSS.
     """
     check_choices(target, precision, pairs)
     network, info = load_model(path)
@@ -75,8 +83,7 @@ def export_model(
     on_step(f"Converting {path.stem} to {target} in {precision}.")
     if precision == "int8":
         assert pairs is not None
-        convert = _int8_onnx if target == "onnx" else _int8_stored
-        data, loss = convert(network, description, pairs, max_pixels, on_step)
+        data, loss = _int8_onnx(network, description, pairs, max_pixels, on_step)
         _refuse_loss(loss, pairs)
     else:
         loss = None
@@ -104,18 +111,6 @@ def _int8_onnx(
     on_step(f"Scoring on {len(scored)} others.")
     loss = measure_loss(onnx.load(exact), onnx.load(data), scored, multiple=multiple, max_pixels=max_pixels)
     return data, loss
-
-
-def _int8_stored(
-    network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
-) -> tuple[bytes, Loss]:
-    multiple = description.size_multiple
-    stored = FORMATS["safetensors"]
-    data = stored.dump(network, description)
-    scored = find_pairs(folder).pairs
-    on_step(f"Scoring on {len(scored)} pictures.")
-    exact = run_network(network)
-    return data, measure_loss(exact, stored.load(data), scored, multiple=multiple, max_pixels=max_pixels)
 
 
 def _refuse_loss(loss: Loss, folder: Path) -> None:

@@ -77,11 +77,3 @@ def test_too_great_a_loss_is_refused(
     monkeypatch.setattr("deraincli.export.job.ALLOWED_LOSS", -100.0)
     with pytest.raises(ModelError, match=r"int8 loses .* dB on 2 pictures"):
         export_model(small_model, "onnx", "int8", pairs=write_set(tmp_path, count=4))
-
-
-def test_weights_are_stored_in_8_bits_and_every_pair_is_scored(small_model: Path, tmp_path: Path) -> None:
-    exported = export_model(small_model, "safetensors", "int8", pairs=write_set(tmp_path / "set", count=3))
-    assert exported.loss is not None
-    assert exported.loss.pictures == 3
-    assert 0 < exported.difference.maximum < 0.02
-    assert len(exported.data) < small_model.stat().st_size
