@@ -18,7 +18,7 @@ WEIGHTS_FILE = "model.safetensors"
 """The names that a folder of the Hugging Face Hub has for the two."""
 
 TASKS = ("auto", "streak", "drop")
-EXPORTED = (".onnx", ".pt2", ".ts")
+EXPORTED = (".onnx", ".pt2")
 """Suffixes of files for other programs, which are no models here."""
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

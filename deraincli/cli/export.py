@@ -21,7 +21,7 @@ def command(
         typer.Argument(metavar="[MODEL]", help="As for --model. Default: both shipped specialists."),
     ] = None,
     target: Annotated[
-        str, typer.Option("--to", metavar="onnx|torchscript|pt2|safetensors", help="Kind of file to write.")
+        str, typer.Option("--to", metavar="onnx|pt2|safetensors", help="Kind of file to write.")
     ] = "onnx",
     destination: Annotated[
         Path | None,

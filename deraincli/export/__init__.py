@@ -1,1 +1,1 @@
-"""Models for other programs: ONNX, TorchScript and torch.export files, checked against PyTorch."""
+"""Models for other programs: ONNX and torch.export files, checked against PyTorch."""

@@ -6,14 +6,8 @@ from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
 
-TARGETS = ("onnx", "torchscript", "pt2", "safetensors")
-SUFFIXES = {
-    ".onnx": "onnx",
-    ".pt2": "pt2",
-    ".pt": "torchscript",
-    ".ts": "torchscript",
-    ".safetensors": "safetensors",
-}
+TARGETS = ("onnx", "pt2", "safetensors")
+SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
 """What a file's name promises; other suffixes promise nothing."""
 PRECISIONS = ("fp32", "fp16", "int8")
 """What ONNX exports compute in; `auto` takes the first that was made."""
@@ -31,10 +25,8 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
         raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
     if precision not in PRECISIONS:
         raise UsageError(f"Exports are in {', '.join(PRECISIONS)}, not in {precision!r}.")
-    if target in ("torchscript", "pt2") and precision != "fp32":
-        raise UsageError(
-            f"{target} is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded."
-        )
+    if target == "pt2" and precision != "fp32":
+        raise UsageError("pt2 is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded.")
     if target == "safetensors" and precision == "int8":
         raise UsageError("int8 is for ONNX exports: a model file is in fp32 or fp16.")
     if precision == "int8" and pairs is None:

@@ -81,15 +81,6 @@ def describe(model: Any, description: Description) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=description.as_json())
 
 
-def to_torchscript(network: nn.Module, description: Description) -> bytes:
-    """TorchScript by tracing; `torch.jit.load` reads it without this package, also in C++."""
-    file = io.BytesIO()
-    with _quiet(), torch.inference_mode():
-        traced = torch.jit.trace(Restorer(network), _example(description.size_multiple))
-        torch.jit.save(traced, file, _extra_files={f"{METADATA_KEY}.json": description.as_json()})
-    return file.getvalue()
-
-
 def to_pt2(network: nn.Module, description: Description) -> bytes:
     """A torch.export archive, which `torch.export.load` reads without this package."""
     file = io.BytesIO()
@@ -113,12 +104,6 @@ def run_onnx(data: bytes) -> Run:
     return lambda rainy: session.run(["image"], {"rainy": rainy})[0]
 
 
-def run_torchscript(data: bytes) -> Run:
-    """A TorchScript file's content."""
-    with _quiet():
-        return _run_module(torch.jit.load(io.BytesIO(data), map_location="cpu"))
-
-
 def run_pt2(data: bytes) -> Run:
     """A torch.export archive's content."""
     with _quiet():
@@ -140,7 +125,6 @@ def run_network(network: nn.Module) -> Run:
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(to_onnx, run_onnx),
-    "torchscript": Format(to_torchscript, run_torchscript),
     "pt2": Format(to_pt2, run_pt2),
     "safetensors": Format(to_safetensors, run_safetensors),
 }

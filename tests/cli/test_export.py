@@ -54,13 +54,13 @@ def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_
     assert np.abs(ours - theirs).max() <= 1
 
 
-def test_torchscript_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "small.pt"
-    done = derain("weights", "export", small_model, "--to", "torchscript", "-o", out)
+def test_torch_export_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.pt2"
+    done = derain("weights", "export", small_model, "--to", "pt2", "-o", out)
     assert done.code == 0
     assert "at most" in done.err
     assert "Warning" not in done.err
-    answer = torch.jit.load(out)(torch.rand(1, 3, 64, 96))
+    answer = torch.export.load(out).module()(torch.rand(1, 3, 64, 96))
     assert answer.shape == (1, 3, 64, 96)
 
 
@@ -191,7 +191,7 @@ def test_other_weights_need_another_export(
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (("--to", "tflite"), 2, "onnx, torchscript, pt2"),
+        (("--to", "tflite"), 2, "onnx, pt2"),
         (("--to", "pt2"), 2, "-o"),
         (("--precision", "int4"), 2, "fp32, fp16, int8"),
         (("--to", "pt2", "--precision", "fp16"), 2, "fp32"),

@@ -50,7 +50,7 @@ def test_answers_are_the_networks_at_sizes_never_traced(
     np.testing.assert_allclose(FORMATS[target].load(files[target])(rainy), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("target", ["onnx", "torchscript"])
+@pytest.mark.parametrize("target", ["onnx", "safetensors"])
 def test_one_cell_is_enough_but_for_torch_export(
     network: nn.Module, files: dict[str, bytes], target: str
 ) -> None:
@@ -98,10 +98,7 @@ def test_onnx_names_its_axes_and_holds_the_description(files: dict[str, bytes]) 
     assert description_in({entry.key: entry.value for entry in model.metadata_props}) == DESCRIPTION
 
 
-def test_torch_files_hold_the_description(files: dict[str, bytes]) -> None:
-    inside = {"deraincli.json": ""}
-    torch.jit.load(io.BytesIO(files["torchscript"]), _extra_files=inside)
-    assert Description(**json.loads(inside["deraincli.json"])) == DESCRIPTION
+def test_torch_export_files_hold_the_description(files: dict[str, bytes]) -> None:
     inside = {"deraincli.json": ""}
     torch.export.load(io.BytesIO(files["pt2"]), extra_files=inside)
     assert Description(**json.loads(inside["deraincli.json"])) == DESCRIPTION
