@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 METADATA_KEY = "deraincli"
-"""ONNX files hold the description as JSON under this key, torch.export archives as a file `deraincli.json`."""
+"""ONNX files hold the description as JSON under this key, torch.export archives in `deraincli.json`."""
 
 PADDING = (
     "Mirror the picture at its bottom and right, the last row and column not repeated, until its sides are "
