@@ -7,7 +7,6 @@ clean, maps = derainer(image, return_maps=True)
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
@@ -51,8 +50,7 @@ def load(
     working_side: SideChoice = "auto",
     max_seconds: float | None = None,
 ) -> Derainer:
-    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop). The file of
-    a background prior is the solver gmm with that prior.
+    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
 
     The default for `auto`, balnet-lite, chooses between the two others for each picture.
 
@@ -72,7 +70,7 @@ def load(
         if backend != "eager":
             raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
         runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
-        return Derainer(Path(model).stem, runner, tile, overlap, working_side)
+        return Derainer(model, runner, tile, overlap, working_side)
     if max_seconds is not None:
         raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
     if model in (None, EITHER_RAIN):

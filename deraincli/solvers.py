@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.peers import dsc, gmm
-from deraincli.peers.mixture import is_mixture
 
 Picture = NDArray[np.float32]
 """H×W×3, RGB in 0–1."""
@@ -30,14 +27,8 @@ class Solver:
 
 
 def find_solver(model: str | None) -> Solver | None:
-    """The solver of that name; of the file of a background prior it is GMM with that prior. None for
-    anything else.
-    """
-    if model in SOLVERS:
-        return SOLVERS[model]
-    if model is not None and is_mixture(Path(model)):
-        return replace(SOLVERS["gmm"], restore=partial(gmm.restore, prior=Path(model)))
-    return None
+    """The solver of that name; None where no solver has it."""
+    return SOLVERS.get(model) if model is not None else None
 
 
 SOLVERS: dict[str, Solver] = {

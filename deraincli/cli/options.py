@@ -19,7 +19,7 @@ Model = Annotated[
         metavar="NAME|PATH|hf:REPO[@REV]",
         envvar="DERAIN_MODEL",
         help="A shipped model, a .safetensors file, a folder, or a model on the Hugging Face Hub; "
-        "image, compare and bench also take dsc, gmm, or the file of a background prior for gmm. "
+        "image, compare and bench also take dsc or gmm. "
         "Default: the shipped model for --task.",
     ),
 ]

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from deraincli.cli import export, options, output, prior
+from deraincli.cli import export, options, output
 from deraincli.errors import ExitCode, ModelError, UsageError
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
 app.command("export")(export.command)
-app.command("prior")(prior.command)
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name, a file, a folder, or hf:OWNER/NAME[@REVISION].")

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ Plane = NDArray[np.float32]
 """H×W in 0–1."""
 
 PRIOR_FILE = "gmm-background.safetensors"
-"""Below the folder `weights`."""
+"""Below the folder `weights`. `examples/classical/learn_background_prior.py` shows how it was learnt."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """R, G, B to luminance (ITU-R BT.601)."""
 
@@ -59,14 +58,14 @@ BAND = 32
 """Rows of patches that are in memory at a time."""
 
 
-def restore(rainy: NDArray[np.float32], prior: Path | None = None) -> Iterator[NDArray[np.float32]]:
+def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yields the rainy picture, H×W×3 RGB in 0–1 of at least 8×8, and then what every step makes of it.
 
-    `prior`: file of the background's, by default the one that ships. What the layers leave unexplained stays
-    in the picture, and R, G and B lose the same. Raises ModelError if the prior is not there or damaged.
+    The prior of the background is the one that ships. What the layers leave unexplained stays in the picture,
+    and R, G and B lose the same. Raises ModelError if the prior is not there or damaged.
     """
     luminance = rainy @ LUMA
-    for layers in separate(luminance, load(prior or weights_folder() / PRIOR_FILE)):
+    for layers in separate(luminance, load(weights_folder() / PRIOR_FILE)):
         yield rainy - layers.rain[..., None]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -122,19 +122,6 @@ def without_mean(patches: Array) -> tuple[Array, Array]:
     return patches - means, means
 
 
-def is_mixture(path: Path) -> bool:
-    """Whether a file's header names the tensors that `save` writes."""
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors" or not path.is_file():
-        return False
-    try:
-        with safe_open(path, "np") as file:
-            return set(file.keys()) == {field.name for field in fields(PatchMixture)}
-    except (OSError, SafetensorError):
-        return False
-
-
 def save(mixture: PatchMixture) -> bytes:
     """A safetensors file of float16; variances, which may be as small as a millionth, as logarithms."""
     from safetensors.numpy import save as pack
@@ -162,4 +149,4 @@ def load(path: Path) -> PatchMixture:
             np.exp(tensors["rest"]),
         )
     except (OSError, SafetensorError, KeyError):
-        raise ModelError(f"{path} is no intact prior: learn one with `derain weights prior`.") from None
+        raise ModelError(f"{path} is no intact prior: install deraincli again.") from None

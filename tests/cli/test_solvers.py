@@ -11,7 +11,9 @@ import pytest
 from paired import rain_on, scene, write_picture, write_set
 
 import deraincli
-from deraincli.errors import UsageError
+from deraincli.catalogue import weights_folder
+from deraincli.errors import ModelError, UsageError
+from deraincli.peers.gmm import PRIOR_FILE
 from deraincli.solvers import SOLVERS
 
 
@@ -73,29 +75,9 @@ def test_a_solver_has_no_maps_to_record() -> None:
         deraincli.load("gmm").restore(scene(1, 16, 16), levels=True)
 
 
-def test_a_prior_is_learnt_from_photos(derain, tmp_path: Path) -> None:
-    from deraincli.peers.mixture import load
-
-    photos = write_set(tmp_path / "set", count=2) / "target"
-    file = tmp_path / "prior.safetensors"
-    sizes = "--components", 3, "--rank", 4, "--patches", 300, "--passes", 2
-    done = derain("weights", "prior", photos, "-o", file, *sizes)
-    assert done.code == 0, done.err
-    mixture = load(file)
-    assert mixture.directions.shape == (3, 4, 64)
-    assert mixture.shares.sum() == pytest.approx(1, abs=0.01)
-    assert derain("weights", "prior", photos, "-o", file).code == 1, "an existing file is replaced"
-    assert derain("weights", "prior", tmp_path, "-o", tmp_path / "no").code == 1
-    nowhere = derain("weights", "prior", tmp_path / "nowhere", "-o", tmp_path / "no")
-    assert nowhere.code == 1
-    assert "no folder" in nowhere.err
-    rainy = write_picture(tmp_path / "rainy.png", rain_on(scene(1), 1))
-    outs = [tmp_path / "learnt.png", tmp_path / "shipped.png"]
-    for out, model in zip(outs, (file, "gmm"), strict=True):
-        assert derain("image", rainy, "-o", out, "-m", model).code == 0
-    assert not np.array_equal(*(pixels_of(out) for out in outs))
-    quick = ("--size", "16", "--repeat", "1", "--device", "cpu", "--json")
-    assert json.loads(derain("bench", "-m", file, *quick).out)["rows"][0]["weights"] == "none"
+def test_the_file_of_a_prior_is_no_model() -> None:
+    with pytest.raises(ModelError, match="no model of deraincli"):
+        deraincli.load(str(weights_folder() / PRIOR_FILE))
 
 
 @pytest.mark.parametrize("command", ["eval", "batch"])
@@ -118,4 +100,4 @@ def test_a_missing_prior_is_one_sentence(derain, rainy: Path, monkeypatch, tmp_p
     monkeypatch.setattr("deraincli.peers.gmm.weights_folder", lambda: tmp_path)
     done = derain("image", rainy, "-m", "gmm")
     assert done.code == 1
-    assert "derain weights prior" in done.err
+    assert "install deraincli again" in done.err

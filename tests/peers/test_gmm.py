@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
-from paired import rain_on, scene
+from paired import rain_on, scene, write_set
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from skimage.metrics import peak_signal_noise_ratio
@@ -14,6 +18,8 @@ from deraincli.header import sha256
 from deraincli.peers import gmm
 from deraincli.peers.gmm import Layers, Objective
 from deraincli.peers.mixture import PatchMixture, fit, improved, load, save, without_mean
+
+EXAMPLE = Path(__file__).parents[2] / "examples/classical/learn_background_prior.py"
 
 
 def striped_patches() -> np.ndarray:
@@ -187,3 +193,13 @@ def test_the_prior_that_ships_is_the_one_that_is_described() -> None:
     mixture = load(file)
     assert mixture.directions.shape[1:] == (16, 64)
     assert mixture.shares.sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_the_example_learns_a_prior_from_photos(tmp_path) -> None:
+    photos = write_set(tmp_path / "set", count=2) / "target"
+    file = tmp_path / "prior.safetensors"
+    sizes = ("--components", "3", "--rank", "4", "--patches", "300", "--passes", "2")
+    subprocess.run([sys.executable, EXAMPLE, photos, "-o", file, *sizes], check=True, capture_output=True)
+    mixture = load(file)
+    assert mixture.directions.shape == (3, 4, 64)
+    assert mixture.shares.sum() == pytest.approx(1, abs=0.01)
