@@ -11,7 +11,9 @@ import numpy as np
 
 from deraincli.contact_sheet import contact_sheet
 from deraincli.errors import InputError
-from deraincli.imaging.codec import Image, decode, encode
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image
 from deraincli.imaging.viewable import viewable
 from deraincli.inference.restore import OnWarning
 from deraincli.metrics import Protocol, Score, score

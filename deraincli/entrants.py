@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from deraincli.data.layouts import pictures
 from deraincli.data.pairs import Pair
 from deraincli.errors import InputError
-from deraincli.imaging.codec import Image, decode, encode, write_atomically
-from deraincli.imaging.image import Pixels
+from deraincli.imaging.atomic import write_atomically
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image, Pixels
 
 if TYPE_CHECKING:
     from deraincli.inference.restore import OnWarning, Restored

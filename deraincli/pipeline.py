@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deraincli.derainer import Derainer
-from deraincli.imaging.codec import Image, adapt, decode, encode
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import adapt, encode
+from deraincli.imaging.image import Image
 from deraincli.inference.restore import OnProgress, OnWarning
 
 DEFAULT_MAX_PIXELS = 178_000_000

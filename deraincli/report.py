@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deraincli.imaging.codec import Image, encode
-from deraincli.imaging.image import Pixels
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image, Pixels
 from deraincli.imaging.viewable import reduced
 
 PAGE_BYTES = 40_000_000

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from deraincli import __version__
 from deraincli.data.layouts import PICTURE_SUFFIXES, natural
 from deraincli.errors import InputError, OutputError, UsageError
-from deraincli.imaging.codec import Image, decode, encode, write_atomically
+from deraincli.imaging.atomic import write_atomically
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image
 from deraincli.imaging.viewable import viewable
 from deraincli.rain.synthesis import Recipe, synthesise
 

@@ -18,8 +18,10 @@ from deraincli.contact_sheet import Picture
 from deraincli.derainer import Derainer
 from deraincli.errors import ModelError, OutputError, UsageError
 from deraincli.geometry import Size
-from deraincli.imaging.codec import Image, check_destination, decode, encode, write_atomically
-from deraincli.imaging.image import Pixels
+from deraincli.imaging.atomic import check_destination, write_atomically
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image, Pixels
 from deraincli.imaging.viewable import viewable
 from deraincli.inference.restore import OnProgress, OnWarning
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from deraincli.batch.outcome import Outcome
 from deraincli.batch.summary import COLUMNS, Summary
-from deraincli.imaging.codec import decode
+from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
 from deraincli.report import Comparison, Table, render
 

@@ -18,7 +18,9 @@ from deraincli.batch.manifest import Manifest, stamp
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.derainer import Derainer
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
-from deraincli.imaging.codec import check_destination, encode, format_of, write_atomically
+from deraincli.imaging.atomic import check_destination, write_atomically
+from deraincli.imaging.encode import encode
+from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
 from deraincli.inference.restore import OnWarning, Restored
 from deraincli.pipeline import SaveOptions, read_for

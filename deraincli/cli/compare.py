@@ -76,7 +76,8 @@ def command(
         read_version,
         scored,
     )
-    from deraincli.imaging.codec import check_destination, decode, write_atomically
+    from deraincli.imaging.atomic import check_destination, write_atomically
+    from deraincli.imaging.decode import decode
 
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
@@ -156,7 +157,7 @@ def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
 
 def _sheet_format(destination: Path) -> str | None:
     """The format of a contact sheet; None for a page. Raises UsageError for any other suffix."""
-    from deraincli.imaging.codec import format_of
+    from deraincli.imaging.formats import format_of
 
     if destination.suffix.lower() in PAGE_SUFFIXES:
         return None

@@ -91,7 +91,7 @@ def command(
     from deraincli.data.pairs import find_pairs, fingerprint
     from deraincli.entrants import ReadyResults
     from deraincli.evaluation_report import evaluation_report
-    from deraincli.imaging.codec import check_destination, write_atomically
+    from deraincli.imaging.atomic import check_destination, write_atomically
     from deraincli.metrics import protocols_named
     from deraincli.scoreboard import build
     from deraincli.workspace import Workspace

@@ -136,7 +136,7 @@ def _load(
     network: dict[str, Any],
 ) -> Derainer:
     """Checks what can be checked at once, then loads the model."""
-    from deraincli.imaging.codec import check_destination
+    from deraincli.imaging.atomic import check_destination
 
     if target is not None:
         check_destination(target, overwrite=overwrite)
@@ -157,7 +157,7 @@ def _restore(
     out: Output,
 ) -> dict[str, object]:
     """Restores and writes; the rest of the JSON record."""
-    from deraincli.imaging.codec import write_atomically
+    from deraincli.imaging.atomic import write_atomically
     from deraincli.pipeline import restore_file
 
     given: Path | bytes = sys.stdin.buffer.read() if source == STREAM else Path(source)

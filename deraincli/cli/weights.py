@@ -206,7 +206,7 @@ def import_(
     json: options.Json = False,
 ) -> None:
     """Turn a published checkpoint of a compared network into a model file, for -m and `derain eval`."""
-    from deraincli.imaging.codec import check_destination, write_atomically
+    from deraincli.imaging.atomic import check_destination, write_atomically
     from deraincli.published_layouts import published_layout
 
     out = options.make_output(quiet, verbose, json)

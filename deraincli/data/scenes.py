@@ -20,7 +20,7 @@ from deraincli.data.known_sets import known_set_of_any
 from deraincli.data.layouts import PICTURE_SUFFIXES, clean_side
 from deraincli.data.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
-from deraincli.imaging.codec import decode
+from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
 from deraincli.metrics import as_rgb
 

@@ -15,7 +15,7 @@ from deraincli.checkpoint import model_bytes
 from deraincli.data.batches import Feed, TrainingData, batches
 from deraincli.errors import OutputError, TrainingError
 from deraincli.frozen import to_mapping
-from deraincli.imaging.codec import write_atomically
+from deraincli.imaging.atomic import write_atomically
 from deraincli.training.clock import Clock
 from deraincli.training.config import TrainingConfig
 from deraincli.training.distributed import Processes

@@ -26,7 +26,7 @@ from deraincli.batch.worker import Lane, Worker
 from deraincli.catalogue import find_model
 from deraincli.derainer import load
 from deraincli.header import sha256
-from deraincli.imaging.codec import decode
+from deraincli.imaging.decode import decode
 
 TURN = 8
 """Pictures in a turn."""

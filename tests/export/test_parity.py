@@ -11,7 +11,7 @@ import torch
 from deraincli.checkpoint import load_model
 from deraincli.export.formats import FORMATS
 from deraincli.export.parity import as_batch, difference, rainy_photos
-from deraincli.imaging.codec import decode
+from deraincli.imaging.decode import decode
 from deraincli.inference.plan import Tiling
 from deraincli.inference.restore import restore
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from deraincli.errors import OutputError
-from deraincli.imaging.atomic import LEFTOVER_SECONDS, remove_leftovers
-from deraincli.imaging.codec import check_destination, write_atomically
+from deraincli.imaging.atomic import LEFTOVER_SECONDS, check_destination, remove_leftovers, write_atomically
 
 
 @pytest.fixture

@@ -24,13 +24,15 @@ from picture_files import (
     tiff,
 )
 
-from deraincli.imaging import codec
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import avif_supported
+from deraincli.imaging.image import Image
 
 LIMIT = 10**6
 
 
-def whole(image: codec.Image) -> np.ndarray:
+def whole(image: Image) -> np.ndarray:
     """Colours and alpha side by side."""
     return image.pixels if image.alpha is None else np.dstack((image.pixels, image.alpha))
 
@@ -53,7 +55,7 @@ def test_8_bit_samples_are_exact(mode: str, format: str, options: dict) -> None:
     stored = texture(37, 53, channels)
     picture = PIL.Image.fromarray(stored.squeeze(), mode=None)
     assert picture.mode == mode
-    image = codec.decode(saved(picture, format, **options), max_pixels=LIMIT)
+    image = decode(saved(picture, format, **options), max_pixels=LIMIT)
     if format == "WEBP" and mode in ("L", "LA"):  # WebP knows no grey
         stored = stored[..., [0, 0, 0, 1][: channels + 2]]
     np.testing.assert_array_equal(whole(image), stored)
@@ -64,7 +66,7 @@ def test_8_bit_samples_are_exact(mode: str, format: str, options: dict) -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_16_bit_png_keeps_every_bit(channels: int) -> None:
     stored = texture(37, 53, channels, np.uint16)
-    image = codec.decode(deep_png(stored), max_pixels=LIMIT)
+    image = decode(deep_png(stored), max_pixels=LIMIT)
     np.testing.assert_array_equal(whole(image), stored)
     assert image.pixels.dtype == np.uint16
 
@@ -72,7 +74,7 @@ def test_16_bit_png_keeps_every_bit(channels: int) -> None:
 def test_16_bit_grey_with_alpha_stays_grey() -> None:
     stored = texture(7, 5, 2, np.uint16)
     data = raw_png(5, 7, 16, 4, [line.astype(">u2").tobytes() for line in stored])
-    np.testing.assert_array_equal(whole(codec.decode(data, max_pixels=LIMIT)), stored)
+    np.testing.assert_array_equal(whole(decode(data, max_pixels=LIMIT)), stored)
 
 
 @pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}, {"rowsperstrip": 5}, {"bigtiff": True}])
@@ -87,7 +89,7 @@ def test_16_bit_tiff_keeps_every_bit(channels: int, order: str, packing: dict, l
     if channels == 4:
         kind["extrasamples"] = ["unassalpha"]
     data = tiff(stored.squeeze(), byteorder=order, **kind, **packing, **layout)
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(whole(image), stored)
     assert image.pixels.dtype == np.uint16
 
@@ -95,7 +97,7 @@ def test_16_bit_tiff_keeps_every_bit(channels: int, order: str, packing: dict, l
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiff_whose_white_is_zero(dtype: type) -> None:
     stored = texture(9, 11, 1, dtype)
-    image = codec.decode(tiff(stored[..., 0], photometric="miniswhite"), max_pixels=LIMIT)
+    image = decode(tiff(stored[..., 0], photometric="miniswhite"), max_pixels=LIMIT)
     np.testing.assert_array_equal(image.pixels, np.iinfo(dtype).max - stored)
 
 
@@ -106,7 +108,7 @@ def test_premultiplied_16_bit_tiff_becomes_straight() -> None:
     colours = rng.integers(0, 65536, (20, 30, 3), np.uint16)
     multiplied = np.rint(colours * (alpha[..., None] / 65535)).astype(np.uint16)
     data = tiff(np.dstack((multiplied, alpha)), photometric="rgb", extrasamples=["assocalpha"])
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(image.alpha, alpha)
     again = image.pixels * (alpha[..., None] / 65535)
     assert np.abs(again - multiplied).max() <= 0.5
@@ -118,7 +120,7 @@ def test_palette_becomes_rgb_with_its_transparency(transparency: int | bytes | N
     options = {} if transparency is None else {"transparency": transparency}
     data = saved(picture, "PNG", **options)
     expected = by_opencv(data)
-    np.testing.assert_array_equal(whole(codec.decode(data, max_pixels=LIMIT)), expected)
+    np.testing.assert_array_equal(whole(decode(data, max_pixels=LIMIT)), expected)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
@@ -128,7 +130,7 @@ def test_transparent_grey_of_png_becomes_alpha(bits: int) -> None:
     packed = "".join(f"{value:0{bits}b}" for value in values)
     line = int(packed.ljust(-(-len(packed) // 8) * 8, "0"), 2).to_bytes(-(-len(packed) // 8), "big")
     data = raw_png(len(values), 1, bits, 0, [line], chunk(b"tRNS", struct.pack(">H", values[1])))
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     full = 65535 if bits == 16 else 255
     assert image.pixels.ravel().tolist() == [value * full // top for value in values]
     assert image.alpha is not None
@@ -139,7 +141,7 @@ def test_transparent_grey_of_png_becomes_alpha(bits: int) -> None:
 def test_transparent_colour_of_png_becomes_alpha(bits: int) -> None:
     stored = np.array([[[1, 2, 3], [1, 2, 4], [3, 2, 1]]], f">u{bits // 8}")
     data = raw_png(3, 1, bits, 2, [stored.tobytes()], chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(image.pixels, stored)
     assert image.alpha is not None
     assert image.alpha.tolist() == [[0, 2**bits - 1, 2**bits - 1]]
@@ -148,7 +150,7 @@ def test_transparent_colour_of_png_becomes_alpha(bits: int) -> None:
 def test_bilevel_tiff_becomes_grey() -> None:
     stored = texture(20, 30, 1)[..., 0] > 128
     data = saved(PIL.Image.fromarray(stored), "TIFF", compression="group4")
-    np.testing.assert_array_equal(codec.decode(data, max_pixels=LIMIT).pixels[..., 0], stored * 255)
+    np.testing.assert_array_equal(decode(data, max_pixels=LIMIT).pixels[..., 0], stored * 255)
 
 
 def test_cmyk_follows_its_profile() -> None:
@@ -156,7 +158,7 @@ def test_cmyk_follows_its_profile() -> None:
     inks[:4, :, 0] = 255  # cyan, which this press prints red
     profile = swapped_ink_profile()
     data = saved(PIL.Image.fromarray(inks, mode="CMYK"), "TIFF", icc_profile=profile)
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     red, green, blue = image.pixels[0, 0]
     assert red > 230 and green < 40 and blue < 40
     assert image.pixels[7, 7].min() > 250
@@ -169,7 +171,7 @@ def test_cmyk_without_usable_profile(profile: bytes | None) -> None:
     inks = np.zeros((16, 16, 4), np.uint8)
     inks[..., 0] = 255
     picture = PIL.Image.fromarray(inks, mode="CMYK")
-    image = codec.decode(saved(picture, "JPEG", icc_profile=profile, quality=100), max_pixels=LIMIT)
+    image = decode(saved(picture, "JPEG", icc_profile=profile, quality=100), max_pixels=LIMIT)
     assert np.abs(image.pixels.astype(int) - (0, 255, 255)).max() <= 3
     assert "without a colour profile" in image.notes[0]
 
@@ -188,12 +190,12 @@ def _oriented(format: str, picture: PIL.Image.Image, orientation: int) -> bytes:
 def test_orientation_is_applied_once(format: str, orientation: int) -> None:
     picture = PIL.Image.fromarray(texture(24, 40))
     data = _oriented(format, picture, orientation)
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     reference = PIL.ImageOps.exif_transpose(PIL.Image.open(BytesIO(data)))
     np.testing.assert_array_equal(image.pixels, np.asarray(reference))
     assert image.pixels.shape[:2] == ((24, 40) if orientation < 5 else (40, 24))
     assert image.pixels.flags["C_CONTIGUOUS"]
-    again = codec.decode(codec.encode(image, "PNG"), max_pixels=LIMIT)
+    again = decode(encode(image, "PNG"), max_pixels=LIMIT)
     np.testing.assert_array_equal(again.pixels, image.pixels)
 
 
@@ -207,8 +209,8 @@ def test_orientation_of_16_bit_is_that_of_8_bit(format: str, orientation: int) -
     else:
         data = deep_png(shallow.astype(np.uint16) * 257)
         data = data[:33] + chunk(b"eXIf", exif(orientation)) + data[33:]
-    reference = codec.decode(_oriented("PNG", PIL.Image.fromarray(shallow), orientation), max_pixels=LIMIT)
-    deep = codec.decode(data, max_pixels=LIMIT)
+    reference = decode(_oriented("PNG", PIL.Image.fromarray(shallow), orientation), max_pixels=LIMIT)
+    deep = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(deep.pixels, reference.pixels.astype(np.uint16) * 257)
 
 
@@ -221,21 +223,21 @@ def test_orientation_of_avif(orientation: int) -> None:
     tags = PIL.Image.Exif()
     tags[0x0112] = orientation
     expected = PIL.ImageOps.exif_transpose(PIL.Image.open(BytesIO(saved(picture, "PNG", exif=tags))))
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     assert np.abs(image.pixels.astype(int) - np.asarray(expected)).max() <= 4
 
 
 def test_alpha_turns_with_the_colours() -> None:
     stored = texture(24, 40, 4)
     data = _oriented("PNG", PIL.Image.fromarray(stored), 6)
-    np.testing.assert_array_equal(whole(codec.decode(data, max_pixels=LIMIT)), np.rot90(stored, -1))
+    np.testing.assert_array_equal(whole(decode(data, max_pixels=LIMIT)), np.rot90(stored, -1))
 
 
 def test_orientation_of_xmp_counts_where_exif_has_none() -> None:
     stored = texture(24, 40)
     data = saved(PIL.Image.fromarray(stored), "PNG")
     data = data[:33] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP) + data[33:]
-    image = codec.decode(data, max_pixels=LIMIT)
+    image = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(image.pixels, np.rot90(stored, -1))
     assert image.xmp == XMP.replace(b'Orientation="6"', b'Orientation="1"')
 
@@ -244,7 +246,7 @@ def test_orientation_of_xmp_counts_where_exif_has_none() -> None:
 def test_exif_keeps_all_but_orientation_and_thumbnail(order: str) -> None:
     stored = exif(6, order)
     data = saved(PIL.Image.fromarray(texture(8, 8)), "JPEG", exif=b"Exif\0\0" + stored)
-    kept = codec.decode(data, max_pixels=LIMIT).exif
+    kept = decode(data, max_pixels=LIMIT).exif
     assert kept is not None
     assert THUMBNAIL not in kept
     tags = PIL.Image.Exif()
@@ -260,7 +262,7 @@ def test_damaged_exif_is_dropped_with_a_note() -> None:
     stored = texture(8, 8)
     for block in (b"junk", exif(6)[:20], b"II*\0\xff\xff\xff\xff"):
         data = saved(PIL.Image.fromarray(stored), "PNG", exif=b"Exif\0\0" + block)
-        image = codec.decode(data, max_pixels=LIMIT)
+        image = decode(data, max_pixels=LIMIT)
         np.testing.assert_array_equal(image.pixels.shape, stored.shape)
         assert image.exif is None
         assert "EXIF" in image.notes[0]
@@ -269,7 +271,7 @@ def test_damaged_exif_is_dropped_with_a_note() -> None:
 def test_jpeg_with_further_pictures_inside_is_read_as_its_first() -> None:
     first, second = (PIL.Image.fromarray(texture(16, 16 * n)) for n in (1, 2))
     data = saved(first, "MPO", save_all=True, append_images=[second])
-    assert codec.decode(data, max_pixels=LIMIT).pixels.shape == (16, 16, 3)
+    assert decode(data, max_pixels=LIMIT).pixels.shape == (16, 16, 3)
 
 
 def test_limit_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,4 +282,4 @@ def test_limit_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 700_000)
             with pytest.raises(PIL.Image.DecompressionBombError):
                 PIL.Image.open(BytesIO(data))
-            assert codec.decode(data, max_pixels=1500 * 1500).pixels.shape == (1500, 1500, 3)
+            assert decode(data, max_pixels=1500 * 1500).pixels.shape == (1500, 1500, 3)

@@ -13,9 +13,9 @@ import pytest
 from picture_files import by_opencv
 
 from deraincli.errors import DerainError, UnreadableImageError
-from deraincli.imaging import codec
+from deraincli.imaging.decode import decode
 
-# The codec ignores these, but pytest resets the filters for every test.
+# The decoder ignores these, but pytest resets the filters for every test.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 
 LIMIT = 10**7
@@ -24,17 +24,18 @@ _DECODE_ALL = """
 import sys
 from pathlib import Path
 from deraincli.errors import DerainError
-from deraincli.imaging import codec
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
 
 for path in sorted(Path(sys.argv[1]).rglob("*")):
     if path.is_file():
         try:
-            image = codec.decode(path, max_pixels=10**7)
+            image = decode(path, max_pixels=10**7)
         except DerainError as error:
             assert len(str(error).splitlines()) == 1, error
         else:
-            codec.encode(image, "PNG")
-            codec.encode(image, "TIFF")
+            encode(image, "PNG")
+            encode(image, "TIFF")
 """
 
 
@@ -51,9 +52,9 @@ def test_pngsuite(shared_data: Path) -> None:
     for path in files:
         if path.name.startswith("x"):
             with pytest.raises(UnreadableImageError):
-                codec.decode(path, max_pixels=LIMIT)
+                decode(path, max_pixels=LIMIT)
             continue
-        image = codec.decode(path, max_pixels=LIMIT)
+        image = decode(path, max_pixels=LIMIT)
         reference = by_opencv(path.read_bytes())
         if reference.ndim == 2:
             reference = reference[..., None]
@@ -68,7 +69,7 @@ def test_pillow_s_pictures(shared_data: Path) -> None:
     compared = 0
     for path in sorted((shared_data / "formats" / "pillow").iterdir()):
         try:
-            image = codec.decode(path, max_pixels=LIMIT)
+            image = decode(path, max_pixels=LIMIT)
         except DerainError:
             continue
         if image.pixels.dtype == np.uint16 or image.notes:
@@ -83,7 +84,7 @@ def test_pillow_s_pictures(shared_data: Path) -> None:
 def test_16_bit_tiffs_of_pillow(shared_data: Path) -> None:
     folder = shared_data / "formats" / "pillow"
     for name in ("16bit.deflate.tif", "16bit.MM.deflate.tif", "12in16bit.tif", "uint16_1_4660.tif"):
-        image = codec.decode(folder / name, max_pixels=LIMIT)
+        image = decode(folder / name, max_pixels=LIMIT)
         assert image.pixels.dtype == np.uint16
         np.testing.assert_array_equal(
             image.pixels[..., 0], by_opencv((folder / name).read_bytes()), err_msg=name

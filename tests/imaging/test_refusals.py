@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from picture_files import chunk, deep_png, exif, raw_png, saved, texture, tiff
 
 from deraincli.errors import DerainError, InputError, UnreadableImageError
-from deraincli.imaging import codec
+from deraincli.imaging.decode import decode
+from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import avif_supported
 
-# The codec ignores these, but pytest resets the filters for every test.
+# The decoder ignores these, but pytest resets the filters for every test.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 
 LIMIT = 10**5
@@ -52,7 +53,7 @@ VALID = _valid_files()
 
 @pytest.mark.parametrize("kind", VALID)
 def test_the_files_below_are_valid(kind: str) -> None:
-    codec.decode(VALID[kind], max_pixels=LIMIT)
+    decode(VALID[kind], max_pixels=LIMIT)
 
 
 def _essential_length(kind: str, data: bytes) -> int:
@@ -66,7 +67,7 @@ def test_cut_off_anywhere_is_refused(kind: str) -> None:
     step = max(1, len(data) // 150)
     for length in {*range(1, _essential_length(kind, data), step), _essential_length(kind, data)}:
         with pytest.raises(UnreadableImageError):
-            codec.decode(data[:length], max_pixels=LIMIT)
+            decode(data[:length], max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize("kind", ["palette PNG", "16-bit PNG"])
@@ -76,7 +77,7 @@ def test_any_flipped_bit_of_a_png_is_refused(kind: str) -> None:
         damaged = bytearray(data)
         damaged[position] ^= 1 << position % 8
         with pytest.raises(UnreadableImageError):
-            codec.decode(bytes(damaged), max_pixels=LIMIT)
+            decode(bytes(damaged), max_pixels=LIMIT)
 
 
 @settings(max_examples=400, deadline=None)
@@ -89,13 +90,13 @@ def test_damage_gives_a_picture_or_a_refusal(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         del damaged[data.draw(positions) :]
     try:
-        image = codec.decode(bytes(damaged), max_pixels=LIMIT)
+        image = decode(bytes(damaged), max_pixels=LIMIT)
     except DerainError as error:
         assert "\n" not in str(error)
     else:
         assert image.pixels.ndim == 3
         assert image.pixels.shape[2] in (1, 3)
-        codec.encode(image, "PNG")
+        encode(image, "PNG")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -103,11 +104,11 @@ def test_png_with_too_few_lines_is_refused(bits: int, capfd: pytest.CaptureFixtu
     """Whole chunks, good checksums, but the last line is short or missing."""
     lines = [bytes(20 * 3 * bits // 8)] * 11
     whole = raw_png(20, 12, bits, 2, [*lines, lines[0]])
-    codec.decode(whole, max_pixels=LIMIT)
+    decode(whole, max_pixels=LIMIT)
     with pytest.raises(UnreadableImageError, match="fewer lines"):
-        codec.decode(raw_png(20, 12, bits, 2, [*lines, lines[0][:-1]]), max_pixels=LIMIT)
+        decode(raw_png(20, 12, bits, 2, [*lines, lines[0][:-1]]), max_pixels=LIMIT)
     with pytest.raises(UnreadableImageError, match="fewer lines"):
-        codec.decode(raw_png(20, 12, bits, 2, lines), max_pixels=LIMIT)
+        decode(raw_png(20, 12, bits, 2, lines), max_pixels=LIMIT)
     assert capfd.readouterr().err == ""
 
 
@@ -129,14 +130,14 @@ def test_size_is_checked_before_any_pixel(kind: str, bits: int) -> None:
         data = small.replace(struct.pack("<HHII", 256, 4, 1, 2), struct.pack("<HHII", 256, 4, 1, side))
         data = data.replace(struct.pack("<HHII", 257, 4, 1, 2), struct.pack("<HHII", 257, 4, 1, side))
     with pytest.raises(UnreadableImageError, match=r"50000 × 50000 pixels.*--max-pixels"):
-        codec.decode(data, max_pixels=LIMIT)
+        decode(data, max_pixels=LIMIT)
 
 
 def test_limit_itself_is_allowed() -> None:
     data = saved(PIL.Image.new("L", (30, 20)), "PNG")
-    assert codec.decode(data, max_pixels=600).pixels.shape == (20, 30, 1)
+    assert decode(data, max_pixels=600).pixels.shape == (20, 30, 1)
     with pytest.raises(UnreadableImageError):
-        codec.decode(data, max_pixels=599)
+        decode(data, max_pixels=599)
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "AVIF"])
@@ -146,20 +147,20 @@ def test_several_frames_are_refused(format: str) -> None:
     frames = [PIL.Image.fromarray(texture(16, 16 + 0 * n) + np.uint8(40 * n)) for n in range(3)]
     data = saved(frames[0], format, save_all=True, append_images=frames[1:])
     with pytest.raises(UnreadableImageError, match="3 frames"):
-        codec.decode(data, max_pixels=LIMIT)
+        decode(data, max_pixels=LIMIT)
 
 
 @pytest.mark.parametrize("mode", ["I", "F", "LAB"])
 def test_other_kinds_of_samples_are_refused(mode: str) -> None:
     with pytest.raises(UnreadableImageError, match="convert it to 8 or 16 bits"):
-        codec.decode(saved(PIL.Image.new(mode, (4, 4)), "TIFF"), max_pixels=LIMIT)
+        decode(saved(PIL.Image.new(mode, (4, 4)), "TIFF"), max_pixels=LIMIT)
 
 
 def test_16_bit_colour_in_separate_planes_is_refused() -> None:
     planes = texture(8, 9, 3, np.uint16).transpose(2, 0, 1)
     data = tiff(np.ascontiguousarray(planes), photometric="rgb", planarconfig="separate")
     with pytest.raises(UnreadableImageError, match="separate planes"):
-        codec.decode(data, max_pixels=LIMIT)
+        decode(data, max_pixels=LIMIT)
 
 
 def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +168,7 @@ def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[s
     stored = texture(6, 5, 3, np.uint16)
     bogus = (chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32)), chunk(b"tIME", b"\xff" * 7))
     lines = [line.astype(">u2").tobytes() for line in stored]
-    image = codec.decode(raw_png(5, 6, 16, 2, lines, *bogus), max_pixels=LIMIT)
+    image = decode(raw_png(5, 6, 16, 2, lines, *bogus), max_pixels=LIMIT)
     np.testing.assert_array_equal(image.pixels, stored)
     assert capfd.readouterr().err == ""
 
@@ -176,7 +177,7 @@ def test_unknown_tags_of_16_bit_tiff_cause_no_noise(capfd: pytest.CaptureFixture
     stored = texture(6, 5, 3, np.uint16)
     data = tiff(stored, photometric="rgb", extratags=[(65_000, 3, 1, 7, True), (18_246, 3, 1, 5, True)])
     level = _opencv_log_level()
-    np.testing.assert_array_equal(codec.decode(data, max_pixels=LIMIT).pixels, stored)
+    np.testing.assert_array_equal(decode(data, max_pixels=LIMIT).pixels, stored)
     assert _opencv_log_level() == level
     assert capfd.readouterr().err == ""
 
@@ -190,13 +191,13 @@ def test_other_content_is_refused_whatever_its_name(tmp_path: Path, content: byt
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     with pytest.raises(UnreadableImageError, match=r"photo\.jpg"):
-        codec.decode(path, max_pixels=LIMIT)
+        decode(path, max_pixels=LIMIT)
 
 
 def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(VALID["PNG"])
-    assert codec.decode(path, max_pixels=LIMIT).format == "PNG"
+    assert decode(path, max_pixels=LIMIT).format == "PNG"
 
 
 def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
@@ -210,4 +211,4 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
         (Path("/dev/zero"), "is no regular file"),
     ):
         with pytest.raises(InputError, match=reason):
-            codec.decode(path, max_pixels=LIMIT)
+            decode(path, max_pixels=LIMIT)
