@@ -100,8 +100,7 @@ def check_torch() -> Iterator[Finding]:
 def check_torchvision() -> Iterator[Finding]:
     """Whether torchvision matches PyTorch, which only an import tells."""
     if _version("torchvision") is None:
-        remedy = "needed only to train with the perceptual loss: pip install torchvision"
-        yield Finding("torchvision", "warn", "not installed", remedy)
+        yield Finding("torchvision", "OK", "not installed; only training with the perceptual loss needs it")
         return
     error = _import_error("torch, torchvision")
     if error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,9 +110,21 @@ def test_a_pickle_that_runs_code_is_not_loaded(tmp_path: Path) -> None:
         load_vgg("vgg.pth", tmp_path)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is there")
-def test_without_torchvision_the_sentence_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"loss\.vgg to a file"):
+def test_without_torchvision_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    for module in ("torchvision", "torchvision.models"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    with pytest.raises(ModelError, match=r"pip install 'deraincli\[train\]'.*loss\.vgg to a file"):
+        load_vgg("torchvision", tmp_path)
+
+
+def test_a_torchvision_for_another_torch_is_one_sentence(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "torchvision.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')\n"
+    )
+    for module in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelError, match=r"nms does not exist.*fits torch"):
         load_vgg("torchvision", tmp_path)
 
 

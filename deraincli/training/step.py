@@ -14,8 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from deraincli.inference.torch_device import PRECISIONS
 from deraincli.losses import attention_loss, attention_targets, perceptual_loss, reconstruction_loss
 from deraincli.network.restoration import Restoration
-from deraincli.network.vgg import VGG16Features
-from deraincli.perceptual import load_vgg
+from deraincli.perceptual import VGG16Features, load_vgg
 from deraincli.training.adversary import Adversary, fooling, new_adversary, random_corners, telling_apart
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
 from deraincli.training.distributed import Processes, averaging
