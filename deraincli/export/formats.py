@@ -115,12 +115,7 @@ def run_safetensors(data: bytes) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
         file.write_bytes(data)
-        return run_network(load_model(file)[0])
-
-
-def run_network(network: nn.Module) -> Run:
-    """A network as it is, on the CPU."""
-    return _run_module(Restorer(network))
+        return _run_module(Restorer(load_model(file)[0]))
 
 
 FORMATS: dict[str, Format] = {
