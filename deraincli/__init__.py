@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deraincli.derainer import Derainer, load
+    from deraincli.restoration.derainer import Derainer, load
 
 __version__ = "0.1.0"
 __all__ = ["Derainer", "__version__", "load"]
@@ -20,7 +20,7 @@ __all__ = ["Derainer", "__version__", "load"]
 
 def __getattr__(name: str) -> object:
     if name in ("Derainer", "load"):
-        from deraincli import derainer
+        from deraincli.restoration import derainer
 
         return getattr(derainer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

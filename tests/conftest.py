@@ -14,10 +14,10 @@ import torch
 from hub_shell import Shell
 from loopback_hub import LoopbackHub
 
-from deraincli.checkpoint import ModelInfo, model_bytes
 from deraincli.cli.app import run
-from deraincli.network.config import BALNetConfig, UNetConfig
-from deraincli.networks import NETWORKS
+from deraincli.models.balnet.config import BALNetConfig, UNetConfig
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.registry import NETWORKS
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)
@@ -121,7 +121,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_export(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small model as ONNX."""
     pytest.importorskip("onnxscript")
-    from deraincli.export.job import export_model
+    from deraincli.export.exporter import export_model
 
     file = tmp_path_factory.mktemp("export") / "small.onnx"
     file.write_bytes(export_model(small_model, "onnx").data)

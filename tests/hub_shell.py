@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from loopback_hub import LoopbackHub
 
-from deraincli.checkpoint import ModelInfo, model_bytes
-from deraincli.networks import NETWORKS
-from deraincli.peers.prenet import PReNetConfig
+from deraincli.models.baselines.prenet import PReNetConfig
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.registry import NETWORKS
 
 NAME = "someone/rain"
 ADDRESS = f"hf:{NAME}"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from deraincli.batch.walk import vouched_for, walk
 from deraincli.errors import InputError, UsageError
+from deraincli.files.walk import vouched_for, walk
 from deraincli.imaging.formats import FORMATS
 
 

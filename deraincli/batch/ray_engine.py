@@ -15,11 +15,11 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from deraincli.batch.jobs import Job
-from deraincli.batch.local import run
+from deraincli.batch.local_engine import run
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.worker import Worker
-from deraincli.derainer import load
 from deraincli.errors import DeviceError, UsageError
+from deraincli.restoration.derainer import load
 
 BATCH = 16
 """Most pictures that an actor is given at once; within them, decoding, restoring and encoding overlap."""

@@ -12,9 +12,9 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from deraincli.batch.jobs import Job, collisions
-from deraincli.batch.manifest import Stamp, stamp
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.run import Engine, run_batch
+from deraincli.files.manifest import Stamp, stamp
 
 QUIET_SECONDS = 1.0
 """A file that neither grew nor changed for so long is tried."""

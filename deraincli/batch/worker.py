@@ -14,16 +14,16 @@ from queue import SimpleQueue
 from threading import Event, Lock
 
 from deraincli.batch.jobs import Job
-from deraincli.batch.manifest import Manifest, stamp
 from deraincli.batch.outcome import Outcome, Settings
-from deraincli.derainer import Derainer
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
-from deraincli.imaging.atomic import check_destination, write_atomically
+from deraincli.files.atomic import check_destination, write_atomically
+from deraincli.files.manifest import Manifest, stamp
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
-from deraincli.inference.restore import OnWarning, Restored
-from deraincli.pipeline import SaveOptions, read_for
+from deraincli.inference.tiled import OnWarning, Restored
+from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.restore_file import SaveOptions, read_for
 
 OnStart = Callable[[Job], None]
 """Called when a picture's turn on a device comes, from any thread."""

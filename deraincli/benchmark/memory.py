@@ -17,8 +17,8 @@ import psutil
 import torch
 from torch import nn
 
-from deraincli.benchmark.contestants import Contestant, forward_pass, open_backend
-from deraincli.benchmark.subjects import find_subject
+from deraincli.benchmark.targets import find_subject
+from deraincli.benchmark.workloads import Contestant, forward_pass, open_backend
 
 
 @dataclass(frozen=True)

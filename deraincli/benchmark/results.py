@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from deraincli.benchmark.machine import Machine
+from deraincli.benchmark.environment import Machine
 from deraincli.benchmark.memory import Peak
 from deraincli.benchmark.roofline import Layer
-from deraincli.benchmark.subjects import Subject
+from deraincli.benchmark.targets import Subject
 from deraincli.benchmark.timing import Timing
 
 

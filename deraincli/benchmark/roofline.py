@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from deraincli.benchmark.contestants import synchronise
-from deraincli.inference.torch_device import PRECISIONS
+from deraincli.benchmark.workloads import synchronise
+from deraincli.inference.backends.torch_device import PRECISIONS
 
 SIDE_ON_CPU = 1024
 SIDE_ON_DEVICE = 8192

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deraincli.benchmark.contestants import Contestant
+from deraincli.benchmark.workloads import Contestant
 
 WARM_UP_MOST = 12
 """Runs after which a contestant counts as warm although it still gets faster."""

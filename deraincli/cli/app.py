@@ -12,21 +12,21 @@ from typing import Annotated
 import typer
 
 from deraincli import __version__
-from deraincli.cli import (
+from deraincli.cli import output
+from deraincli.cli.commands import (
     attn,
     batch,
     bench,
     compare,
     data,
     doctor,
+    eval,
     image,
-    output,
     synth,
     train,
     video,
     weights,
 )
-from deraincli.cli import eval as evaluate
 from deraincli.errors import DerainError, ExitCode
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ app.command("image")(image.command)
 app.command("batch")(batch.command)
 app.command("attn")(attn.command)
 app.command("compare")(compare.command)
-app.command("eval")(evaluate.command)
+app.command("eval")(eval.command)
 app.command("bench")(bench.command)
 app.command("synth")(synth.command)
 app.command("train")(train.command)

@@ -12,7 +12,7 @@ from deraincli.cli.output import Output
 from deraincli.errors import InputError
 
 if TYPE_CHECKING:
-    from deraincli.attention.scores import Scores
+    from deraincli.attention_maps.scores import Scores
 
 NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
 """Of either map: the fields of a MapScore and their headings in the table."""
@@ -37,7 +37,7 @@ def summarise(
     count: the pictures of `source`, skipped ones among them.
     Raises InputError if all failed.
     """
-    from deraincli.attention.scores import mean_scores
+    from deraincli.attention_maps.scores import mean_scores
 
     if failed == count:
         raise InputError(f"None of the {count} pictures could be looked at: see the reasons above.")

@@ -16,7 +16,7 @@ class BatchReport:
 
     def __init__(self, file: Path, inputs: tuple[str, ...], settings: Settings) -> None:
         """Raises OutputError if the file cannot be written, or is there and not to be replaced."""
-        from deraincli.imaging.atomic import check_destination
+        from deraincli.files.atomic import check_destination
 
         check_destination(file, overwrite=settings.overwrite)
         self._file = file
@@ -26,8 +26,8 @@ class BatchReport:
 
     def write(self, summary: Summary, total: int) -> None:
         """Writes the page in place of its last state. Raises OutputError."""
-        from deraincli.batch.page import batch_page
-        from deraincli.imaging.atomic import write_atomically
+        from deraincli.batch.report import batch_page
+        from deraincli.files.atomic import write_atomically
 
         page = batch_page(
             summary, total, ", ".join(self._inputs), self._facts(), max_pixels=self._settings.max_pixels
@@ -37,7 +37,7 @@ class BatchReport:
         self._ours = True
 
     def _facts(self) -> list[str]:
-        from deraincli.catalogue import find_model
+        from deraincli.model_zoo.catalogue import find_model
 
         asked = dict(self._settings.network)
         model, task = asked.pop("model"), asked.pop("task")

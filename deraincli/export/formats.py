@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.checkpoint import ModelInfo, load_model, model_bytes
-from deraincli.export.description import METADATA_KEY, Description
+from deraincli.inference.backends.export_metadata import METADATA_KEY, Description
+from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """B×3×H×W in 0–1 → the restored B×3×H×W, not clipped."""
@@ -98,7 +98,7 @@ def to_safetensors(network: nn.Module, description: Description) -> bytes:
 
 def run_onnx(data: bytes) -> Run:
     """An ONNX file's content in ONNX Runtime on the CPU."""
-    from deraincli.inference.onnx_backend import open_session
+    from deraincli.inference.backends.onnx_backend import open_session
 
     session = open_session(data)
     return lambda rainy: session.run(["image"], {"rainy": rainy})[0]

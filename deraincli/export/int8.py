@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.data.pairs import Pair, read_pair
+from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.errors import InputError
-from deraincli.export.description import Description
+from deraincli.evaluation.metrics import PROTOCOLS, as_rgb, psnr
 from deraincli.export.formats import Run, describe
 from deraincli.export.parity import as_batch
 from deraincli.imaging.image import Pixels
-from deraincli.inference.plan import Tiling
-from deraincli.inference.restore import restore
-from deraincli.metrics import PROTOCOLS, as_rgb, psnr
+from deraincli.inference.backends.export_metadata import Description
+from deraincli.inference.tiled import restore
+from deraincli.inference.tiling import Tiling
 
 ALLOWED_LOSS = 0.05
 """dB of PSNR that int8 may cost."""

@@ -21,10 +21,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from deraincli.errors import InputError, UnreadableImageError, missing
-from deraincli.imaging import colour, metadata, pixels, png, samples
+from deraincli.imaging import arrays, colour, metadata, pixel_reader, png
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
-from deraincli.imaging.samples import refusing
+from deraincli.imaging.pixel_reader import refusing
 
 # Pillow warns and logs about damaged metadata on its way to a picture or an error; both are told in our
 # words. The handler leaves its log to whoever configures logging, rather than to stderr.
@@ -158,14 +158,14 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     if picture.mode == "CMYK":
         converted, note = _cmyk_to_srgb(picture, icc)
         icc, notes = None, (*notes, note)
-        colours, alpha = pixels.from_pillow(converted)
+        colours, alpha = arrays.from_pillow(converted)
     else:
-        colours, alpha = samples.read(picture, data, name)
+        colours, alpha = pixel_reader.read(picture, data, name)
     if format == "AVIF" and _deeper_than_8_bit(data):
         notes = (*notes, "More than 8 bits per channel of an AVIF are rounded to 8.")
     picture.close()
-    colours = pixels.upright(colours, orientation)
-    alpha = None if alpha is None else pixels.upright(alpha, orientation)
+    colours = arrays.upright(colours, orientation)
+    alpha = None if alpha is None else arrays.upright(alpha, orientation)
     kept = png.kept_chunks(data) if format == "PNG" else ()
     return Image(colours, alpha, icc, exif, xmp, format, notes, png_chunks=kept)
 

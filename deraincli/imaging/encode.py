@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deraincli.errors import OutputError, UsageError
-from deraincli.imaging import colour, metadata, pixels, png, tiff
+from deraincli.imaging import arrays, colour, metadata, png, tiff
 from deraincli.imaging.formats import FORMATS
 from deraincli.imaging.image import Image
 
@@ -95,12 +95,12 @@ def _check_size(image: Image, format: str) -> None:
 
 def _as_srgb(image: Image, format: str) -> Image:
     assert image.icc is not None
-    converted = colour.to_srgb(pixels.to_pillow(image.pixels, None), image.icc)
+    converted = colour.to_srgb(arrays.to_pillow(image.pixels, None), image.icc)
     if converted is None:
         return _noted(image, f"The colour profile is unusable and {format} has no place for it.", icc=None)
     if image.pixels.shape[2] == 1:
         converted = converted.convert("L")
-    shallow, _ = pixels.from_pillow(converted)
+    shallow, _ = arrays.from_pillow(converted)
     return _noted(
         image,
         f"Colours were converted to sRGB, as {format} cannot hold their profile.",
@@ -140,7 +140,7 @@ def _saved(image: Image, format: str, **options: Any) -> bytes:
     """Let Pillow write it; options without a value are left out, as not every format accepts None."""
     file = BytesIO()
     given = {name: value for name, value in options.items() if value is not None}
-    pixels.to_pillow(image.pixels, image.alpha).save(file, format, **given)
+    arrays.to_pillow(image.pixels, image.alpha).save(file, format, **given)
     return file.getvalue()
 
 

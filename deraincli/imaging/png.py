@@ -13,8 +13,8 @@ from io import BytesIO
 import numpy as np
 
 from deraincli.geometry import row_bands
+from deraincli.imaging.arrays import to_pillow
 from deraincli.imaging.image import Image, Pixels
-from deraincli.imaging.pixels import to_pillow
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = len(_SIGNATURE) + 25

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.inference.plan import Plan, Tile
+from deraincli.inference.tiling import Plan, Tile
 
 
 class Blender:

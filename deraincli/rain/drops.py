@@ -22,7 +22,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from deraincli.rain.light import Pixels, Plane, displayed, linear
+from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
 
 DISC = 7
 """Radius of the blur circle in pixels of the drop layer."""

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from deraincli.rain.light import Pixels, Plane, displayed, linear
-from deraincli.rain.views import random_view
+from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
+from deraincli.rain.random_crops import random_view
 
 WINDOW = 6.0
 """Sigma of the Gaussian window, pixels."""

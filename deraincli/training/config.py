@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from deraincli.errors import InputError, UsageError
-from deraincli.frozen import from_mapping
-from deraincli.losses import AttentionLoss, ReconstructionLoss
-from deraincli.perceptual import FROM_TORCHVISION
+from deraincli.models.config_io import from_mapping
+from deraincli.training.losses import AttentionLoss, ReconstructionLoss
+from deraincli.training.vgg import FROM_TORCHVISION
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -83,7 +83,7 @@ class LossConfig:
     perceptual: Weight = 0.0
     """λ_p, of VGG-16's `relu2_2`; the document has 0.05."""
     vgg: str = FROM_TORCHVISION
-    """`torchvision` (fetched once), or a .pth, .safetensors or .npz file: see `deraincli.perceptual`."""
+    """`torchvision` (fetched once), or a .pth, .safetensors or .npz file: see `deraincli.training.vgg`."""
     adversarial: Weight = 0.0
     """λ_g, for the global and the local discriminator each; the document has 0.01. Needs crops of at least
     70 pixels."""
@@ -116,7 +116,7 @@ class TrainingConfig:
     """The whole file."""
 
     network: str
-    """A name of the table in `deraincli.networks`."""
+    """A name of the table in `deraincli.models.registry`."""
     data: DataConfig
     task: Literal["auto", "streak", "drop"] = "streak"
     """Which rain the model is for, kept in its card."""

@@ -11,18 +11,18 @@ from typing import Any
 
 import torch
 
-from deraincli.checkpoint import model_bytes
-from deraincli.data.batches import Feed, TrainingData, batches
 from deraincli.errors import OutputError, TrainingError
-from deraincli.frozen import to_mapping
-from deraincli.imaging.atomic import write_atomically
-from deraincli.training.clock import Clock
+from deraincli.files.atomic import write_atomically
+from deraincli.models.checkpoint import model_bytes
+from deraincli.models.config_io import to_mapping
 from deraincli.training.config import TrainingConfig
+from deraincli.training.data.batches import Feed, TrainingData, batches
 from deraincli.training.distributed import Processes
-from deraincli.training.interrupt import deferred_interrupts
-from deraincli.training.preparation import prepare
+from deraincli.training.interrupts import deferred_interrupts
+from deraincli.training.setup import prepare
 from deraincli.training.state import Best, load_state, state_bytes
 from deraincli.training.step import StepResult, train_step
+from deraincli.training.time_budget import Clock
 from deraincli.training.validation import Validation, ValidationSet
 
 

@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.data.crops import Picture
-from deraincli.data.scenes import pair_files
-from deraincli.imaging.viewable import reduced
-from deraincli.inference.torch_device import PRECISIONS
-from deraincli.losses import attention_targets
-from deraincli.metrics import PROTOCOLS, score
-from deraincli.network.restoration import Restoration
+from deraincli.datasets.image_pool import pair_files
+from deraincli.evaluation.metrics import PROTOCOLS, score
+from deraincli.imaging.display import reduced
+from deraincli.inference.backends.torch_device import PRECISIONS
+from deraincli.models.base import Restoration
+from deraincli.training.data.augmentation import Picture
+from deraincli.training.losses import attention_targets
 
 SAMPLES = 4
 """So many pictures are shown."""

@@ -13,8 +13,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from deraincli.errors import OutputError, UsageError
-from deraincli.video.encoding import EncodedPacket, Encoding, Segment
-from deraincli.video.source import Source
+from deraincli.video.encoder import EncodedPacket, Encoding, Segment
+from deraincli.video.reader import Source
 
 FORMATS = {
     "mp4": "mp4",

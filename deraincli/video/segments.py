@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deraincli.errors import OutputError
-from deraincli.imaging.atomic import write_atomically
-from deraincli.video.encoding import EncodedPacket, Segment
+from deraincli.files.atomic import write_atomically
+from deraincli.video.encoder import EncodedPacket, Segment
 
 _COUNTS = struct.Struct("<II")
 _PACKET = struct.Struct("<qqq?I")

@@ -23,16 +23,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
 import deraincli
-from deraincli.benchmark.contestants import ForwardPass
 from deraincli.benchmark.timing import time_in_turn
-from deraincli.checkpoint import load_model
-from deraincli.data.pairs import find_pairs
-from deraincli.entrants import Entrant, Model, RainyInput
-from deraincli.evaluation import Scored, evaluate
-from deraincli.inference.torch_backend import TorchBackend
-from deraincli.inference.torch_device import choose_precision
-from deraincli.metrics import Score, protocols_named
-from deraincli.pipeline import DEFAULT_MAX_PIXELS
+from deraincli.benchmark.workloads import ForwardPass
+from deraincli.datasets.pairs import find_pairs
+from deraincli.evaluation.evaluate import Scored, evaluate
+from deraincli.evaluation.methods import Entrant, Model, RainyInput
+from deraincli.evaluation.metrics import Score, protocols_named
+from deraincli.inference.backends.torch_backend import TorchBackend
+from deraincli.inference.backends.torch_device import choose_precision
+from deraincli.models.checkpoint import load_model
+from deraincli.restoration.restore_file import DEFAULT_MAX_PIXELS
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run

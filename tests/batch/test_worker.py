@@ -9,10 +9,10 @@ import PIL.Image
 import pytest
 
 from deraincli.batch.jobs import Naming, find_jobs
-from deraincli.batch.manifest import Manifest
 from deraincli.batch.outcome import Settings
 from deraincli.batch.worker import Worker
-from deraincli.derainer import load
+from deraincli.files.manifest import Manifest
+from deraincli.restoration.derainer import load
 
 
 @pytest.fixture

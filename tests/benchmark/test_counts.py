@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from deraincli.benchmark.flops import count_flops, count_parameters
 from deraincli.benchmark.memory import Pass, peak_in_own_process
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
-from deraincli.benchmark.subjects import all_names, compared_names, find_subject
-from deraincli.checkpoint import ModelInfo, model_bytes
+from deraincli.benchmark.targets import all_names, compared_names, find_subject
 from deraincli.errors import ModelError
-from deraincli.network.restoration import Restoration
-from deraincli.networks import NETWORKS
-from deraincli.solvers import SOLVERS
+from deraincli.models.base import Restoration
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.classical.registry import SOLVERS
+from deraincli.models.registry import NETWORKS
 
 
 class TwoLayers(nn.Module):

@@ -14,11 +14,11 @@ import torch
 from paired import rain_on, scene, write_picture, write_set
 
 import deraincli
-from deraincli.attention import figure, pictures
-from deraincli.attention.pictures import heat_map
-from deraincli.checkpoint import ModelInfo, model_bytes
+from deraincli.attention_maps import figure, render
+from deraincli.attention_maps.render import heat_map
 from deraincli.errors import OutputError
-from deraincli.networks import NETWORKS
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.registry import NETWORKS
 
 PLAIN = ("--device", "cpu", "--precision", "fp32", "--figure", "none")
 
@@ -181,7 +181,7 @@ def test_what_cannot_be_written_whole_leaves_nothing(derain, model, photo, tmp_p
     def full(*_: object) -> None:
         raise OutputError("The disk is full.")
 
-    monkeypatch.setattr(pictures, "rain_mask", full)
+    monkeypatch.setattr(render, "rain_mask", full)
     assert derain("attn", photo, "-o", tmp_path / "out", "-m", model, *PLAIN).code == 1
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -94,7 +94,7 @@ def test_a_network_that_sees_large_patches_takes_the_smallest_picture(derain) ->
 
 
 def test_what_certainly_does_not_fit_is_known_without_running(derain, monkeypatch) -> None:
-    monkeypatch.setattr("deraincli.benchmark.bench.peak_in_own_process", None)
+    monkeypatch.setattr("deraincli.benchmark.runner.peak_in_own_process", None)
     done = derain("bench", "--size", "64", "--batch-size", "10000000", "--models", "ddn", *QUICK)
     assert done.code == 1
     assert "smaller batch" in done.err

@@ -15,8 +15,8 @@ import pytest
 from paired import rain_on, scene, write_picture
 
 import deraincli
-from deraincli import report
-from deraincli.metrics import PROTOCOLS, score
+from deraincli.evaluation.metrics import PROTOCOLS, score
+from deraincli.reporting import html_page
 
 ON_CPU = ("--device", "cpu", "--precision", "fp32")
 
@@ -134,7 +134,7 @@ def test_what_a_page_shows_smaller_or_with_loss_is_said(derain, tmp_path, monkey
 
     assert said() == "shown at 4096×3"
     views = content(page)["comparisons"][0]["views"]
-    monkeypatch.setattr(report, "PAGE_BYTES", sum(map(len, views.values())))
+    monkeypatch.setattr(html_page, "PAGE_BYTES", sum(map(len, views.values())))
     assert said() == "shown at 4096×3, lossy"
 
 

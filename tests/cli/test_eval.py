@@ -8,7 +8,7 @@ import shutil
 import pytest
 from paired import scene, write_picture, write_set
 
-from deraincli.data.pairs import find_pairs, fingerprint
+from deraincli.datasets.pairs import find_pairs, fingerprint
 
 ON_CPU = ("--device", "cpu", "--precision", "fp32", "--tile", "off")
 
@@ -34,8 +34,8 @@ def model(tmp_path_factory):
     """A model file of the small network, untrained."""
     import torch
 
-    from deraincli.checkpoint import ModelInfo, model_bytes
-    from deraincli.networks import NETWORKS
+    from deraincli.models.checkpoint import ModelInfo, model_bytes
+    from deraincli.models.registry import NETWORKS
 
     kind = NETWORKS["balnet-lite"]
     torch.manual_seed(0)

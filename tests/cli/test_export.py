@@ -14,11 +14,11 @@ import PIL.Image
 import pytest
 import torch
 
-from deraincli.catalogue import DEFAULTS, SHIPPED
-from deraincli.checkpoint import load_model, model_bytes
-from deraincli.export.cache import cached_export
-from deraincli.export.job import export_model
-from deraincli.header import sha256
+from deraincli.export.exporter import export_model
+from deraincli.model_zoo.catalogue import DEFAULTS, SHIPPED
+from deraincli.model_zoo.exports import cached_export
+from deraincli.models.checkpoint import load_model, model_bytes
+from deraincli.models.header import sha256
 
 pytest.importorskip("onnxscript")
 
@@ -143,7 +143,7 @@ def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, 
         file.write_bytes(data)
         changed = replace(entry, file=file.name, sha256=sha256(file))
         monkeypatch.setitem(SHIPPED, name, changed)
-    monkeypatch.setattr("deraincli.catalogue.weights_folder", lambda: small_model.parent)
+    monkeypatch.setattr("deraincli.model_zoo.catalogue.weights_folder", lambda: small_model.parent)
     done = derain("weights", "export", "--json")
     assert done.code == 0, done.err
     assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(DEFAULTS.values())

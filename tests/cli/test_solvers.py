@@ -11,10 +11,10 @@ import pytest
 from paired import rain_on, scene, write_picture, write_set
 
 import deraincli
-from deraincli.catalogue import weights_folder
 from deraincli.errors import ModelError, UsageError
-from deraincli.peers.gmm import PRIOR_FILE
-from deraincli.solvers import SOLVERS
+from deraincli.model_zoo.catalogue import weights_folder
+from deraincli.models.classical.gmm import PRIOR_FILE
+from deraincli.models.classical.registry import SOLVERS
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_network_without_weights_says_how_to_get_some(derain, rainy: Path, net
 
 
 def test_a_missing_prior_is_one_sentence(derain, rainy: Path, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("deraincli.peers.gmm.weights_folder", lambda: tmp_path)
+    monkeypatch.setattr("deraincli.models.classical.gmm.weights_folder", lambda: tmp_path)
     done = derain("image", rainy, "-m", "gmm")
     assert done.code == 1
     assert "install deraincli again" in done.err

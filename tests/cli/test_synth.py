@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from paired import scene, write_picture
 
-from deraincli.data.pairs import find_pairs
+from deraincli.datasets.pairs import find_pairs
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from paired import scene, write_picture, write_set
 
-from deraincli.checkpoint import load_model
+from deraincli.cli.commands.train import _Reporter
 from deraincli.cli.output import Output
-from deraincli.cli.train import _Reporter
-from deraincli.data import known_sets
-from deraincli.data.known_sets import perceptual_hash
+from deraincli.datasets import leakage
+from deraincli.datasets.leakage import perceptual_hash
+from deraincli.models.checkpoint import load_model
 from deraincli.training.loop import Progress
 from deraincli.training.state import Best
 
@@ -132,8 +132,8 @@ def test_what_is_left_out_is_said_and_strict_fails(config: Path, derain) -> None
 
 
 def test_training_on_test_pictures_is_said_once(config: Path, derain, monkeypatch) -> None:
-    bits = known_sets._bits(perceptual_hash(scene(1)))
-    monkeypatch.setattr(known_sets, "_table", lambda: (["Blurs (test)"], bits[None]))
+    bits = leakage._bits(perceptual_hash(scene(1)))
+    monkeypatch.setattr(leakage, "_table", lambda: (["Blurs (test)"], bits[None]))
     done = derain("train", config, "--out", config.parent / "run")
     assert done.code == 0
     assert done.err.count("Blurs (test): 1") == 1

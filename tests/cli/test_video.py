@@ -27,8 +27,8 @@ from clips import (
 )
 
 import deraincli
-from deraincli.derainer import Derainer
 from deraincli.errors import DeviceError
+from deraincli.restoration.derainer import Derainer
 
 UNEVEN = (0, 700, 1201, 1900, 2500, 4001, 4100, 6000, 6400, 9000, 9001, 12000)
 """A variable rate, in ticks of 1/12800 s."""
@@ -277,7 +277,7 @@ def test_a_network_that_restores_nothing_is_an_error(video, tmp_path: Path, monk
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_never_stopped(
     derain, video, tmp_path: Path, random_model: Path, monkeypatch, temporal: int
 ) -> None:
-    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    monkeypatch.setattr("deraincli.video.restorer.SEGMENT", 4)
     source = write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24", times=UNEVEN, sounds=1)
     options = ("--codec", "ffv1", "--temporal", temporal)
     video(source, "-o", tmp_path / "whole.mkv", *options)
@@ -296,7 +296,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_never_stopped(
 
 
 def test_other_settings_start_again(derain, video, tmp_path: Path, random_model: Path, monkeypatch) -> None:
-    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    monkeypatch.setattr("deraincli.video.restorer.SEGMENT", 4)
     source = write_clip(tmp_path / "in.mp4")
     with monkeypatch.context() as patch:
         _failing(patch, at=10, error=KeyboardInterrupt())
@@ -309,7 +309,7 @@ def test_a_full_disk_stops_cleanly_and_the_run_can_go_on(
     video, tmp_path: Path, monkeypatch, share: float
 ) -> None:
     """A limit on the size of files stands in for the disk: segments meet the low one, the whole the other."""
-    monkeypatch.setattr("deraincli.video.restore.SEGMENT", 4)
+    monkeypatch.setattr("deraincli.video.restorer.SEGMENT", 4)
     source = write_clip(tmp_path / "in.mkv", codec="ffv1", size=(160, 120))
     video(source, "-o", tmp_path / "whole.mkv")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -13,8 +13,8 @@ from paired import write_set
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from deraincli import catalogue
-from deraincli.catalogue import SHIPPED
+from deraincli.model_zoo import catalogue
+from deraincli.model_zoo.catalogue import SHIPPED
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
 

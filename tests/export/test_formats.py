@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import nn
 
-from deraincli.checkpoint import load_model
-from deraincli.export.choices import TARGETS
-from deraincli.export.description import Description, description_in
 from deraincli.export.formats import FORMATS
-from deraincli.peers.prenet import PReNet, PReNetConfig
+from deraincli.export.options import TARGETS
+from deraincli.inference.backends.export_metadata import Description, description_in
+from deraincli.models.baselines.prenet import PReNet, PReNetConfig
+from deraincli.models.checkpoint import load_model
 
 pytest.importorskip("onnxscript")
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paired import write_set
 
-from deraincli.data.pairs import Pair, find_pairs, read_pair
+from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError, ModelError
 from deraincli.export import int8
-from deraincli.export.job import export_model
+from deraincli.export.exporter import export_model
 
 pytest.importorskip("onnxscript")
 
@@ -59,7 +59,7 @@ def test_convolutions_are_quantised_and_the_loss_told(
 ) -> None:
     import onnx
 
-    monkeypatch.setattr("deraincli.export.job.ALLOWED_LOSS", 100.0)
+    monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", 100.0)
     folder = write_set(tmp_path, count=4)
     exported = export_model(small_model, "onnx", "int8", pairs=folder)
     model = onnx.load_from_string(exported.data)
@@ -74,6 +74,6 @@ def test_convolutions_are_quantised_and_the_loss_told(
 def test_too_great_a_loss_is_refused(
     small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deraincli.export.job.ALLOWED_LOSS", -100.0)
+    monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", -100.0)
     with pytest.raises(ModelError, match=r"int8 loses .* dB on 2 pictures"):
         export_model(small_model, "onnx", "int8", pairs=write_set(tmp_path, count=4))

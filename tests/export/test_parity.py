@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from deraincli.checkpoint import load_model
 from deraincli.export.formats import FORMATS
 from deraincli.export.parity import as_batch, difference, rainy_photos
 from deraincli.imaging.decode import decode
-from deraincli.inference.plan import Tiling
-from deraincli.inference.restore import restore
+from deraincli.inference.tiled import restore
+from deraincli.inference.tiling import Tiling
+from deraincli.models.checkpoint import load_model
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("rainy_*.jpg"))
 

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from deraincli.geometry import Size
 from deraincli.inference.blend import Blender
-from deraincli.inference.plan import Plan, choose_tiling, plan
+from deraincli.inference.tiling import Plan, choose_tiling, plan
 
 
 @st.composite

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from deraincli.rain.light import displayed, linear
+from deraincli.rain.linear_light import displayed, linear
 from deraincli.rain.recorded_drops import RecordedDrops, _pane
 
 Pixels = NDArray[np.uint8]

@@ -8,15 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from deraincli.rain.recorded import RecordedLayers
-from deraincli.rain.streaks import (
-    StreakStyle,
-    add_rain,
-    heavy_rain,
-    light_rain,
-    light_style,
-    streak_layer,
-)
+from deraincli.rain.recorded_streaks import RecordedLayers
+from deraincli.rain.streaks import StreakStyle, add_rain, heavy_rain, light_rain, light_style, streak_layer
 
 STYLE = StreakStyle(length=20, defocus=0.6, angle=10, convergence=0, coverage=0.2, peak=0.3, clustering=0.5)
 

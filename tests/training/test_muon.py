@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from deraincli.network.layers import MMB
-from deraincli.networks import NETWORKS
+from deraincli.models.balnet.blocks import MMB
+from deraincli.models.registry import NETWORKS
 from deraincli.training.muon import Muon, matrices, orthogonal
 
 

@@ -11,16 +11,16 @@ import torch
 from paired import scene, write_picture, write_set
 from test_perceptual import CHANNELS, write
 
-from deraincli.catalogue import find_model
-from deraincli.checkpoint import load_model
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
-from deraincli.network.config import BALNET_SMALL
-from deraincli.training.board import open_board
-from deraincli.training.clock import Clock
+from deraincli.model_zoo.catalogue import find_model
+from deraincli.models.balnet.config import BALNET_SMALL
+from deraincli.models.checkpoint import load_model
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
+from deraincli.training.tensorboard_writer import open_board
+from deraincli.training.time_budget import Clock
 
 CONFIG = """
 network = "prenet"

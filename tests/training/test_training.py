@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from deraincli.checkpoint import load_model
-from deraincli.data.batches import TrainingData
 from deraincli.errors import TrainingError, UsageError
+from deraincli.models.checkpoint import load_model
 from deraincli.rain.streaks import add_rain, light_rain, light_style, streak_layer
 from deraincli.training.config import load_config
+from deraincli.training.data.batches import TrainingData
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor

@@ -1,0 +1,78 @@
+"""One figure for a paper or a slide: input, RAM, CAM and output, captioned, as PNG, PDF or SVG."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from typing import Literal
+
+from deraincli.attention_maps.scores import Map
+from deraincli.errors import InputError
+from deraincli.imaging.display import reduced
+from deraincli.reporting.contact_sheet import Picture
+
+FigureFormat = Literal["png", "pdf", "svg"]
+
+WIDTH = 7.16
+"""Inches: both columns of a two-column page."""
+
+TALLEST = 4.0
+"""Height to width of the room for a panel, at most; taller pictures stand in it narrower."""
+
+BAR_HEIGHT = 0.35
+"""Inches at least of the scale from 0 to 1, so that its three numbers stand apart."""
+
+PANEL_SIDE = 1200
+"""Panels are reduced to this many pixels: 300 an inch need no more."""
+
+INSTALL = "pip install 'deraincli[figures]'"
+
+
+def can_draw() -> bool:
+    """Whether Matplotlib, an optional dependency, is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def require_matplotlib() -> None:
+    """Raises InputError where it is not installed."""
+    if not can_draw():
+        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
+
+
+def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: FigureFormat) -> bytes:
+    """The figure as a file's content. Raises InputError without Matplotlib.
+
+    rainy, restored: H×W×3. ram, cam: H×W in 0–1, on a scale from 0 to 1.
+    """
+    require_matplotlib()
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    aspect = rainy.shape[0] / rainy.shape[1]
+    columns = 4 if aspect > 0.6 else 2
+    panel = WIDTH / columns
+    width = panel * min(1, TALLEST / aspect)
+    height = max(width * aspect, BAR_HEIGHT)
+    sheet = Figure((WIDTH, (4 // columns) * (height + 0.3) + 0.05), layout="constrained")
+    axes = sheet.subplots(4 // columns, columns).ravel()
+    contents: dict[str, Picture | Map] = {"input": rainy, "RAM": ram, "CAM": cam, "output": restored}
+    for ax, letter, (name, pixels) in zip(axes, "abcd", contents.items(), strict=True):
+        shown = ax.imshow(
+            reduced(pixels, PANEL_SIDE), cmap="inferno", vmin=0, vmax=1, interpolation="antialiased"
+        )
+        ax.set_title(f"({letter}) {name}", y=0, pad=-4, va="top", fontsize=9)
+        ax.set_axis_off()
+        if name == "CAM":  # RAM has the same scale
+            share = height / (width * aspect)
+            place = (1 + 0.03 * panel / width, (1 - share) / 2, 0.04 * panel / width, share)
+            bar = sheet.colorbar(shown, cax=ax.inset_axes(place), ticks=[0, 0.5, 1])
+            bar.ax.tick_params(labelsize=6)
+    file = io.BytesIO()
+    # Text stays text, and the same picture gives the same bytes.
+    style = {"svg.fonttype": "none", "svg.hashsalt": "deraincli", "pdf.fonttype": 42}
+    dates: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    with matplotlib.rc_context(style):
+        sheet.savefig(
+            file, format=format, dpi=300, bbox_inches="tight", pad_inches=0.02, metadata=dates[format]
+        )
+    return file.getvalue()

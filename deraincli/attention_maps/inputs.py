@@ -1,0 +1,89 @@
+"""Which pictures to look at: one, those below a folder, or the rainy half of a paired set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from deraincli.attention_maps.outputs import KINDS
+from deraincli.datasets.pairs import Pair, PairedSet, find_pairs, pair_folders
+from deraincli.errors import InputError, UsageError
+from deraincli.files.walk import walk
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The pictures, by the names under which their results are written."""
+
+    pictures: dict[str, Path]
+    """By stem; below a folder with its sub-folders, with / between the parts."""
+    pairs: dict[str, Pair]
+    """With their ground truth, under the same names: for all pictures or none."""
+    unpaired: tuple[Path, ...] = ()
+    """Left out, since they have no ground truth."""
+    links: int = 0
+    """Symbolic links left out, since they lead to folders or out of this one."""
+    results: int = 0
+    """Pictures left out, since an earlier run wrote them."""
+
+
+def find_jobs(source: Path, target: Path | None, results: Path) -> Jobs:
+    """The pictures of `source`, a picture or a folder with all sub-folders, with their ground truth.
+
+    target: a picture or a folder, as `source`; without one, a folder that holds a paired set in a known
+        layout has its own. Of paired folders, sub-folders are not looked into.
+    results: where results go; no pictures are taken from there if it is a sub-folder.
+    Raises InputError when there is nothing to be found, UsageError for names that collide.
+    """
+    if not source.exists():
+        raise InputError(f"There is no picture or folder '{source}': check its name.")
+    if target is not None and not target.exists():
+        raise InputError(f"There is no file '{target}' to compare with: check the name given to --target.")
+    if source.is_file() and (target is None or target.is_file()):
+        name = source.stem
+        return Jobs({name: source}, {} if target is None else {name: Pair(name, source, target)})
+    if target is not None:
+        return _of_pairs(pair_folders(source, target))
+    try:
+        return _of_pairs(find_pairs(source))
+    except InputError:  # no paired set, so just pictures
+        return _below(source, results)
+
+
+def _of_pairs(found: PairedSet) -> Jobs:
+    return Jobs(
+        {pair.name: pair.rainy for pair in found.pairs},
+        {pair.name: pair for pair in found.pairs},
+        found.unpaired,
+    )
+
+
+def _below(folder: Path, results: Path) -> Jobs:
+    found = walk(folder, results)
+    by_stem = defaultdict(list)
+    for name in found.names:
+        by_stem[str(PurePosixPath(name).with_suffix(""))].append(folder / name)
+    own = {stem for stem in by_stem if _is_result(stem, by_stem)}
+    pictures = {stem: paths for stem, paths in by_stem.items() if stem not in own}
+    if not pictures:
+        raise InputError(
+            f"There are no pictures in '{folder}': name a picture or the folder that holds them."
+        )
+    for same in pictures.values():
+        if len(same) > 1:
+            raise UsageError(
+                f"The results of '{same[0]}' and '{same[1].name}' would have the same names: rename one."
+            )
+    return Jobs(
+        {stem: path for stem, (path,) in pictures.items()},
+        {},
+        links=found.links,
+        results=len(found.results) + len(own),
+    )
+
+
+def _is_result(stem: str, stems: dict[str, list[Path]]) -> bool:
+    """Whether it is called as a result of the picture that lies beside it."""
+    picture, _, kind = stem.rpartition(".")
+    return kind in KINDS and picture in stems

@@ -1,0 +1,203 @@
+"""One picture's attention maps as files: what each is called and what is in it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.attention_maps import render
+from deraincli.attention_maps.figure import FigureFormat, figure
+from deraincli.attention_maps.scores import Map
+from deraincli.errors import ModelError, OutputError, UsageError
+from deraincli.files.atomic import check_destination, write_atomically
+from deraincli.geometry import Size
+from deraincli.imaging.decode import decode
+from deraincli.imaging.display import viewable
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image, Pixels
+from deraincli.inference.tiled import OnProgress, OnWarning
+from deraincli.reporting.contact_sheet import Picture
+from deraincli.restoration.derainer import Derainer
+
+
+@dataclass(frozen=True, eq=False)
+class Inspected:
+    """A restored picture with the maps that steered it."""
+
+    rainy: Image
+    restored: Pixels
+    """H×W×C, of the same dtype."""
+    model: str
+    """Name of the model that restored it."""
+    ram: Map
+    cam: Map
+    levels: NDArray[np.float32]
+    """As in `inference.restore.Restored`."""
+    strides: tuple[int, ...]
+    """Input pixels per pixel of each level."""
+    tile: Size
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is written, and how it looks."""
+
+    alpha: float = 0.5
+    """Weight of the heat map in overlays, 0–1."""
+    threshold: float = 0.5
+    """RAM above it is rain in the mask."""
+    figure: FigureFormat | None = None
+    levels: bool = False
+    rain: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what is no share."""
+        for name, value in (("--alpha", self.alpha), ("--threshold", self.threshold)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} takes a number from 0 to 1, not {value}.")
+
+
+def inspect_file(
+    derainer: Derainer,
+    source: Path,
+    *,
+    levels: bool,
+    max_pixels: int,
+    on_progress: OnProgress | None = None,
+    on_note: OnWarning | None = None,
+) -> Inspected:
+    """Restores a picture and keeps its maps; `levels` those of every encoder level too.
+
+    Raises ModelError if the network has no maps, UsageError if it has no such levels, and what
+    `decode` and `Derainer.restore` raise.
+    """
+    if levels and not derainer.level_strides:
+        raise UsageError(f"No maps enter encoder levels in {derainer.name}: leave --levels out.")
+    image = decode(source, max_pixels=max_pixels)
+    for note in image.notes:
+        if on_note:
+            on_note(note)
+    chosen = derainer.for_picture(image.pixels)
+    result = chosen.restore(
+        image.pixels, maps=True, levels=levels, on_progress=on_progress, on_warning=on_note
+    )
+    if result.ram is None or result.cam is None or result.levels is None:
+        raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net or AGAN with --model.")
+    return Inspected(
+        image,
+        result.image,
+        chosen.name,
+        result.ram,
+        result.cam,
+        result.levels,
+        chosen.level_strides,
+        result.tile,
+    )
+
+
+def check_folder(folder: Path) -> None:
+    """Finds out, before the work and without making it, that there can be no such folder to write to.
+
+    Raises OutputError.
+    """
+    there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+    if not there.is_dir():
+        raise OutputError(f"'{there}' is no folder, so nothing can be written to '{folder}': choose another.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder '{there}' is not writable: choose another output.")
+
+
+def check_destinations(folder: Path, name: str, wanted: Wanted, *, overwrite: bool) -> None:
+    """Finds out, before the work, which of a picture's files cannot be written. Raises OutputError."""
+    for path in _paths(folder, name, wanted):
+        if path.parent.is_dir():
+            check_destination(path, overwrite=overwrite)
+
+
+def all_there(folder: Path, name: str, wanted: Wanted) -> bool:
+    """Whether every file that is wanted of a picture exists."""
+    return all(path.is_file() for path in _paths(folder, name, wanted))
+
+
+def write_files(
+    inspected: Inspected, folder: Path, name: str, wanted: Wanted, *, overwrite: bool
+) -> list[Path]:
+    """Writes what is wanted as `folder/name.…`, making the folder; each file whole or not at all.
+
+    Without `overwrite`, all of them or none: the same command can then begin anew. Raises OutputError.
+    """
+    paths = _paths(folder, name, wanted)
+    _make_folder(paths[0].parent)
+    written: list[Path] = []
+    try:
+        for path, make in zip(paths, _writers(wanted).values(), strict=True):
+            write_atomically(path, make(inspected), overwrite=overwrite)
+            written.append(path)
+    except BaseException:
+        for path in [] if overwrite else written:
+            path.unlink(missing_ok=True)
+        raise
+    return written
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
+
+
+def _paths(folder: Path, name: str, wanted: Wanted) -> list[Path]:
+    return [folder / f"{name}.{suffix}" for suffix in _writers(wanted)]
+
+
+def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
+    """What follows the picture's name in each file's name → what makes the file's content."""
+    files: dict[str, Callable[[Inspected], bytes]] = {
+        "ram.png": lambda it: _png(render.with_scale(render.heat_map(it.ram), "RAM")),
+        "cam.png": lambda it: _png(render.with_scale(render.heat_map(it.cam), "CAM")),
+        "ram-overlay.png": lambda it: _png(render.overlay(viewable(it.rainy), it.ram, wanted.alpha)),
+        "cam-overlay.png": lambda it: _png(render.overlay(viewable(it.rainy), it.cam, wanted.alpha)),
+        "ram-16bit.png": lambda it: _png(render.as_16_bit(it.ram)),
+        "cam-16bit.png": lambda it: _png(render.as_16_bit(it.cam)),
+        "ram.npy": lambda it: _npy(it.ram),
+        "cam.npy": lambda it: _npy(it.cam),
+        "mask.png": lambda it: _png(render.rain_mask(it.ram, wanted.threshold)),
+    }
+    if wanted.rain:
+        files["rain.png"] = lambda it: _png(render.rain_layer(it.rainy.pixels, it.restored))
+    if wanted.levels:
+        files["levels.png"] = lambda it: _png(render.level_sheet(it.levels, it.strides))
+    format = wanted.figure
+    if format is not None:
+        files[f"figure.{format}"] = lambda it: figure(
+            viewable(it.rainy), it.ram, it.cam, _restored_view(it), format
+        )
+    return files
+
+
+KINDS = frozenset(
+    suffix.partition(".")[0] for suffix in _writers(Wanted(figure="png", levels=True, rain=True))
+)
+"""What stands between a picture's name and the suffix in the names of its files."""
+
+
+def _restored_view(inspected: Inspected) -> Picture:
+    return viewable(replace(inspected.rainy, pixels=inspected.restored))
+
+
+def _png(pixels: Pixels) -> bytes:
+    picture = Image(np.ascontiguousarray(pixels), alpha=None, icc=None, exif=None, xmp=None, format="PNG")
+    return encode(picture, "PNG")
+
+
+def _npy(attention: Map) -> bytes:
+    file = io.BytesIO()
+    np.save(file, attention, allow_pickle=False)
+    return file.getvalue()

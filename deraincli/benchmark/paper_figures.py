@@ -1,0 +1,66 @@
+"""What the source document (the author response of BAL-Net) says of every compared system at 320×320, from
+its Tables 3 and 4, to be printed beside what is counted and measured here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DocumentFigures:
+    """One column of those tables; None where the document gives no number."""
+
+    system: str
+    """The name as the field writes it."""
+    parameters: int | None
+    seconds: float | None
+    """For one picture of 320×320, on the authors' hardware."""
+    platform: Literal["CPU", "GPU"] | None
+    """Where the document ran it."""
+    note: str
+    """One sentence on what differs here, empty where nothing does."""
+
+
+DOCUMENT: dict[str, DocumentFigures] = {
+    "dsc": DocumentFigures("DSC", None, 118.4, "CPU", "A solver: it has no parameters to count."),
+    "gmm": DocumentFigures("GMM", None, 421.8, "CPU", "A solver: it has no parameters to count."),
+    "ddn": DocumentFigures("DDN", 57_369, 0.19, "GPU", ""),
+    "jorder": DocumentFigures(
+        "JORDER",
+        406_792,
+        375.4,
+        "GPU",
+        "370,497 is the authors' released single-pass network, so their recurrent one was probably run.",
+    ),
+    "did-mdn": DocumentFigures(
+        "DID-MDN",
+        412_839,
+        0.21,
+        "GPU",
+        "The authors' released network counts 372,839 without its density classifier.",
+    ),
+    "nledn": DocumentFigures(
+        "NLEDN", 56_312_645, 1.65, "GPU", "The authors' released checkpoints hold 1,005,379."
+    ),
+    "eigen": DocumentFigures(
+        "Eigen",
+        26_427,
+        0.21,
+        "GPU",
+        "The published layers count 754,691, so another network was probably meant.",
+    ),
+    "agan": DocumentFigures(
+        "AGAN", 36_206_378, 0.85, "GPU", "Generator 6,244,362, discriminator 7,737,746, together 13,982,108."
+    ),
+    "prenet": DocumentFigures("PReNet", None, None, None, "The document does not compare with it."),
+    "balnet": DocumentFigures(
+        "BAL-Net",
+        27_393_708,
+        0.62,
+        "GPU",
+        "The layers are not published: these were found by a search for this count.",
+    ),
+}
+"""By name: that of `deraincli.models.registry.NETWORKS`, or of the solver. `balnet-lite` and `balnet-small` are ours
+and not in it."""

@@ -1,0 +1,199 @@
+"""Runs a benchmark: every model in every precision, size after size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import nn
+
+from deraincli.benchmark.environment import describe
+from deraincli.benchmark.flops import count_flops, count_parameters
+from deraincli.benchmark.memory import Pass, peak_in_own_process, peak_on_device
+from deraincli.benchmark.results import Row, Sheet
+from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
+from deraincli.benchmark.targets import Subject
+from deraincli.benchmark.timing import time_in_turn
+from deraincli.benchmark.workloads import Contestant, FileToFile, ForwardPass, forward_pass, open_backend
+from deraincli.errors import ModelError
+from deraincli.geometry import round_up
+from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.onnx_backend import OnnxBackend
+from deraincli.inference.backends.torch_backend import TorchBackend
+from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
+from deraincli.inference.backends.torch_memory import free_memory
+from deraincli.restoration.derainer import Derainer
+
+SLOWEST = 10
+"""Layers that a roofline names."""
+
+OnNote = Callable[[str], None]
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure; rows are every combination of subject, precision and backend, in this order."""
+
+    subjects: Sequence[Subject]
+    sides: Sequence[int] = (320,)
+    """Of square pictures."""
+    precisions: Sequence[str] = ("auto",)
+    backends: Sequence[str] = ("eager",)
+    device: str = "auto"
+    batch: int = 1
+    rounds: int = 15
+    threads: int | None = None
+    """On the CPU; None leaves the choice to PyTorch."""
+    file_to_file: bool = False
+    roofline: bool = False
+
+
+@dataclass
+class _Entry:
+    """A subject that is loaded, or the reason why it is not."""
+
+    subject: Subject
+    shapes: nn.Module | None
+    """The network on the meta device, as it was defined; None for a solver."""
+    precision: str
+    backend: str
+    runner: TorchBackend | OnnxBackend | SolverBackend | None = None
+    error: str | None = None
+
+
+def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[Sheet]:
+    """Measures and yields a sheet for every size. What fails is a row with its `error`.
+
+    Raises ModelError, DeviceError or UsageError for what cannot be run at all.
+    """
+    device = choose_device(request.device)
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
+    ways = list(product(request.precisions, request.backends))
+    entries = [
+        _load(subject, device, precision, backend)
+        for subject in request.subjects
+        for precision, backend in (ways if subject.weights != "none" else ways[:1])
+    ]
+    for entry in entries:
+        if entry.runner:
+            forward_pass(entry.runner, 1, request.batch)  # complains before any work
+            for note in entry.runner.notes:
+                on_note(note)
+    for side in request.sides:
+        sheet = Sheet(side, describe(device), [], {})
+        for number, entry in enumerate(entries):
+            on_progress(number, len(entries), f"memory of {entry.subject.name} at {side}×{side}")
+            sheet.rows.append(_count(entry, side, request.batch, on_note))
+            _measure_memory(entry, sheet.rows[-1], device)
+        _measure_time(entries, sheet, request, device, on_progress)
+        yield sheet
+
+
+def _load(subject: Subject, device: torch.device, precision: str, backend: str) -> _Entry:
+    if backend != "onnxruntime":
+        precision = choose_precision(precision, device)
+    network = subject.build()
+    entry = _Entry(subject, network.to("meta") if network else None, precision, backend)
+    try:
+        entry.runner = open_backend(subject, device=str(device), precision=precision, backend=backend)
+    except ModelError as error:
+        entry.error = str(error)
+    else:
+        entry.precision, entry.backend = entry.runner.precision, entry.runner.backend
+    return entry
+
+
+def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
+    """A row with all that needs no running."""
+    name, multiple = entry.subject.name, entry.subject.size_multiple(entry.shapes)
+    padded = round_up(side, multiple)
+    if padded != side:
+        on_note(f"{name} takes multiples of {multiple}, so {side}×{side} runs padded to {padded}×{padded}.")
+    row = Row(entry.subject, entry.precision, entry.backend, batch, padded, error=entry.error)
+    if entry.shapes is not None:
+        row.parameters = count_parameters(entry.shapes)
+        row.flops = count_flops(entry.shapes, padded)
+    return row
+
+
+def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
+    if entry.runner is None:
+        return
+    if isinstance(entry.runner, TorchBackend) and entry.backend == "eager":
+        activations = entry.runner.bytes_per_pixel() * row.batch * row.side**2
+        if activations > free_memory(device):  # known at once, rather than after minutes
+            row.error = _shortage(row)
+            return
+    try:
+        if device.type == "cuda" and isinstance(entry.runner, TorchBackend):
+            weights = sum(p.nbytes for network in entry.runner.networks for p in network.parameters())
+            row.peak = peak_on_device(forward_pass(entry.runner, row.side, row.batch), weights, device)
+        elif str(entry.runner.device) == "cpu":
+            threads = torch.get_num_threads()
+            row.peak = peak_in_own_process(
+                Pass(entry.subject.name, row.side, row.batch, row.precision, row.backend, threads)
+            )
+    except MemoryError:
+        row.error = _shortage(row)
+
+
+def _measure_time(
+    entries: Sequence[_Entry], sheet: Sheet, request: Request, device: torch.device, on_progress: OnProgress
+) -> None:
+    """Times everything of one size in turn, the matrix products included."""
+    forward: list[Contestant | None] = []
+    files: list[Contestant | None] = []
+    for entry, row in zip(entries, sheet.rows, strict=True):
+        ready = entry.runner if row.error is None else None
+        forward.append(forward_pass(ready, row.side, row.batch) if ready else None)
+        wanted = ready if request.file_to_file else None
+        files.append(
+            FileToFile(Derainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
+            if wanted
+            else None
+        )
+    roofs = _roofs(sheet.rows, device) if request.roofline else []
+    timings = time_in_turn(
+        [contestant for contestant in (*forward, *files, *roofs) if contestant],
+        rounds=request.rounds,
+        on_round=lambda done: on_progress(done, request.rounds, f"rounds at {sheet.side}×{sheet.side}"),
+    )
+    for row, network, file_to_file in zip(sheet.rows, forward, files, strict=True):
+        row.latency = timings.get(network) if network else None
+        row.file_to_file = timings.get(file_to_file) if file_to_file else None
+        if network and not row.latency:
+            row.error = _shortage(row)
+    for roof in roofs:
+        speed = roof.flops / timings[roof].median
+        sheet.roofs[roof.precision] = max(speed, sheet.roofs.get(roof.precision, 0))
+    if request.roofline:
+        for entry, row in zip(entries, sheet.rows, strict=True):
+            _compare_with_roof(entry, row, sheet.roofs)
+
+
+def _roofs(rows: Sequence[Row], device: torch.device) -> list[MatrixProduct]:
+    ready = dict.fromkeys(row.precision for row in rows if row.error is None and row.precision in PRECISIONS)
+    return [
+        MatrixProduct(precision, device, as_convolution=as_convolution)
+        for precision, as_convolution in product(ready, (False, True))
+    ]
+
+
+def _compare_with_roof(entry: _Entry, row: Row, roofs: Mapping[str, float]) -> None:
+    if row.flops_per_second is not None and row.precision in roofs:
+        row.roof_share = row.flops_per_second / roofs[row.precision]
+        if isinstance(entry.runner, TorchBackend):
+            pictures = ForwardPass(entry.runner, row.side, row.batch).fresh()
+            row.layers = slowest_layers(entry.runner.networks[0], pictures, SLOWEST)
+
+
+def _shortage(row: Row) -> str:
+    pictures = (
+        f"{row.side}×{row.side}" if row.batch == 1 else f"{row.batch} pictures of {row.side}×{row.side}"
+    )
+    remedy = "size" if row.batch == 1 else "batch or size"
+    return f"There is too little memory for {pictures} in one piece: choose a smaller {remedy}."

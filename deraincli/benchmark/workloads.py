@@ -1,0 +1,142 @@
+"""What is timed: one forward pass, or one picture from file to file, on inputs that are new each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from deraincli.benchmark.targets import Subject
+from deraincli.errors import ModelError, UsageError
+from deraincli.inference.backends.base import Backend
+from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.onnx_backend import OnnxBackend
+from deraincli.inference.backends.torch_backend import TorchBackend
+from deraincli.inference.backends.torch_memory import is_out_of_memory
+from deraincli.model_zoo.exports import find_export
+from deraincli.models.classical.registry import find_solver
+from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.restore_file import SaveOptions, restore_file
+
+
+class Contestant(Protocol):
+    """Something that is timed."""
+
+    def fresh(self) -> Any:
+        """A new random input, made and in place before the clock starts."""
+
+    def run(self, given: Any) -> None:
+        """One pass; it returns when the device has finished. Raises MemoryError where memory runs out."""
+
+
+class ForwardPass:
+    """The network alone, on pictures that are on the device already."""
+
+    def __init__(self, backend: TorchBackend, side: int, batch: int) -> None:
+        self._backend = backend
+        self._shape = (batch, 3, side, side)
+
+    def fresh(self) -> Tensor:
+        """B×3×H×W uniform in 0–1, channels last."""
+        with shortage_as_memory_error():
+            pictures = torch.rand(self._shape, device=self._backend.device)
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
+            synchronise(self._backend.device)
+        return pictures
+
+    def run(self, given: Tensor) -> None:
+        """Restores the batch, unchecked."""
+        with shortage_as_memory_error():
+            self._backend.run_batch(given)
+            synchronise(self._backend.device)
+
+
+class TilePass:
+    """One tile through a backend that is not PyTorch, arrays in and out."""
+
+    def __init__(self, backend: Backend, side: int) -> None:
+        self._backend = backend
+        self._shape = (3, side, side)
+
+    def fresh(self) -> np.ndarray[Any, Any]:
+        """3×H×W uniform in 0–1."""
+        return np.random.default_rng().random(self._shape, np.float32)
+
+    def run(self, given: np.ndarray[Any, Any]) -> None:
+        """Restores the tile."""
+        self._backend.run_tile(given)
+
+
+class FileToFile:
+    """`derain image` without the start of the program: JPEG in, JPEG out, tiles as they come."""
+
+    def __init__(self, derainer: Derainer, side: int) -> None:
+        self._derainer = derainer
+        self._side = side
+
+    def fresh(self) -> bytes:
+        """A JPEG of random blobs, which compress like a photo."""
+        blobs = np.random.default_rng().integers(0, 256, (self._side // 8 + 1,) * 2 + (3,), np.uint8)
+        picture = cv2.resize(blobs, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
+        return cv2.imencode(".jpg", picture)[1].tobytes()
+
+    def run(self, given: bytes) -> None:
+        """Decodes, restores and encodes."""
+        restore_file(self._derainer, given, SaveOptions("JPEG"))
+
+
+def open_backend(
+    subject: Subject, *, device: str, precision: str, backend: str
+) -> TorchBackend | OnnxBackend | SolverBackend:
+    """A subject on its device. Raises ModelError or DeviceError where it cannot run there so.
+
+    Solvers run on the CPU in fp32 whatever is asked for.
+    """
+    solver = find_solver(subject.name)
+    if solver:
+        return SolverBackend(solver)
+    network = subject.build()
+    assert network is not None
+    if backend == "onnxruntime":
+        if subject.weights == "random":
+            raise ModelError(
+                f"onnxruntime runs exports only: '{subject.name}' has no weights to export, so train it, "
+                "run `derain weights export` on its file and name that file."
+            )
+        return OnnxBackend(
+            find_export(subject.name, precision=precision)[1], device=device, precision=precision
+        )
+    return TorchBackend(network, device=device, precision=precision, backend=backend)
+
+
+def forward_pass(backend: Backend, side: int, batch: int) -> Contestant:
+    """The network alone, as each kind of backend lets it be timed. UsageError for batches outside PyTorch."""
+    if isinstance(backend, TorchBackend):
+        return ForwardPass(backend, side, batch)
+    if batch > 1:
+        raise UsageError("ONNX Runtime and solvers take single pictures: leave --batch-size at 1.")
+    return TilePass(backend, side)
+
+
+@contextmanager
+def shortage_as_memory_error() -> Iterator[None]:
+    """Turns what PyTorch raises when memory runs out into a MemoryError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(str(error)) from None
+
+
+def synchronise(device: torch.device) -> None:
+    """Waits until the device has done all it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,274 @@
+"""`derain attn`: the attention maps of a picture, or of all in a folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+import typer
+
+from deraincli.cli import options, output
+from deraincli.cli.attn_summary import Look, summarise
+from deraincli.cli.output import Output
+from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.attention_maps.figure import FigureFormat
+    from deraincli.attention_maps.inputs import Jobs
+    from deraincli.attention_maps.outputs import Wanted
+    from deraincli.restoration.derainer import Derainer
+
+Backend = Annotated[
+    str,
+    typer.Option(
+        metavar="eager|compile|cudagraphs",
+        envvar="DERAIN_BACKEND",
+        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA.",
+    ),
+]
+
+
+class _Request(NamedTuple):
+    """What the command line asks for, found on the disk."""
+
+    source: Path
+    jobs: Jobs
+    folder: Path
+    wanted: Wanted
+    overwrite: bool
+    max_pixels: int
+    out: Output
+
+
+def command(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A picture, or a folder; sub-folders are mirrored.")
+    ],
+    destination: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            parser=options.path,
+            help="Folder to write to. Default: beside the picture; for a folder, FOLDER-attn beside it.",
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLEAN",
+            help="The picture without rain, or the folder of them: scores the maps. "
+            "A folder that holds a paired set needs none.",
+        ),
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Weight of the heat map in overlays, 0 to 1.")] = 0.5,
+    threshold: Annotated[
+        float, typer.Option(help="A map above it, 0 to 1, claims the pixel, in mask and scores.")
+    ] = 0.5,
+    figure: Annotated[
+        Literal["png", "pdf", "svg", "none"] | None,
+        typer.Option(help="Format of the figure. Default: png where Matplotlib is installed."),
+    ] = None,
+    levels: Annotated[
+        bool, typer.Option("--levels", help="Show the maps as they enter each encoder level, too.")
+    ] = False,
+    rain: Annotated[
+        bool, typer.Option("--rain", help="Show the rain layer, input − output, stretched, too.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace existing outputs. Else pictures with all of theirs are skipped in a folder.",
+        ),
+    ] = False,
+    model: options.Model = None,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    backend: Backend = "eager",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
+    max_pixels: options.MaxPixels = 178_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Show what a model takes for rain and for clean: derain attn in.jpg -o maps"""
+    from deraincli.attention_maps.inputs import find_jobs
+    from deraincli.attention_maps.outputs import Wanted
+
+    out = options.make_output(quiet, verbose, json)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    _refuse_what_has_no_maps(model, backend)
+    wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
+    folder = destination or _default_folder(source)
+    jobs = find_jobs(source, target, folder)
+    _note_what_is_left_out(jobs, out)
+    request = _Request(source, jobs, folder, wanted, overwrite, max_pixels, out)
+    waiting, failed = _waiting(request)
+    looks: list[Look] = []
+    if waiting:
+        derainer = _load(model, network, out)
+        looks = [look for name in waiting if (look := _tried(derainer, name, request))]
+    failed += len(waiting) - len(looks)
+    summarise(source, len(jobs.pictures), looks, failed, threshold, out)
+    if failed:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
+    """What needs no model to be loaded to be known."""
+    from deraincli.models.classical.registry import find_solver
+
+    if backend == "onnxruntime":
+        raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
+    if find_solver(model):
+        raise UsageError(
+            f"'{model}' is a solver and has no attention maps: choose a BAL-Net or AGAN with --model."
+        )
+
+
+def _note_what_is_left_out(jobs: Jobs, out: Output) -> None:
+    if jobs.unpaired:
+        out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
+    if jobs.links:
+        out.note(f"{jobs.links} symbolic links to folders, or out of the folder given, were not followed.")
+    if jobs.results:
+        out.note(f"{jobs.results} files that an earlier run wrote are no pictures to look at.")
+
+
+def _waiting(request: _Request) -> tuple[list[str], int]:
+    """The pictures that are to be looked at, and how many cannot be, as files of theirs exist; of a folder,
+    those with all of their files are left out. Raises OutputError where nothing can be written at all.
+    """
+    from deraincli.attention_maps.outputs import all_there, check_destinations, check_folder
+
+    jobs, folder, wanted, out = request.jobs, request.folder, request.wanted, request.out
+    check_folder(folder)
+    waiting, skipped, failed = [], 0, 0
+    for name, picture in jobs.pictures.items():
+        if request.source.is_dir() and not request.overwrite and all_there(folder, name, wanted):
+            skipped += 1
+            _report(request, picture, {"status": "skipped"})
+            continue
+        try:
+            check_destinations(folder, name, wanted, overwrite=request.overwrite)
+        except OutputError as error:
+            _report(request, picture, {"error": str(error)})
+            if len(jobs.pictures) == 1:
+                raise
+            output.error(str(error))
+            failed += 1
+        else:
+            waiting.append(name)
+    if skipped:
+        these = f"{skipped} of {len(jobs.pictures)} pictures are skipped"
+        out.note(f"{these}, as all their files are there: --overwrite makes them anew.")
+    return waiting, failed
+
+
+def _load(model: str | None, network: dict[str, Any], out: Output) -> Derainer:
+    from deraincli.restoration.derainer import load
+
+    derainer = load(model, **network)
+    for note in derainer.notes:
+        out.note(note)
+    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+    return derainer
+
+
+def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:
+    """The look at one picture, reported; None where one of several cannot be read."""
+    picture = request.jobs.pictures[name]
+    try:
+        look = _look(derainer, name, request)
+    except DerainError as error:
+        _report(request, picture, {"error": str(error)})
+        if len(request.jobs.pictures) == 1 or not isinstance(error, InputError):
+            raise
+        output.error(str(error))
+        return None
+    _report(
+        request,
+        picture,
+        look.record,
+        "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}, "
+        "|RAM + CAM − 1| {mirror_gap:.3f}",
+    )
+    return look
+
+
+def _report(request: _Request, picture: Path, result: dict[str, Any], line: str = "") -> None:
+    """One picture's JSON record, or `line` filled in from it; nothing without either."""
+    record = {
+        "source": str(picture),
+        "output": str(request.folder),
+        "status": "failed",
+        "error": None,
+        **result,
+    }
+    if line or request.out.json:
+        request.out.result(record, line.format_map(record))
+
+
+def _default_folder(source: Path) -> Path:
+    """Beside a picture; for a folder, another one beside it, so that no result is taken for a picture."""
+    if source.is_file():
+        return source.parent
+    folder = source.resolve()
+    return folder.with_name(f"{folder.name}-attn")
+
+
+def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Output) -> FigureFormat | None:
+    from deraincli.attention_maps.figure import INSTALL, can_draw, require_matplotlib
+
+    if asked == "none":
+        return None
+    if asked is None and not can_draw():
+        out.note(f"There will be no figure, which needs Matplotlib: {INSTALL}")
+        return None
+    require_matplotlib()
+    return asked or "png"
+
+
+def _look(derainer: Derainer, name: str, request: _Request) -> Look:
+    """Restores one picture, writes its files and scores its maps."""
+    from deraincli.attention_maps.outputs import inspect_file, write_files
+    from deraincli.attention_maps.scores import mirror_gap, score_maps
+    from deraincli.datasets.pairs import read_pair
+
+    jobs, wanted, out = request.jobs, request.wanted, request.out
+    begin = time.perf_counter()
+    pair = jobs.pairs.get(name)
+    sides = read_pair(pair, max_pixels=request.max_pixels) if pair else None
+    with out.progress(name) as meter:
+        inspected = inspect_file(
+            derainer,
+            jobs.pictures[name],
+            levels=wanted.levels,
+            max_pixels=request.max_pixels,
+            on_progress=meter,
+            on_note=out.note,
+        )
+    files = write_files(inspected, request.folder, name, wanted, overwrite=request.overwrite)
+    scores = score_maps(inspected.ram, inspected.cam, *sides, threshold=wanted.threshold) if sides else None
+    gap = mirror_gap(inspected.ram, inspected.cam)
+    height, width = inspected.ram.shape
+    record = {
+        "status": "done",
+        "width": width,
+        "height": height,
+        "seconds": round(time.perf_counter() - begin, 4),
+        "model": inspected.model,
+        "device": derainer.device,
+        "precision": derainer.precision,
+        "tile": str(inspected.tile),
+        "files": [str(file) for file in files],
+        "threshold": wanted.threshold,
+        "mirror_gap": gap,
+    }
+    return Look(name, record | (scores.record() if scores else {}), scores, gap)

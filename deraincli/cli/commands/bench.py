@@ -1,0 +1,186 @@
+"""`derain bench`: how large, how fast, how much memory, against what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deraincli.cli import options, output
+from deraincli.cli.output import Output
+from deraincli.errors import DeviceError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.benchmark.results import Sheet
+    from deraincli.benchmark.targets import Subject
+
+LARGEST_SIDE = 1_000_000
+"""Far beyond any device's memory; PyTorch counts the bytes of much larger pictures wrong."""
+
+
+def command(
+    context: typer.Context,
+    size: Annotated[
+        str, typer.Option(metavar="N[,N…]", help="Sides of square pictures; several show how time grows.")
+    ] = "320",
+    model: options.Model = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B|all",
+            help="Several: models, networks (balnet, ddn, jorder, did-mdn, nledn, eigen, agan, prenet; "
+            "random weights where none ship), solvers (dsc, gmm), or all of them.",
+        ),
+    ] = None,
+    peers: Annotated[
+        bool,
+        typer.Option(
+            "--peers", help="Add what BAL-Net's authors compare, dsc, gmm, prenet and balnet included."
+        ),
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass, which ms is of.")] = 1,
+    repeat: Annotated[
+        int, typer.Option(min=1, help="Timed rounds; what takes over a minute sits some out.")
+    ] = 15,
+    device: options.Device = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|fp32|bf16|fp16[,…]",
+            envvar="DERAIN_PRECISION",
+            help="Number formats; auto takes bf16 where the device has it natively.",
+        ),
+    ] = "auto",
+    backend: Annotated[
+        str,
+        typer.Option(
+            metavar="eager|compile|cudagraphs|onnxruntime[,…]",
+            envvar="DERAIN_BACKEND",
+            help="How to run the networks: compile takes a minute or more first.",
+        ),
+    ] = "eager",
+    threads: Annotated[int | None, typer.Option(min=1, help="On the CPU. Default: PyTorch's choice.")] = None,
+    end_to_end: Annotated[
+        bool,
+        typer.Option("--end-to-end", help="Time one picture JPEG to JPEG, too: decode, restore, encode."),
+    ] = False,
+    roofline: Annotated[
+        bool,
+        typer.Option(
+            "--roofline", help="Compare with this machine's matrix products; name the slowest layers."
+        ),
+    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print one table for a README.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one object a line for each size on stdout.")
+    ] = False,
+) -> None:
+    """Measure speed, memory and size on this machine: derain bench --size 320 --peers"""
+    if roofline:  # PyTorch's profiler reads it when PyTorch is loaded; without, its log goes to stderr
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    from deraincli.benchmark.runner import Request, benchmark
+
+    out = options.make_output(quiet, verbose, json)
+    if json and markdown:
+        raise UsageError("--json and --markdown each want standard output for themselves: choose one.")
+    request = Request(
+        subjects=_subjects(options.model_names(context, model, models, optional=False), peers),
+        sides=[_side(text) for text in _listed(size)],
+        precisions=_listed(precision),
+        backends=_listed(backend),
+        device=device,
+        batch=batch_size,
+        rounds=repeat,
+        threads=threads,
+        file_to_file=end_to_end,
+        roofline=roofline,
+    )
+    sheets = []
+    with out.progress("measuring") as meter:
+        for sheet in benchmark(request, on_progress=meter, on_note=out.note):
+            sheets.append(sheet)
+            if json:
+                out.result(sheet.record(), "")
+    if markdown or not (json or quiet):
+        _print(sheets, out, peers=peers, markdown=markdown)
+    _tell_failures(sheets)
+
+
+def _subjects(names: Sequence[str | None], peers: bool) -> list[Subject]:
+    from deraincli.benchmark.targets import all_names, compared_names, find_subject
+
+    if "all" in names:
+        names = all_names()
+    wanted = [*names, *(compared_names() if peers else ())]
+    return list(dict.fromkeys(find_subject(name) for name in wanted))
+
+
+def _listed(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",")))
+
+
+def _side(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= LARGEST_SIDE:
+        raise UsageError(
+            f"--size takes numbers of pixels from 1 to {LARGEST_SIDE:,}, separated by commas, not {text!r}."
+        )
+    return int(text)
+
+
+def _print(sheets: Sequence[Sheet], out: Output, *, peers: bool, markdown: bool) -> None:
+    from deraincli.benchmark import tables
+
+    sheets = [sheet for sheet in sheets if sheet.measured]
+    if not sheets:
+        return
+    for sheet in sheets:
+        if markdown:
+            out.document(tables.markdown(sheet))
+        else:
+            out.document(tables.title(sheet))
+            out.table("Size", *tables.sizes(sheet))
+            out.table(f"Speed: {tables.how(sheet)}", *tables.speeds(sheet))
+            if peers:
+                out.table(
+                    "Beside the document, which timed 320×320 on its hardware", *tables.documents(sheet)
+                )
+        for note in tables.document_notes(sheet) if peers else ():
+            out.document(note)
+        for name, speed in sheet.roofs.items():
+            out.document(f"Matrix products in {name}: {tables.short(speed / 1e9)} GFLOP/s")
+        for row in (row for row in sheet.rows if row.layers):
+            heading = f"Slowest in {row.subject.name}, {row.precision}, eager and profiled"
+            if markdown:
+                out.document(f"{heading}\n\n{tables.as_markdown(tables.layers(row))}")
+            else:
+                out.table(heading, *tables.layers(row))
+    if len(sheets) > 1:
+        grid = tables.scaling(sheets)
+        if markdown:
+            out.document(tables.as_markdown(grid))
+        else:
+            out.table("Growth with the picture", *grid)
+    if not markdown:
+        out.line(tables.footnote(sheets[0]))
+    machine = sheets[0].machine
+    if machine.load is not None and machine.device == "cpu" and machine.load > 0.5:
+        out.note(
+            f"Other programs were running (load {machine.load:.1f}), which inflates times; "
+            "ratios hold, since models are timed in turn."
+        )
+
+
+def _tell_failures(sheets: Sequence[Sheet]) -> None:
+    """Names what failed, and exits accordingly."""
+    failed = [row for sheet in sheets for row in sheet.rows if row.error]
+    for row in failed:
+        output.error(f"{row.subject.name} in {row.precision}: {row.error}")
+    if not failed:
+        return
+    if len(failed) == sum(len(sheet.rows) for sheet in sheets):
+        raise DeviceError("Nothing could be measured: see the reasons above.")
+    raise typer.Exit(ExitCode.SOME_FAILED)

@@ -1,0 +1,223 @@
+"""`derain compare`: one picture through several models, side by side."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.output import Output
+from deraincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from deraincli.evaluation.comparison import Version
+    from deraincli.evaluation.metrics import Protocol
+    from deraincli.imaging.image import Image
+
+PAGE_SUFFIXES = (".html", ".htm")
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy picture.")],
+    destination: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            parser=options.path,
+            help="A page (.html), or a contact sheet (.png, .jpg, …).",
+        ),
+    ],
+    ready: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=FILE]...", help="Ready results; a model runs beside them only if it is named."
+        ),
+    ] = None,
+    model: options.Model = None,
+    models: options.Models = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(metavar="CLEAN", help="The picture without rain: adds it, and PSNR and SSIM."),
+    ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(metavar="prenet|mprnet|basicsr-y|agan|rgb", help="How PSNR and SSIM are computed."),
+    ] = "prenet",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
+    max_pixels: options.MaxPixels = 178_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Show one picture as several models have it: derain compare in.jpg -o page.html --models a,b"""
+    from deraincli.evaluation.comparison import (
+        INPUT,
+        TRUTH,
+        Version,
+        comparison_page,
+        comparison_sheet,
+        read_version,
+        scored,
+    )
+    from deraincli.files.atomic import check_destination, write_atomically
+    from deraincli.imaging.decode import decode
+
+    out = options.make_output(quiet, verbose, json)
+    format = _sheet_format(destination)
+    measure = _protocol(protocol)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
+    files = [_name_and_file(text) for text in ready or ()]
+    _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])
+    check_destination(destination, overwrite=overwrite)
+
+    image = decode(source, max_pixels=max_pixels)
+    for note in image.notes:
+        out.note(note)
+    truth = read_version(TRUTH, target, image, max_pixels=max_pixels) if target else None
+    if truth:
+        measure.check_size(image.pixels)
+    given = [read_version(name, file, image, max_pixels=max_pixels) for name, file in files]
+    runs = {label: _restored(label, name, image, network, out) for label, name in names.items()}
+    versions = [Version(INPUT, image), *(run.version for run in runs.values()), *given]
+    if truth:
+        versions = [scored(version, truth, measure) for version in versions]
+
+    if format is None:
+        facts = [*([f"PSNR and SSIM by protocol {measure.name}"] if truth else ()), *map(str, runs.values())]
+        data = comparison_page(source.name, versions, truth, facts, on_note=out.note).encode()
+    else:
+        data = comparison_sheet(versions, truth, format)
+    write_atomically(destination, data, overwrite=overwrite)
+    _print(source, destination, versions, runs, measure if truth else None, out)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a model made of the picture, and how."""
+
+    version: Version
+    seconds: float
+    model: str
+    device: str
+    precision: str
+    tile: str
+
+    def __str__(self) -> str:
+        return f"{self.version.label} on {self.device} in {self.precision}"
+
+
+def _restored(label: str, name: str | None, image: Image, network: dict[str, Any], out: Output) -> _Run:
+    from deraincli.evaluation.comparison import Version
+    from deraincli.restoration.derainer import load
+
+    derainer = load(name, **network)
+    for note in derainer.notes:
+        out.note(note)
+    begin = time.perf_counter()
+    chosen = derainer.for_picture(image.pixels)
+    with out.progress(label) as meter:
+        result = chosen.restore(image.pixels, on_progress=meter, on_warning=out.note)
+    seconds = time.perf_counter() - begin
+    specialist = "" if chosen.name == derainer.name else chosen.name
+    version = Version(label, replace(image, pixels=result.image), specialist)
+    run = _Run(version, seconds, chosen.name, derainer.device, derainer.precision, str(result.tile))
+    out.detail(f"{run}, {seconds:.2f} s")
+    return run
+
+
+def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
+    """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
+    from deraincli.model_zoo.catalogue import find_model
+    from deraincli.models.classical.registry import SOLVERS
+
+    known = [name if name in SOLVERS else find_model(name, task)[0] for name in names]
+    return {
+        name if name is not None and known.count(label) > 1 else label: name
+        for name, label in zip(names, known, strict=True)
+    }
+
+
+def _sheet_format(destination: Path) -> str | None:
+    """The format of a contact sheet; None for a page. Raises UsageError for any other suffix."""
+    from deraincli.imaging.formats import format_of
+
+    if destination.suffix.lower() in PAGE_SUFFIXES:
+        return None
+    try:
+        return format_of(destination)
+    except UsageError as error:
+        raise UsageError(f"{str(error).removesuffix('.')}, or .html for a page.") from error
+
+
+def _name_and_file(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise UsageError(f"A ready result is given as NAME=FILE, not {text!r}.")
+    return name, Path(file)
+
+
+def _refuse_namesakes(labels: Sequence[str]) -> None:
+    for label, count in Counter(labels).items():
+        if count > 1:
+            raise UsageError(f"Two versions are called {label!r}: give one another name.")
+
+
+def _protocol(name: str) -> Protocol:
+    from deraincli.evaluation.metrics import PROTOCOLS
+
+    if name not in PROTOCOLS:
+        raise UsageError(f"--protocol takes one of {', '.join(PROTOCOLS)}, not {name!r}.")
+    return PROTOCOLS[name]
+
+
+def _print(
+    source: Path,
+    destination: Path,
+    versions: Sequence[Version],
+    runs: dict[str, _Run],
+    measure: Protocol | None,
+    out: Output,
+) -> None:
+    """The JSON object, or the scores as a table and where the comparison is.
+
+    measure: how the versions were scored; None without ground truth.
+    """
+    rows = []
+    for version in versions:
+        run, score = runs.get(version.name), version.score
+        row: dict[str, Any] = {"name": version.name}
+        if score:
+            row |= {"psnr": score.psnr if math.isfinite(score.psnr) else None, "ssim": score.ssim}
+        if run:
+            row |= {"seconds": round(run.seconds, 4), "model": run.model, "device": run.device}
+            row |= {"precision": run.precision, "tile": run.tile}
+        rows.append(row)
+    if measure and not out.json and not out.quiet:
+        cells = [version.cells for version in versions]
+        out.table(f"{source.name} ({measure.name})", ("version", "PSNR", "SSIM"), cells)
+    record = {
+        "source": str(source),
+        "output": str(destination),
+        "protocol": measure.name if measure else None,
+        "versions": rows,
+    }
+    count = f"{len(versions)} versions{' and the ground truth' if measure else ''}"
+    out.result(record, f"{source} → {destination}  {count}")

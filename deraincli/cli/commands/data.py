@@ -1,0 +1,99 @@
+"""`derain data`: what lies on disk, before it is trained or tested on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.output import Output
+from deraincli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from deraincli.evaluation.dataset_summary import Inspection
+
+NAMED = 10
+"""So many files of a kind are named; the others are counted."""
+
+app = typer.Typer(help="What lies on disk, before it is trained or tested on.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """What lies on disk, before it is trained or tested on."""
+
+
+@app.command("inspect")
+def inspect_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A paired set, or a folder of clean photos.")],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="input-target|agan|rain1400|rain200|rain100|halves",
+            help="How the set lies on disk. Default: recognised.",
+        ),
+    ] = None,
+    left: Annotated[
+        Literal["rainy", "clean"] | None,
+        typer.Option(help="For pictures that hold both halves: which one is on the left."),
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Show layout, count, sizes, input PSNR, and what does not pair: derain data inspect Rain100L"""
+    from deraincli.datasets.leakage import warning
+    from deraincli.evaluation.dataset_summary import inspect
+
+    out = options.make_output(quiet, verbose, json)
+    found = inspect(folder, layout, left)
+    if json:
+        out.result(_record(found), "")
+    elif not quiet:
+        out.table(str(folder), ("", "found"), _rows(found))
+    _name([f"'{path}' has no partner" for path in found.unpaired], "pictures have no partner", out)
+    _name(list(found.skipped), "pairs or photos cannot be used", out)
+    said = warning(found.known)
+    if said is not None:
+        out.note(said)
+    if found.skipped:
+        raise typer.Exit(ExitCode.SOME_FAILED if found.count else ExitCode.FAILED)
+
+
+def _record(found: Inspection) -> dict[str, Any]:
+    return {
+        "dataset": str(found.folder),
+        "layout": found.layout,
+        "count": found.count,
+        "sizes": found.sizes,
+        "input_psnr": found.input_psnr,
+        "fingerprint": found.fingerprint,
+        "unpaired": [str(path) for path in found.unpaired],
+        "unusable": list(found.skipped),
+        "known_test_pictures": [{"file": str(path), "set": name} for path, name in found.known],
+    }
+
+
+def _rows(found: Inspection) -> list[tuple[str, str]]:
+    sizes = [f"{size} ({count})" for size, count in found.sizes.items()]
+    more = f" and {len(sizes) - NAMED} other sizes" if len(sizes) > NAMED else ""
+    psnr = ", ".join(f"{value:.2f} dB ({name})" for name, value in found.input_psnr.items())
+    return [
+        ("layout", found.layout or "none: clean photos"),
+        ("pairs" if found.layout else "photos", str(found.count)),
+        ("sizes", ", ".join(sizes[:NAMED]) + more),
+        *([("input PSNR", psnr)] if psnr else []),
+        ("fingerprint", found.fingerprint),
+        *([("without partner", str(len(found.unpaired)))] if found.layout else []),
+        ("unusable", str(len(found.skipped))),
+        ("known test pictures", str(len(found.known))),
+    ]
+
+
+def _name(sentences: list[str], what: str, out: Output) -> None:
+    for sentence in sentences[:NAMED]:
+        out.line(sentence)
+    if len(sentences) > NAMED:
+        out.line(f"{len(sentences)} {what} in all.")

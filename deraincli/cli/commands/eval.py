@@ -1,0 +1,231 @@
+"""`derain eval`: PSNR and SSIM of models or ready results on a paired set."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from deraincli import __version__
+from deraincli.cli import options, output
+from deraincli.cli.output import Output
+from deraincli.errors import ExitCode, InputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.datasets.pairs import Pair, PairedSet
+    from deraincli.evaluation.evaluate import Failed, Scored
+    from deraincli.evaluation.methods import Entrant, Model
+    from deraincli.evaluation.metrics import Protocol
+    from deraincli.evaluation.results import Scoreboard
+    from deraincli.evaluation.workspace import Workspace
+
+WORST = 5
+"""So many images are named below the table."""
+
+
+def command(
+    context: typer.Context,
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean pictures.")],
+    model: options.Model = None,
+    models: options.Models = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Score these ready pictures; a model runs only if it is named."),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="prenet|mprnet|basicsr-y|agan|rgb|all",
+            help="How PSNR and SSIM are computed. Default: agan for the AGAN layout, else prenet.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="input-target|agan|rain1400|rain200|rain100|halves",
+            help="How the set lies on disk. Default: recognised.",
+        ),
+    ] = None,
+    left: Annotated[
+        Literal["rainy", "clean"] | None,
+        typer.Option(help="For pictures that hold both halves: which one is on the left."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pairs.")] = None,
+    sort: Annotated[
+        Literal["name", "worst"], typer.Option(help="Order of the single images in --json and --csv.")
+    ] = "name",
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the models' results there, as PNG.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page that shows every picture.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print every image's scores as CSV on stdout.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    expect_fingerprint: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Refuse pairs whose content has another fingerprint.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    working_side: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|N|full",
+            help="As for derain image, but the field's protocols restore pictures as they are: full.",
+        ),
+    ] = "full",
+    max_pixels: options.MaxPixels = 178_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Score a model, or ready results, on a paired set: derain eval Rain100L --protocol all"""
+    from deraincli.datasets.pairs import find_pairs, fingerprint
+    from deraincli.evaluation.methods import ReadyResults
+    from deraincli.evaluation.metrics import protocols_named
+    from deraincli.evaluation.report import evaluation_report
+    from deraincli.evaluation.results import build
+    from deraincli.evaluation.workspace import Workspace
+    from deraincli.files.atomic import check_destination, write_atomically
+
+    out = options.make_output(quiet, verbose, json)
+    if json + csv + markdown > 1:
+        raise UsageError("--json, --csv and --markdown each want standard output for themselves: choose one.")
+    found = find_pairs(dataset, layout, left)
+    pairs = found.pairs[:limit]
+    protocols = protocols_named(protocol or found.layout.protocol)
+    content = fingerprint(pairs)
+    if expect_fingerprint not in (None, content):
+        raise InputError(
+            f"The pairs have fingerprint {content}, not {expect_fingerprint}: find the right set."
+        )
+    _tell_unpaired(found, out)
+    if report is not None:
+        check_destination(report, overwrite=overwrite)
+
+    names = options.model_names(context, model, models, optional=results is not None)
+    key = f"{dataset.resolve()} {names} {results}"
+    space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
+    entrants: list[Entrant] = [*loaded]
+    if results is not None:
+        entrants.append(ReadyResults(str(results), results, pairs, max_pixels=max_pixels))
+
+    began = time.perf_counter()
+    scored, failed = _evaluate(pairs, entrants, protocols, space, max_pixels, out)
+    _tell_times(loaded, len(pairs), time.perf_counter() - began, out)
+    if sort == "worst":
+        scored.sort(key=lambda pair: pair.scores[entrants[0].name][protocols[0].name].psnr)
+    names_of = [entrant.name for entrant in entrants]
+    board = build(str(dataset), content, names_of, [p.name for p in protocols], scored, failed)
+    _print(board, loaded, found, out, csv=csv, markdown=markdown)
+    if report is not None:
+        page = evaluation_report(
+            board, pairs, entrants, [str(model) for model in loaded], max_pixels=max_pixels
+        )
+        write_atomically(report, page.encode(), overwrite=overwrite)
+    if failed:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+    space.close()
+
+
+def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool) -> Model:
+    """A model as an entrant, called as the user did where there are several."""
+    from deraincli.evaluation.methods import Model
+    from deraincli.model_zoo.catalogue import model_files
+    from deraincli.models.header import sha256
+    from deraincli.restoration.derainer import load
+
+    derainer = load(name, **network)
+    for note in derainer.notes:
+        out.note(note)
+    label = derainer.name if alone or name is None else name
+    weights = " ".join(sha256(path) for path in model_files(name, network["task"]))
+    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
+    settings = derainer.device, derainer.precision, derainer.backend, *sizes
+    identity = f"{weights} {settings} {__version__}"
+    folder = space.folder_for(label, alone=alone)
+    return Model(label, derainer, identity, folder=folder, on_warning=out.note)
+
+
+def _tell_unpaired(found: PairedSet, out: Output) -> None:
+    if found.unpaired:
+        names = ", ".join(str(path.relative_to(found.folder)) for path in found.unpaired)
+        out.note(f"{len(found.unpaired)} pictures have no partner and are left out: {names}.")
+
+
+def _evaluate(
+    pairs: Sequence[Pair],
+    entrants: Sequence[Entrant],
+    protocols: Sequence[Protocol],
+    space: Workspace,
+    max_pixels: int,
+    out: Output,
+) -> tuple[list[Scored], list[Failed]]:
+    """Scores everything; names what fails. Raises InputError if all does."""
+    from deraincli.evaluation.evaluate import Failed, evaluate
+    from deraincli.evaluation.methods import RainyInput
+
+    scored: list[Scored] = []
+    failed: list[Failed] = []
+    all_entrants = [RainyInput(), *entrants]
+    try:
+        with out.progress("evaluating") as meter:
+            for outcome in evaluate(
+                pairs, all_entrants, protocols, max_pixels=max_pixels, journal=space.journal
+            ):
+                if isinstance(outcome, Failed):
+                    failed.append(outcome)
+                    output.error(f"{outcome.pair.name}: {outcome.reason}")
+                else:
+                    scored.append(outcome)
+                meter(len(scored) + len(failed), len(pairs), outcome.pair.name)
+    except KeyboardInterrupt:
+        out.note("What is finished is kept: the same command goes on from there.")
+        raise
+    if not scored:
+        raise InputError(f"None of the {len(pairs)} pairs could be scored: see the reasons above.")
+    if failed:
+        output.error(
+            f"{len(failed)} of {len(pairs)} pairs failed; the means are over the other {len(scored)}."
+        )
+    return scored, failed
+
+
+def _print(
+    board: Scoreboard, loaded: Sequence[Model], found: PairedSet, out: Output, *, csv: bool, markdown: bool
+) -> None:
+    from deraincli.evaluation.results import COLUMNS
+
+    facts = {model.name: model.facts for model in loaded}
+    if out.json:
+        for record in board.objects():
+            out.result(record | facts.get(record["model"], {}), "")
+    elif csv:
+        out.document(board.csv())
+    elif markdown:
+        out.document(board.markdown())
+    elif not out.quiet:
+        out.table(
+            f"{board.dataset} ({found.layout.name}), fingerprint {board.fingerprint}", COLUMNS, board.rows()
+        )
+        first = board.models[0].protocol
+        for summary in (summary for summary in board.models if summary.protocol == first):
+            worst = ", ".join(f"{image.name} {image.psnr:.2f}" for image in summary.worst(WORST))
+            out.document(f"Worst of {summary.model} under {first}: {worst}")
+    for model in loaded:
+        out.line(str(model))
+
+
+def _tell_times(loaded: Sequence[Model], count: int, seconds: float, out: Output) -> None:
+    working = sum(model.seconds for model in loaded)
+    out.detail(f"{count} pairs in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")

@@ -1,0 +1,143 @@
+"""`derain weights export`: a model for other programs or for `--backend onnxruntime`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deraincli.cli import options
+from deraincli.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.export.exporter import Exported
+
+
+def command(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="As for --model. Default: both shipped specialists."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option("--to", metavar="onnx|pt2|safetensors", help="Kind of file to write.")
+    ] = "onnx",
+    destination: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File to write. Default for onnx: the cache, where --backend onnxruntime finds it.",
+        ),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="fp32|fp16|int8",
+            help="Number format: fp16 for ONNX and safetensors, int8 for ONNX only.",
+        ),
+    ] = "fp32",
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="For int8: a paired set, to calibrate with and to measure the loss on.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    max_pixels: options.MaxPixels = 178_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
+    from deraincli.export.options import check_choices, check_suffix
+    from deraincli.files.atomic import check_destination, write_atomically
+    from deraincli.model_zoo.catalogue import find_model
+
+    out = options.make_output(quiet, verbose, json)
+    check_choices(target, precision, pairs)
+    if destination is not None:
+        check_suffix(destination, target)
+    found = [find_model(wanted) for wanted in _specialists(model, destination)]
+    jobs = [(name, path, destination or _cached(name, path, target, precision)) for name, path in found]
+    for _, _, output in jobs:
+        check_destination(output, overwrite=overwrite)
+        _try_to_write_in(output.parent)
+    from deraincli.export.exporter import export_model
+
+    for name, path, output in jobs:
+        exported = export_model(path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
+        write_atomically(output, exported.data, overwrite=overwrite)
+        out.result(_record(exported, name, target, output), _summary(exported, output))
+
+
+def _try_to_write_in(folder: Path) -> None:
+    """Raises OutputError at once, since the work takes a minute; permissions alone do not tell."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Nothing can be written to '{folder}' ({error.strerror}): choose another output."
+        ) from None
+
+
+def _specialists(model: str | None, destination: Path | None) -> list[str]:
+    """The models to export, by default both specialists. Raises UsageError where two would go to one file."""
+    from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN
+
+    if model is not None and model != EITHER_RAIN:
+        return [model]
+    if destination is not None:
+        raise UsageError(
+            f"{EITHER_RAIN} is two models, and one file holds one: name {' or '.join(DEFAULTS.values())}."
+        )
+    return list(DEFAULTS.values())
+
+
+def _cached(name: str, weights: Path, target: str, precision: str) -> Path:
+    from deraincli.model_zoo.exports import cached_export
+    from deraincli.models.header import read_header, sha256
+
+    if target != "onnx":
+        raise UsageError(f"Exports to {target} have no place in the cache: name a file with -o.")
+    read_header(weights)  # complains of a missing or damaged file
+    path = cached_export(name, sha256(weights), precision)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The cache folder '{path.parent}' cannot be made ({error.strerror}): name a file with -o, "
+            "or set XDG_CACHE_HOME."
+        ) from None
+    return path
+
+
+def _record(exported: Exported, name: str, target: str, output: Path) -> dict[str, object]:
+    loss = exported.loss
+    return {
+        "model": name,
+        "target": target,
+        "precision": exported.description.precision,
+        "output": str(output),
+        "bytes": len(exported.data),
+        "max_difference": exported.difference.maximum,
+        "mean_difference": exported.difference.mean,
+        "psnr_fp32": loss.fp32 if loss else None,
+        "psnr_int8": loss.int8 if loss else None,
+        "scored": loss.pictures if loss else None,
+    }
+
+
+def _summary(exported: Exported, output: Path) -> str:
+    gap, loss = exported.difference, exported.loss
+    text = (
+        f"{output}, {len(exported.data) / 1e6:.1f} MB; differs from PyTorch in fp32 by at most "
+        f"{gap.maximum:.1e} (mean {gap.mean:.1e}) on {gap.pictures} photos"
+    )
+    if loss:
+        text += f"; {loss.int8:.2f} dB against {loss.fp32:.2f} on {loss.pictures} pictures"
+    return text

@@ -1,0 +1,104 @@
+"""`derain synth`: rainy and clean pairs from clean photos."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+
+from deraincli.cli import options, output
+from deraincli.cli.output import Output
+from deraincli.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from deraincli.datasets.synthetic import Plan, Request
+
+
+def command(
+    source: Annotated[Path, typer.Argument(metavar="CLEAN", help="A clean photo, or a folder of them.")],
+    destination: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of input/, target/ and mask/.")
+    ],
+    kind: Annotated[
+        Literal["streak", "drop", "both"], typer.Option(help="Falling rain, drops on the lens, or both.")
+    ] = "streak",
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed, the same bytes.")] = 0,
+    heavy: Annotated[
+        bool, typer.Option("--heavy/--light", help="Streaks like Rain200H's, or like Rain100L's.")
+    ] = False,
+    blend: Annotated[
+        Literal["add", "screen"], typer.Option(help="add: clip(B + R), as the field's sets are made.")
+    ] = "add",
+    veil: Annotated[float, typer.Option(min=0, max=1, help="Density of mist in the scene.")] = 0.0,
+    copies: Annotated[int, typer.Option("--copies", min=1, metavar="N", help="Pairs of every photo.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    max_pixels: options.MaxPixels = 50_000_000,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Make rainy pictures of clean photos: derain synth photos -o pairs --kind both
+
+    The same command goes on where it was stopped.
+    """
+    from deraincli.datasets.synthetic import Request, finished, plan
+    from deraincli.rain.synthesis import Recipe
+
+    out = options.make_output(quiet, verbose, json)
+    request = Request(Recipe(kind, heavy, blend, veil), seed)
+    plans = plan(source, destination, copies)
+    done = {planned: finished(planned, request, overwrite=overwrite) for planned in plans}
+    there = [planned for planned in plans if done[planned]]
+    missing = [planned for planned in plans if not done[planned]]
+    for planned in there:
+        out.result(_record(planned) | {"status": "skipped"}, f"{planned.files['input']} is there already")
+    out.detail(f"{len(missing)} pairs to make: {request}")
+    began = time.perf_counter()
+    failed = 0
+    with out.progress("making pairs") as meter:
+        for number, planned in enumerate(missing, 1):
+            failed += not _make(planned, request, max_pixels, overwrite, out)
+            meter(number, len(missing), planned.name)
+    seconds = time.perf_counter() - began
+    before = f", {len(there)} were there already" if there else ""
+    out.line(f"Pairs made in {seconds:.1f} s: {len(missing) - failed}{before}; they lie in {destination}")
+    if failed:
+        _complain(failed, len(plans))
+
+
+def _make(planned: Plan, request: Request, max_pixels: int, overwrite: bool, out: Output) -> bool:
+    """Makes a pair and reports it; False if the photo cannot be used."""
+    from deraincli.datasets.synthetic import make
+
+    began = time.perf_counter()
+    record = _record(planned)
+    try:
+        (width, height), notes = make(planned, request, max_pixels=max_pixels, overwrite=overwrite)
+    except InputError as error:
+        output.error(str(error))
+        if out.json:
+            out.result(record | {"status": "failed", "error": str(error)}, "")
+        return False
+    for note in notes:
+        out.note(f"{planned.name}: {note}")
+    seconds = round(time.perf_counter() - began, 4)
+    record |= {"status": "done", "width": width, "height": height, "seconds": seconds}
+    out.result(record, "{source} → {output}  {width}×{height}, {seconds:.2f} s".format_map(record))
+    return True
+
+
+def _record(planned: Plan) -> dict[str, Any]:
+    """What is known of a pair beforehand, for --json."""
+    files = {side: str(path) for side, path in planned.files.items()}
+    paths = {"output": files["input"], "target": files["target"], "mask": files["mask"]}
+    return {"source": str(planned.photo), **paths, "status": "failed", "error": None}
+
+
+def _complain(failed: int, count: int) -> NoReturn:
+    """Raises InputError if nothing could be made, else ends with the code for some failures."""
+    if failed == count:
+        raise InputError("No pair could be made: see the reasons above.")
+    output.error(f"{failed} of {count} pairs could not be made.")
+    raise typer.Exit(ExitCode.SOME_FAILED)

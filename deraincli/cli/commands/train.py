@@ -1,0 +1,200 @@
+"""`derain train`: from a config file to a model file."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.output import Output
+
+if TYPE_CHECKING:
+    from deraincli.training.loop import Progress, Run
+
+SMOOTHING = 0.98
+"""Of the running means of the losses shown."""
+NAMED = 10
+"""So many unusable pictures are named; the others are counted."""
+
+
+def command(
+    config: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG.toml", help="What to train, on what, how; its paths are relative to its folder."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUNDIR", help="Folder of the run.")] = Path(
+        "runs/run"
+    ),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Replace a value of the config, as in --set optimiser.steps=5000.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    warm_start: Annotated[
+        str | None, typer.Option(metavar="NAME|PATH", help="Begin with the weights of this model.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="M", help="End after M minutes in all, the learning rate fitted to that."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail at the first picture that cannot be used.")
+    ] = False,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Train a network; Ctrl-C saves, --resume goes on. Under torchrun, on several processes."""
+    from deraincli.datasets.leakage import warning
+    from deraincli.inference.backends.torch_device import choose_device
+    from deraincli.training.config import load_config
+    from deraincli.training.distributed import processes
+    from deraincli.training.loop import Run
+
+    said = options.make_output(quiet, verbose, json)
+    given = _as_settings(warm_start, max_minutes, strict)
+    settled = load_config(config, (*(settings or ()), *given))
+    with processes(choose_device(device)) as group:
+        run = Run(settled, config.parent, out, group, resume=resume)
+        if group.rank > 0:
+            run.train(_silence)
+            return
+        if run.changed:
+            said.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
+        _tell_left_out(run.data.skipped, said)
+        test_pictures = warning(run.data.known)
+        if test_pictures is not None:
+            said.note(test_pictures)
+        if settled.task == "drop" and not settled.data.paired and settled.data.drop_share == 0:
+            said.note("task = 'drop' only names the model; drops are drawn with data.drop_share = 1.")
+        reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
+        try:
+            said.line(_beginning(run))
+            best = run.train(reporter)
+        except KeyboardInterrupt:
+            said.line(f"Stopped after step {run.trainee.step}; the same command with --resume goes on.")
+            raise
+        finally:
+            reporter.close()
+        if best.step:
+            record = {
+                "run": str(out),
+                "step": run.trainee.step,
+                "best_psnr": best.psnr,
+                "best_step": best.step,
+            }
+            path = out / "best.safetensors"
+            said.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
+
+
+def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool) -> Iterator[str]:
+    """The options that stand for keys of the config. A file given here is relative to where one is."""
+    if warm_start is not None:
+        path = Path(warm_start)
+        yield f"warm_start={jsonlib.dumps(str(path.resolve()) if path.exists() else warm_start)}"
+    if max_minutes is not None:
+        yield f"max_minutes={max_minutes}"
+    if strict:
+        yield "data.strict=true"
+
+
+def _beginning(run: Run) -> str:
+    """What is about to be trained, on what, and from where."""
+    config, step = run.config, run.trainee.step
+    steps = f"{config.optimiser.steps} steps"
+    if step >= config.optimiser.steps:
+        return f"All {steps} of {run.folder} are done, {step} in all; --set optimiser.steps=N makes more."
+    if config.max_minutes:
+        steps = f"{config.max_minutes:g} minutes, {steps} at most"
+    way = f"from step {step} on, {steps} in all" if step else steps
+    scenes = sum(map(len, run.data.scenes))
+    begun = f", begun as {config.warm_start}," if config.warm_start else ""
+    return (
+        f"Training {config.network}{begun} for task {config.task} on {run.group.device}: {way}; "
+        f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on (prenet) every "
+        f"{config.validate_every} steps."
+    )
+
+
+def _tell_left_out(skipped: list[str], said: Output) -> None:
+    for sentence in skipped[:NAMED]:
+        said.line(sentence)
+    if skipped:
+        said.note(
+            f"{len(skipped)} pictures or pairs cannot be used and are left out; --strict would end here."
+        )
+
+
+def _silence(progress: Progress) -> None:
+    """The other processes of a run say nothing."""
+
+
+class _Reporter:
+    """Shows a run: a live line on a terminal, else a line at every validation; and TensorBoard, if there."""
+
+    def __init__(self, out: Output, batch: int, folder: Path, step: int) -> None:
+        from deraincli.training.tensorboard_writer import open_board
+
+        self._out = out
+        self._batch = batch
+        self._means: dict[str, float] = {}
+        self._meter = out.training_meter()
+        self._began: tuple[float, Progress] | None = None
+        self._board = open_board(folder / "tensorboard", step)
+        if self._board is None:
+            out.note("For curves and pictures in TensorBoard: pip install 'deraincli[train]'.")
+
+    def __call__(self, progress: Progress) -> None:
+        if self._board is not None:
+            self._board(progress)
+        self._began = self._began or (time.monotonic(), progress)
+        for name, value in {**progress.losses, "PSNR": progress.psnr}.items():
+            self._means[name] = SMOOTHING * self._means.get(name, value) + (1 - SMOOTHING) * value
+        losses = "  ".join(f"{name} {self._means[name]:.4f}" for name in progress.losses)
+        speed, left = self._pace(progress)
+        pace = f"{losses}  crops {self._means['PSNR']:.2f} dB  {speed:.3g} images/s"
+        best = f"best {progress.best.psnr:.2f} dB" if progress.best.step else ""
+        # A run that ends by its time makes as many steps as it gets to.
+        self._meter(progress.step, round(progress.step / progress.share), f"{pace}  {best}")
+        if progress.validation is not None:
+            v = progress.validation
+            iou = "" if v.ram_iou is None else f"  RAM IoU {v.ram_iou:.3f}"
+            self._out.line(
+                f"step {progress.step:>6}  {pace}  waiting for data {progress.waiting:.0%}  {left}  "
+                f"PSNR {v.psnr:.2f} dB  SSIM {v.ssim:.4f}{iou}"
+            )
+
+    def _pace(self, progress: Progress) -> tuple[float, str]:
+        """Images a second, and the time left."""
+        assert self._began is not None
+        began, first = self._began
+        elapsed, steps, share = (
+            time.monotonic() - began,
+            progress.step - first.step,
+            progress.share - first.share,  # 0, too, where the time was up when the run was resumed
+        )
+        if not share:
+            return 0.0, ""
+        left = timedelta(seconds=round(elapsed * (1 - progress.share) / share))
+        return steps * self._batch / elapsed, f"{left} left"
+
+    def close(self) -> None:
+        """Takes the live line away and writes what TensorBoard has not yet."""
+        self._meter.close()
+        if self._board is not None:
+            self._board.close()

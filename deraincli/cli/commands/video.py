@@ -1,0 +1,263 @@
+"""`derain video`: every picture of a video."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from deraincli import __version__
+from deraincli.cli import options
+from deraincli.cli.output import Output
+from deraincli.errors import DerainError, InputError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult
+
+STREAM = "-"
+
+
+class _Pipe:
+    """Standard output as a file that cannot be searched, wherever it leads."""
+
+    def write(self, data: bytes) -> int:
+        return sys.stdout.buffer.write(data)
+
+    def seekable(self) -> bool:
+        return False
+
+
+def command(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A video, or - for standard input.")],
+    destination: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="Where to write, or - for standard output. Default: beside IN, as NAME.derained.SUFFIX.",
+        ),
+    ] = None,
+    codec: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|h264|hevc|vp9|av1|ffv1", help="Of the output; auto: the source's where possible."
+        ),
+    ] = "auto",
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=63,
+            help="Quality, the lower the better. Default: 18 for h264, 20 for hevc, 24 for vp9 and av1.",
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="[[H:]M:]S", help="Where the wanted part begins.")
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(metavar="[[H:]M:]S", help="Where it ends, counted from the video's beginning."),
+    ] = None,
+    temporal: Annotated[
+        int,
+        typer.Option(
+            min=0, max=5, metavar="N", help="Combine each picture with N on either side, against flicker."
+        ),
+    ] = 0,
+    format: Annotated[
+        str | None,
+        typer.Option(help="Container (mp4, mov, mkv, webm), whatever the suffix. With -o -: mkv."),
+    ] = None,
+    model: options.Model = None,
+    task: options.Task = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    working_side: options.WorkingSide = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Take the rain out of a video: derain video in.mp4 -o out.mp4"""
+    out = options.make_output(quiet, verbose, json)
+    target = _destination(source, destination)
+    if json and target is None:
+        raise UsageError("--json and a video cannot share standard output: give -o a file name.")
+    shown_target = STREAM if target is None else str(target)
+    record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
+    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    try:
+        _refuse_picture(source)
+        chosen = _choices(
+            target, format, codec, crf, _seconds("--start", start), _seconds("--end", end), temporal
+        )
+        _check_destination(target, overwrite)
+        with out.progress(source) as meter:
+            restorer, job = _load(model, network, chosen, meter, out)
+            result = _restore(restorer, source, target, job, overwrite, out)
+    except DerainError as error:
+        if json:
+            out.result(record | {"error": str(error)}, "")
+        raise
+    record |= _describe(restorer, result)
+    size = "{source} → {output}  {width}×{height}, {frames} pictures"
+    line = f"{size}{_exceptions(result)}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
+    out.result(record, line.format_map(record))
+
+
+def _destination(source: str, destination: str | None) -> Path | None:
+    """The output path; None for standard output."""
+    if destination is not None:
+        return None if destination == STREAM else Path(destination)
+    if source == STREAM:
+        return None
+    path = Path(source)
+    return path.with_name(f"{path.stem}.derained{path.suffix}")
+
+
+def _refuse_picture(source: str) -> None:
+    """Raises InputError for a file with a single picture, which FFmpeg would take as well."""
+    from deraincli.imaging.formats import FORMATS, recognise
+
+    head = b""
+    with suppress(OSError):  # what cannot be read is told where it is opened
+        if Path(source).is_file():
+            with Path(source).open("rb") as file:
+                head = file.read(16)
+    kind = recognise(head)
+    # By its name, too: a bare stream of Motion JPEG begins like a JPEG.
+    if kind and Path(source).suffix.lower() in FORMATS[kind].suffixes:
+        raise InputError(f"'{source}' is a picture: restore it by derain image.")
+
+
+def _choices(
+    target: Path | None,
+    format: str | None,
+    codec: str,
+    crf: int | None,
+    start: Fraction | None,
+    end: Fraction | None,
+    temporal: int,
+) -> VideoOptions:
+    from deraincli.video.extra import require_av
+
+    require_av()
+    from deraincli.video.encoder import CODECS, check_crf
+    from deraincli.video.muxer import FORMATS
+    from deraincli.video.reader import Span
+    from deraincli.video.restorer import VideoOptions
+
+    suffix = "mkv" if target is None else target.suffix.removeprefix(".")
+    name = (format or suffix).lower()
+    if name not in FORMATS:
+        raise UsageError(
+            f"{name!r} names no kind of video that is written: choose {', '.join(FORMATS)}, as the output's "
+            "suffix or with --format."
+        )
+    if codec != "auto" and codec not in CODECS:
+        raise UsageError(f"Unknown --codec {codec!r}: choose auto, {', '.join(CODECS)}.")
+    if codec != "auto":
+        check_crf(codec, crf)
+    if end is not None and end <= (start or 0):
+        raise UsageError("--end must come after --start.")
+    return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal)
+
+
+def _seconds(option: str, text: str | None) -> Fraction | None:
+    """Seconds of 90, 1:30 or 0:01:30.5."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
+        raise UsageError(
+            f"{option} takes seconds, or hours, minutes and seconds as in 1:02:03.5, not {text!r}."
+        )
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = 60 * seconds + Fraction(part)
+    return seconds
+
+
+def _check_destination(target: Path | None, overwrite: bool) -> None:
+    from deraincli.files.atomic import check_destination
+
+    if target is not None:
+        check_destination(target, overwrite=overwrite)
+    elif sys.stdout.isatty():
+        raise OutputError("A video is not written to a terminal: redirect standard output or give -o FILE.")
+
+
+def _load(
+    model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
+) -> tuple[VideoRestorer, str]:
+    """The loaded model at work, and what its results depend on."""
+    from deraincli.model_zoo.catalogue import model_files
+    from deraincli.models.header import sha256
+    from deraincli.restoration.derainer import load
+    from deraincli.video.restorer import VideoRestorer
+
+    derainer = load(model, **network)
+    for note in derainer.notes:
+        out.note(note)
+    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+    weights = " ".join(sha256(path) for path in model_files(model, network["task"]))
+    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
+    settings = derainer.precision, derainer.backend, *sizes
+    return VideoRestorer(derainer, chosen, meter, out.note), f"{weights} {settings} {__version__}"
+
+
+def _restore(
+    restorer: VideoRestorer, source: str, target: Path | None, job: str, overwrite: bool, out: Output
+) -> VideoResult:
+    """Restores from and to wherever the user said."""
+    given: Path | BinaryIO = sys.stdin.buffer if source == STREAM else Path(source)
+    if target is None:
+        result = restorer.to_stream(given, _Pipe())
+        sys.stdout.buffer.flush()
+        return result
+    if isinstance(given, Path):
+        try:
+            return restorer.to_file(given, target, job=job, overwrite=overwrite)
+        except KeyboardInterrupt:
+            out.note("What is finished is kept: give the same command again to go on.")
+            raise
+    from deraincli.files.atomic import open_atomically
+
+    with open_atomically(target, overwrite=overwrite) as file:
+        return restorer.to_stream(given, file)
+
+
+def _exceptions(result: VideoResult) -> str:
+    """How many pictures are not restored ones, for the summary."""
+    counts = {"repeated for damaged ones": result.repeated, "left as they were": result.passed}
+    told = [f"{count} {what}" for what, count in counts.items() if count]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _describe(restorer: VideoRestorer, result: VideoResult) -> dict[str, Any]:
+    derainer, encoding = restorer.derainer, result.encoding
+    return {
+        "status": "done",
+        "width": encoding.width,
+        "height": encoding.height,
+        "frames": result.frames,
+        "passed_through": result.passed,
+        "repeated": result.repeated,
+        "resumed": result.resumed,
+        "ends_early": result.ends_early,
+        "codec": encoding.codec,
+        "crf": encoding.crf,
+        "seconds": round(result.seconds, 4),
+        "model": derainer.name,
+        "device": derainer.device,
+        "precision": derainer.precision,
+        "tile": result.tile,
+    }

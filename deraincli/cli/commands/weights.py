@@ -1,0 +1,225 @@
+"""`derain weights`: the models at hand, and those of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deraincli.cli import options, output
+from deraincli.cli.commands import export
+from deraincli.errors import ExitCode, ModelError, UsageError
+
+app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
+app.command("export")(export.command)
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name, a file, a folder, or hf:OWNER/NAME[@REVISION].")
+]
+
+
+VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
+"""Of a check, in words."""
+
+
+@app.command("list")
+def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: options.Json = False) -> None:
+    """List the models at hand: shipped, and those of the Hub that are in the cache."""
+    from deraincli.model_zoo.inventory import DamagedModel, models_at_hand
+
+    out = options.make_output(quiet, verbose, json)
+    models = list(models_at_hand())
+    if out.json:
+        for model in models:
+            out.result(model.record(), "")
+    else:
+        rows = [
+            (model.name, "shipped", "damaged", "")
+            if isinstance(model, DamagedModel)
+            else (model.name, model.origin, model.task, f"{model.parameters:,}")
+            for model in models
+        ]
+        out.table("Models", ("name", "origin", "task", "parameters"), rows)
+    damaged = [model for model in models if isinstance(model, DamagedModel)]
+    for error in dict.fromkeys(model.error for model in damaged):
+        output.error(error)
+    if damaged:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+@app.command("info")
+def info(
+    model: ModelArgument,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Tell what is known of a model: task, size, hash, licence, provenance, measured scores."""
+    from deraincli.model_zoo.inventory import facts
+
+    out = options.make_output(quiet, verbose, json)
+    known = facts(model)
+    if out.json:
+        out.result(known.record(), "")
+        return
+    rows = {
+        "name": known.name,
+        "origin": known.origin,
+        "network": known.network,
+        "task": known.task,
+        "parameters": f"{known.parameters:,}",
+        "size": f"{known.file.stat().st_size / 1e6:.1f} MB",
+        "sha256": known.sha256,
+        "file": str(known.file),
+        "licence": known.licence or "not told",
+        "provenance": known.provenance or "not told",
+    }
+    for name, value in rows.items():
+        out.document(f"{name + ':':<12}{value}")
+    for score in known.scores:
+        out.document(
+            f"{'score:':<12}{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}, {score.protocol}"
+        )
+
+
+@app.command("pull")
+def pull(
+    model: ModelArgument,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Fetch a model from the Hub into its cache: derain weights pull hf:OWNER/NAME"""
+    from deraincli.model_zoo.inventory import facts
+
+    out = options.make_output(quiet, verbose, json)
+    known = facts(model)
+    said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
+    out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
+
+
+@app.command("verify")
+def verify(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: every shipped model.")
+    ] = None,
+    device: options.Device = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Check models: their hash, their keys, and what they make of a known picture on this machine."""
+    from deraincli.model_zoo.catalogue import SHIPPED
+
+    out = options.make_output(quiet, verbose, json)
+    passed = [_verified(model, device, out) for model in models or SHIPPED]
+    if not all(passed):
+        raise typer.Exit(ExitCode.SOME_FAILED if any(passed) else ExitCode.FAILED)
+
+
+def _verified(model: str, device: str, out: output.Output) -> bool:
+    """Checks one model and tells; whether it passed."""
+    from deraincli.diagnostics.verify import verify as check
+
+    try:
+        checks = check(model, device=device)
+    except ModelError as error:
+        if out.json:
+            out.result({"name": model, "passed": False, "checks": [], "error": str(error)}, "")
+        output.error(str(error))
+        return False
+    passed = all(check.passed is not False for check in checks)
+    found = "; ".join(f"{check.name} {VERDICTS[check.passed]} ({check.found})" for check in checks)
+    rows = [{"check": check.name, "passed": check.passed, "found": check.found} for check in checks]
+    out.answer({"name": model, "passed": passed, "checks": rows, "error": None}, f"{model}: {found}")
+    if not passed:
+        output.error(f"{model} does not do here what it should: fetch it, or install deraincli, again.")
+    return passed
+
+
+@app.command("remove")
+def remove(
+    model: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[@REVISION]", help="Which to remove.")],
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Take a model of the Hub out of the cache; without a revision, all that are there."""
+    from deraincli.model_zoo.hub import parse_address
+    from deraincli.model_zoo.hub import remove as take_out
+
+    out = options.make_output(quiet, verbose, json)
+    address = parse_address(model)
+    freed = take_out(address)
+    out.answer({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
+
+
+@app.command("push")
+def push(
+    model: ModelArgument,
+    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME", help="A repository of yours.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go up; send nothing.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="A new repository is for you alone.")] = False,
+    licence: Annotated[
+        str | None, typer.Option(metavar="ID|TERMS", help="An identifier such as mit, or terms in words.")
+    ] = None,
+    measure: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="Score the model on this paired set for its card."),
+    ] = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Publish a model, or a training run's best weights: derain weights push RUNDIR hf:OWNER/NAME"""
+    from deraincli.model_zoo import publish
+    from deraincli.model_zoo.hub import CARD_FILE, parse_address
+
+    out = options.make_output(quiet, verbose, json)
+    address = parse_address(repository)
+    files = publish.repository_files(model, address, licence=licence, dataset=measure)
+    sizes = {name: len(content) for name, content in files.items()}
+    record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
+    listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
+    if dry_run:
+        if not json:
+            out.document(files[CARD_FILE].decode())
+        out.result(record, f"{address} would get {listing}")
+        return
+    commit = publish.push(address, files, private=private)
+    out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A published PyTorch checkpoint.")],
+    network: Annotated[str, typer.Option(metavar="prenet|nledn|agan", help="Whose checkpoint it is.")],
+    destination: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="Default: FILE's name with the suffix .safetensors."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    json: options.Json = False,
+) -> None:
+    """Turn a published checkpoint of a compared network into a model file, for -m and `derain eval`."""
+    from deraincli.files.atomic import check_destination, write_atomically
+    from deraincli.models.convert_layouts import published_layout
+
+    out = options.make_output(quiet, verbose, json)
+    published_layout(network)  # which complains of an unknown one, before PyTorch is loaded
+    target = destination or checkpoint.with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        raise UsageError(
+            f"A model file has the suffix .safetensors, not '{target.suffix}': name -o otherwise."
+        )
+    check_destination(target, overwrite=overwrite)
+    from deraincli.models.convert import import_checkpoint
+
+    write_atomically(target, import_checkpoint(checkpoint, network), overwrite=overwrite)
+    record = {"source": str(checkpoint), "output": str(target), "network": network}
+    out.result(record, f"{checkpoint} → {target}")

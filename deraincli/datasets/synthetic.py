@@ -1,0 +1,197 @@
+"""A set of rainy and clean pictures made from clean photos.
+
+plans = plan(photos, folder, copies=1)
+make(plans[0], Request(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli import __version__
+from deraincli.datasets.layouts import PICTURE_SUFFIXES, natural
+from deraincli.errors import InputError, OutputError, UsageError
+from deraincli.files.atomic import write_atomically
+from deraincli.imaging.decode import decode
+from deraincli.imaging.display import viewable
+from deraincli.imaging.encode import encode
+from deraincli.imaging.image import Image
+from deraincli.rain.synthesis import Recipe, synthesise
+
+HEAD = 1 << 16
+"""Bytes at the start of a file in which the note on how it was made must lie."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which rain, drawn from which seed."""
+
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One pair to make."""
+
+    photo: Path
+    name: str
+    """The photo below the folder that was given, with / between the parts; seeds go by it."""
+    copy: int
+    """Which of several pairs of this photo, from 0."""
+    folder: Path
+    """Where `input`, `target` and `mask` lie."""
+    stem: str
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The three files by what they show, in the order they are written: the rainy one ends a pair."""
+        return {side: self.folder / side / f"{self.stem}.png" for side in ("mask", "target", "input")}
+
+
+def plan(source: Path, destination: Path, copies: int) -> list[Plan]:
+    """The pairs to make of a photo, or of all below a folder: one set, as its readers want it.
+
+    Pairs of a photo in a sub-folder are called SUB-NAME; with several copies, NAME-1, NAME-2, …. Hidden files
+    and what lies below `destination` are no photos.
+
+    Raises:
+        InputError: there is no photo.
+        UsageError: the folders are one and the same, or two pairs would have the same name.
+    """
+    if source.resolve() == destination.resolve():
+        raise UsageError(
+            f"The pairs cannot be written into '{source}' itself: choose another folder with -o."
+        )
+    top = source if source.is_dir() else source.parent
+    plans = []
+    for photo in _photos(source, destination):
+        name = photo.relative_to(top)
+        for copy in range(copies):
+            stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
+            plans.append(Plan(photo, name.as_posix(), copy, destination, stem))
+    _refuse_namesakes(plans)
+    return plans
+
+
+def finished(planned: Plan, request: Request, *, overwrite: bool) -> bool:
+    """Whether the pair is there already, made in the very same way.
+
+    Raises OutputError if a file of its name is there that was made otherwise, unless it may be overwritten.
+    """
+    if overwrite:
+        return False
+    note = _note(planned, request)
+    there = [path for path in planned.files.values() if path.exists()]
+    for path in there:
+        if not _made_by(path, note):
+            raise OutputError(
+                f"'{path}' exists and was made in another way: choose another folder, or allow replacing it "
+                "with --overwrite."
+            )
+    return len(there) == len(planned.files)
+
+
+def make(
+    planned: Plan, request: Request, *, max_pixels: int, overwrite: bool
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Make a pair and write its files: 8-bit RGB in sRGB, and the mask in grey.
+
+    The bytes depend on the request, the photo and its name alone, not on what else is made.
+
+    Returns:
+        (width, height), and sentences for the user.
+
+    Raises:
+        InputError: the photo cannot be read in full, or is too large.
+        OutputError: a file cannot be written.
+    """
+    photo = decode(planned.photo, max_pixels=max_pixels)
+    clean = viewable(photo)
+    rainy, mask = synthesise(clean, request.recipe, _generator(planned, request.seed))
+    # Rounded up, so that 0 in the file means no rain at all; the margin is for float32.
+    share = np.ceil(mask * 255 - 1e-3).astype(np.uint8)
+    note = _note(planned, request)
+    pictures = {"mask": share[..., None], "target": clean, "input": rainy}
+    for side, path in planned.files.items():
+        _create_folder(path.parent)
+        replaceable = overwrite or (path.exists() and _made_by(path, note))
+        write_atomically(path, _png(pictures[side], note), overwrite=replaceable)
+    return (clean.shape[1], clean.shape[0]), photo.notes
+
+
+def _photos(source: Path, destination: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"There is no photo or folder '{source}': check its name.")
+    own = destination.resolve()
+    photos = [
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in PICTURE_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and not path.resolve().is_relative_to(own)
+        and path.is_file()
+    ]
+    if not photos:
+        raise InputError(f"There are no photos in '{source}': name the folder that holds them.")
+    return sorted(photos, key=lambda path: (str(path.parent), natural(path.name)))
+
+
+def _refuse_namesakes(plans: Sequence[Plan]) -> None:
+    first: dict[Path, Plan] = {}
+    for planned in plans:
+        other = first.setdefault(planned.files["input"], planned)
+        if other is not planned:
+            raise UsageError(
+                f"'{other.photo}' and '{planned.photo.name}' would make pairs of one name: rename one."
+            )
+
+
+def _generator(planned: Plan, seed: int) -> np.random.Generator:
+    """Depends on seed, name and copy; the same on file systems that decompose letters with accents."""
+    name = unicodedata.normalize("NFC", planned.name).encode()
+    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name).digest()), planned.copy])
+
+
+def _note(planned: Plan, request: Request) -> bytes:
+    """How a file was made, as the body of a PNG's tEXt chunk."""
+    facts = {"deraincli": __version__, "photo": planned.name, "copy": planned.copy, "seed": request.seed}
+    return b"Comment\0" + json.dumps(facts | asdict(request.recipe)).encode()
+
+
+def _made_by(path: Path, note: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return note in file.read(HEAD)
+    except OSError as error:
+        raise OutputError(f"'{path}' is in the way and cannot be read: choose another folder.") from error
+
+
+def _png(pixels: NDArray[np.uint8], note: bytes) -> bytes:
+    picture = Image(
+        np.ascontiguousarray(pixels),
+        alpha=None,
+        icc=None,
+        exif=None,
+        xmp=None,
+        format="PNG",
+        png_chunks=((b"tEXt", note),),
+    )
+    return encode(picture, "PNG")
+
+
+def _create_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error

@@ -1,0 +1,303 @@
+"""What `derain doctor` looks at: one small function for every check, and the list CHECKS of them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from deraincli.errors import DerainError
+from deraincli.evaluation.workspace import cache_folder
+from deraincli.inference.backends import cpu_limits
+from deraincli.model_zoo.catalogue import SHIPPED, weights_folder
+from deraincli.models.header import sha256
+
+State = Literal["OK", "warn", "fail"]
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pillow",
+    "pydantic",
+    "safetensors",
+    "scikit-image",
+    "huggingface-hub",
+    "psutil",
+)
+OPENCV = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+NOT_FOR_USERS = ("test", "dev")
+"""Extras that only this project's developers need."""
+
+SIDE = 64
+LARGEST_GAP = 0.02
+"""Of a restoration from the CPU's in fp32, on average, in the 0–1 range: bf16 stays far below."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row: what was looked at, how it stands, what was found, and what to do about it."""
+
+    check: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Every check's findings, in order, each as soon as it is there."""
+    for check in CHECKS:
+        yield from check()
+
+
+def check_python() -> Iterator[Finding]:
+    """The interpreter; the package declares which ones it runs on."""
+    yield Finding("Python", "OK", f"{sys.version.split()[0]}, {sys.executable}")
+
+
+def check_packages() -> Iterator[Finding]:
+    """The packages that nothing works without."""
+    versions = {name: _version(name) for name in PACKAGES}
+    missing = [name for name, version in versions.items() if version is None]
+    if missing:
+        yield Finding("packages", "fail", f"missing: {', '.join(missing)}", "pip install deraincli")
+    else:
+        yield Finding("packages", "OK", ", ".join(f"{name} {version}" for name, version in versions.items()))
+
+
+def check_opencv() -> Iterator[Finding]:
+    """OpenCV's packages overwrite each other's files, so only one may be installed."""
+    there = [f"{name} {_version(name)}" for name in OPENCV if _version(name) is not None]
+    if len(there) == 1:
+        yield Finding("OpenCV", "OK", there[0])
+    else:
+        remedy = f"pip uninstall -y {' '.join(OPENCV)}; pip install opencv-python-headless"
+        yield Finding("OpenCV", "fail", " and ".join(there) or "not installed", remedy)
+
+
+def check_torch() -> Iterator[Finding]:
+    """Whether PyTorch imports; in a process of its own, for a broken one can end it."""
+    error = _import_error("torch")
+    if error:
+        yield Finding("PyTorch", "fail", error, "install a build for this machine: pytorch.org/get-started")
+    else:
+        yield Finding("PyTorch", "OK", f"{_version('torch')} imports")
+
+
+def check_torchvision() -> Iterator[Finding]:
+    """Whether torchvision matches PyTorch, which only an import tells."""
+    if _version("torchvision") is None:
+        yield Finding("torchvision", "OK", "not installed; only training with the perceptual loss needs it")
+        return
+    error = _import_error("torch, torchvision")
+    if error:
+        remedy = (
+            "install the torchvision of the same index and release as torch, or pip uninstall torchvision"
+        )
+        yield Finding("torchvision", "fail", f"{_version('torchvision')}: {error}", remedy)
+    else:
+        yield Finding("torchvision", "OK", f"{_version('torchvision')} imports beside torch")
+
+
+def check_devices() -> Iterator[Finding]:
+    """What `--device` accepts, and a GPU that PyTorch does not see."""
+    if _import_error("torch"):
+        return
+    from deraincli.inference.backends.torch_device import available_devices
+
+    devices = available_devices()
+    if devices == ["cpu"] and Path("/dev/nvidiactl").exists():
+        remedy = "install PyTorch's CUDA build and a driver that fits it: pytorch.org/get-started"
+        yield Finding("devices", "warn", "cpu alone, though there is an NVIDIA GPU", remedy)
+    else:
+        yield Finding("devices", "OK", ", ".join(devices))
+
+
+def check_bf16() -> Iterator[Finding]:
+    """Whether each device multiplies bf16 itself, which is what makes `--precision auto` fast."""
+    if _import_error("torch"):
+        return
+    import torch
+
+    from deraincli.inference.backends.torch_device import available_devices, supported_precisions
+
+    for name in available_devices():
+        fastest = supported_precisions(torch.device(name))[0]
+        if fastest == "bf16":
+            yield Finding(f"bf16 on {name}", "OK", "computed natively; auto takes it")
+        else:
+            remedy = "nothing to repair; an int8 export is faster on a CPU: derain weights export --help"
+            yield Finding(f"bf16 on {name}", "warn", f"not computed natively; auto takes {fastest}", remedy)
+
+
+def check_threads() -> Iterator[Finding]:
+    """Limits on CPUs. PyTorch heeds affinity but not a container's quota: it starts too many threads."""
+    machine, allowed, quota = cpu_limits.machine_cpus(), cpu_limits.allowed_cpus(), cpu_limits.cpu_quota()
+    asked = os.environ.get("OMP_NUM_THREADS")
+    if quota is not None and quota < allowed and asked is None:
+        remedy = f"set OMP_NUM_THREADS={cpu_limits.usable_threads()}, or raise the limit (docker --cpus)"
+        found = f"the container may use {quota:g} CPUs' time, but {allowed} threads will start"
+        yield Finding("CPU threads", "warn", found, remedy)
+    elif allowed < machine:
+        remedy = "loosen taskset, docker --cpuset-cpus or the job's limits for more"
+        yield Finding("CPU threads", "warn", f"{allowed} of {machine} CPUs allowed", remedy)
+    else:
+        limit = f", OMP_NUM_THREADS={asked}" if asked else ""
+        yield Finding("CPU threads", "OK", f"{allowed} of {machine} CPUs{limit}")
+
+
+def check_caches() -> Iterator[Finding]:
+    """Whether evaluations, exports and downloads can be kept."""
+    from huggingface_hub import constants
+
+    folders = {
+        "cache": (cache_folder(), "XDG_CACHE_HOME"),
+        "Hub cache": (Path(constants.HF_HUB_CACHE), "HF_HOME"),
+    }
+    for name, (folder, variable) in folders.items():
+        error = _write_error(folder)
+        if error:
+            remedy = f"set {variable} to a folder that can be written"
+            yield Finding(name, "warn", f"'{folder}' cannot be written: {error}", remedy)
+        else:
+            yield Finding(name, "OK", str(folder))
+
+
+def check_offline() -> Iterator[Finding]:
+    """Whether the Hub may be asked."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        found = "HF_HUB_OFFLINE is set: only models in the cache are found"
+        yield Finding("network", "warn", found, "unset HF_HUB_OFFLINE to fetch models")
+    else:
+        yield Finding("network", "OK", f"models are fetched from {constants.ENDPOINT} when asked for")
+
+
+def check_weights() -> Iterator[Finding]:
+    """Whether the shipped weights are bit for bit those of the catalogue."""
+    for name, model in SHIPPED.items():
+        file = weights_folder() / model.file
+        if file.is_file() and sha256(file) == model.sha256:
+            yield Finding(f"weights {name}", "OK", "intact")
+        elif file.is_file() or model.hub is None:
+            found = f"'{file}' is {'damaged or changed' if file.is_file() else 'missing'}"
+            yield Finding(f"weights {name}", "fail", found, "pip install --force-reinstall deraincli")
+        else:
+            yield Finding(f"weights {name}", "OK", f"not shipped; derain weights pull {name} fetches them")
+
+
+def check_restoration() -> Iterator[Finding]:
+    """A small picture through the default model on every device, compared with the CPU's answer in fp32."""
+    if _import_error("torch"):
+        return
+    import numpy as np
+
+    from deraincli.inference.backends.torch_device import available_devices
+    from deraincli.restoration.derainer import load
+
+    picture = np.random.default_rng(0).random((SIDE, SIDE, 3), np.float32)
+    try:
+        expected = load(device="cpu", precision="fp32")(picture)
+    except DerainError as error:
+        yield Finding("restoration", "fail", str(error), "mend the rows above first")
+        return
+    for device in available_devices():
+        start = time.perf_counter()
+        name = f"restoration on {device}"
+        try:
+            derainer = load(device=device)
+            gap = float(np.abs(derainer(picture) - expected).mean())
+        except (DerainError, RuntimeError) as error:  # drivers fail with a RuntimeError
+            yield Finding(name, "fail", str(error).splitlines()[0], "update the driver, or add --device cpu")
+            continue
+        seconds = time.perf_counter() - start
+        found = f"{SIDE}×{SIDE} in {derainer.precision}, loaded and restored in {seconds:.1f} s"
+        if gap > LARGEST_GAP:
+            yield Finding(name, "fail", f"{found}, but {gap:.3f} off", "add --precision fp32 or --device cpu")
+        else:
+            yield Finding(name, "OK", found)
+
+
+def check_extras() -> Iterator[Finding]:
+    """The optional packages, by the extra that installs them."""
+    for extra, packages in _extras().items():
+        missing = [name for name in packages if _version(name) is None]
+        if missing:
+            remedy = f"if you need it: pip install 'deraincli[{extra}]'"
+            yield Finding(f"extra {extra}", "OK", f"not installed: {', '.join(missing)}", remedy)
+        else:
+            found = ", ".join(f"{name} {_version(name)}" for name in packages)
+            yield Finding(f"extra {extra}", "OK", found)
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    check_python,
+    check_packages,
+    check_opencv,
+    check_torch,
+    check_torchvision,
+    check_devices,
+    check_bf16,
+    check_threads,
+    check_caches,
+    check_offline,
+    check_weights,
+    check_restoration,
+    check_extras,
+)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def _import_error(modules: str) -> str | None:
+    """The last line that importing them in a fresh interpreter says, None if it works."""
+    done = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or [f"the interpreter ended with {done.returncode}"])[-1]
+
+
+def _write_error(folder: Path) -> str | None:
+    """Why nothing can be written to a folder, which may not exist yet; leaves no trace."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"derain")
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def _extras() -> dict[str, list[str]]:
+    """Extra → the packages it installs, as the installed package declares them."""
+    try:
+        declared = metadata.requires("deraincli") or []
+    except metadata.PackageNotFoundError:  # run from a source tree
+        return {}
+    extras: dict[str, list[str]] = {}
+    for requirement in declared:
+        found = re.fullmatch(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"].*", requirement)
+        if found and found[2] not in NOT_FOR_USERS:
+            extras.setdefault(found[2], []).append(found[1])
+    return extras

@@ -1,0 +1,1 @@
+"""Scoring restored pictures against their ground truth."""

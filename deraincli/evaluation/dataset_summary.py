@@ -1,0 +1,108 @@
+"""What a folder of training or test pictures holds: layout, sizes, input PSNR, fingerprint, test pictures."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+from deraincli.datasets.image_pool import SceneFile, pair_file, photo_files
+from deraincli.datasets.layouts import clean_side
+from deraincli.datasets.leakage import known_set_of_any
+from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
+from deraincli.errors import InputError
+from deraincli.evaluation.metrics import PROTOCOLS, Protocol, psnr
+
+EQUAL = 100.0
+"""dB that equal pictures count as in means."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found."""
+
+    folder: Path
+    layout: str | None
+    """Name of the layout; None for photos without partners."""
+    count: int
+    """Pairs, or photos, that can be used."""
+    sizes: dict[str, int]
+    """`width×height` → how many, most frequent first."""
+    input_psnr: dict[str, float]
+    """Protocol → mean PSNR of the rainy pictures in dB, by `rgb` and the layout's own. Empty for photos."""
+    fingerprint: str
+    """Of the content, as `derain eval` prints it: see `pairs.fingerprint`."""
+    unpaired: tuple[Path, ...]
+    """Pictures in the layout's folders without a partner."""
+    skipped: tuple[str, ...]
+    """A sentence for every pair or photo that cannot be used."""
+    known: tuple[tuple[Path, str], ...]
+    """Files that belong to a known test set, with its name."""
+
+
+class _Facts(NamedTuple):
+    path: Path
+    size: str
+    psnr: dict[str, float]
+    known: str | None
+
+
+def inspect(folder: Path, layout: str | None = None, left: Content | None = None) -> Inspection:
+    """Reads every picture of a paired set, or of a folder of clean photos if nothing in it pairs.
+
+    layout, left: as in `find_pairs`. Raises InputError if there are neither pairs nor photos.
+    """
+    try:
+        found = find_pairs(folder, layout, left)
+    except InputError:
+        alone = layout is None and left is None and folder.is_dir() and clean_side(folder) is None
+        photos = photo_files(folder) if alone else []
+        if not photos:
+            raise
+        selves = tuple(Pair(photo.path.stem, photo.path, photo.path) for photo in photos)
+        return _inspection(folder, None, selves, (), photos, ())
+    files = [pair_file(pair) for pair in found.pairs]
+    protocols = [PROTOCOLS[name] for name in dict.fromkeys(("rgb", found.layout.protocol))]
+    return _inspection(folder, found.layout.name, found.pairs, found.unpaired, files, protocols)
+
+
+def _inspection(
+    folder: Path,
+    layout: str | None,
+    pairs: tuple[Pair, ...],
+    unpaired: tuple[Path, ...],
+    files: list[SceneFile],
+    protocols: Sequence[Protocol],
+) -> Inspection:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        outcomes = list(pool.map(partial(_facts, protocols=protocols), files))
+    facts = [outcome for outcome in outcomes if isinstance(outcome, _Facts)]
+    return Inspection(
+        folder=folder,
+        layout=layout,
+        count=len(facts),
+        sizes=dict(Counter(fact.size for fact in facts).most_common()),
+        input_psnr={p.name: fmean(fact.psnr[p.name] for fact in facts) for p in protocols if facts},
+        fingerprint=fingerprint(pairs),
+        unpaired=unpaired,
+        skipped=tuple(str(outcome) for outcome in outcomes if isinstance(outcome, InputError)),
+        known=tuple((fact.path, fact.known) for fact in facts if fact.known is not None),
+    )
+
+
+def _facts(file: SceneFile, protocols: Sequence[Protocol]) -> _Facts | InputError:
+    try:
+        views = file.read()
+    except InputError as error:
+        return error
+    rainy, clean = views[0], views[-1]
+    values = {p.name: psnr(p.prepare(rainy), p.prepare(clean), data_range=255) for p in protocols}
+    finite = {name: value if math.isfinite(value) else EQUAL for name, value in values.items()}
+    return _Facts(file.path, f"{rainy.shape[1]}×{rainy.shape[0]}", finite, known_set_of_any(views))

@@ -1,0 +1,117 @@
+"""Scores models and ready results on a paired set, picture by picture.
+
+    entrants = [RainyInput(), Model("balnet-lite", restore, identity)]
+    for outcome in evaluate(pairs, entrants, protocols_named("prenet"), max_pixels=…):
+        outcome is Scored or Failed
+
+Pictures are decoded, encoded and scored in threads while the network, in a thread of its own, goes on with
+the next ones, so that it is the bottleneck.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from deraincli.datasets.pairs import Pair, digest, read_pair
+from deraincli.errors import InputError
+from deraincli.evaluation.methods import Entrant
+from deraincli.evaluation.metrics import Protocol, Score, score
+from deraincli.evaluation.workspace import Journal
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A pair's scores, as scores[entrant][protocol]."""
+
+    pair: Pair
+    scores: Mapping[str, Mapping[str, Score]]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A pair that could not be scored for every entrant, and one sentence on why."""
+
+    pair: Pair
+    reason: str
+
+
+def evaluate(
+    pairs: Sequence[Pair],
+    entrants: Sequence[Entrant],
+    protocols: Sequence[Protocol],
+    *,
+    max_pixels: int,
+    journal: Journal | None = None,
+) -> Iterator[Scored | Failed]:
+    """Score every entrant on every pair, in the pairs' order.
+
+    A pair that fails for one entrant fails for all, so that their means are over the same pictures. Pairs in
+    the journal are not computed again, new ones are added. Only InputError becomes Failed: a device or a
+    disk that gives up ends the evaluation.
+    """
+    examine = partial(
+        _examine, entrants=entrants, protocols=protocols, max_pixels=max_pixels, journal=journal
+    )
+    workers = min(8, max(2, os.cpu_count() or 1))
+    waiting: deque[Future[Scored | Failed]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for pair in pairs:
+                waiting.append(pool.submit(examine, pair))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _examine(
+    pair: Pair,
+    *,
+    entrants: Sequence[Entrant],
+    protocols: Sequence[Protocol],
+    max_pixels: int,
+    journal: Journal | None,
+) -> Scored | Failed:
+    try:
+        key = _key(pair, entrants, protocols) if journal is not None else ""
+        recorded = journal.get(key) if journal is not None else None
+        if recorded is None:
+            scores = _scores(pair, entrants, protocols, max_pixels)
+            if journal is not None:
+                journal.record(key, scores)
+            return Scored(pair, scores)
+    except InputError as error:
+        return Failed(pair, str(error))
+    return Scored(pair, {name: _as_scores(row) for name, row in recorded.items()})
+
+
+def _scores(
+    pair: Pair, entrants: Sequence[Entrant], protocols: Sequence[Protocol], max_pixels: int
+) -> dict[str, dict[str, Score]]:
+    rainy, clean = read_pair(pair, max_pixels=max_pixels)
+    for protocol in protocols:
+        protocol.check_size(clean)  # before the network's work, not after it
+    restored = {entrant.name: entrant.restored(pair, rainy) for entrant in entrants}
+    return {
+        name: {protocol.name: score(pixels, clean, protocol) for protocol in protocols}
+        for name, pixels in restored.items()
+    }
+
+
+def _key(pair: Pair, entrants: Sequence[Entrant], protocols: Sequence[Protocol]) -> str:
+    parts = [digest(pair), *(f"{entrant.name}={entrant.identity(pair)}" for entrant in entrants)]
+    parts += [protocol.name for protocol in protocols]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _as_scores(row: Mapping[str, Sequence[float]]) -> dict[str, Score]:
+    return {protocol: Score(*values) for protocol, values in row.items()}

@@ -1,0 +1,127 @@
+"""Exports a model: build, convert, compare with PyTorch, and hand the result over only if it agrees."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from deraincli.datasets.pairs import find_pairs
+from deraincli.errors import ModelError
+from deraincli.export.formats import FORMATS, LEAST_CELLS
+from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
+from deraincli.export.options import check_choices
+from deraincli.export.parity import Difference, difference, rainy_photos
+from deraincli.geometry import round_up
+from deraincli.inference.backends.export_metadata import Description
+from deraincli.inference.backends.torch_memory import peak_bytes
+from deraincli.models.checkpoint import load_model
+from deraincli.models.header import sha256
+from deraincli.restoration.restore_file import DEFAULT_MAX_PIXELS
+
+TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
+"""Largest difference from PyTorch in fp32 that is let through, on the 0–1 range; int8 is judged by PSNR."""
+
+OnStep = Callable[[str], None]
+"""Called with what comes next."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export, and how it compares."""
+
+    data: bytes
+    """The file's content."""
+    description: Description
+    difference: Difference
+    """From PyTorch in fp32."""
+    loss: Loss | None
+    """What int8 costs; None for the other precisions."""
+
+
+def export_model(
+    path: Path,
+    target: str,
+    precision: str = "fp32",
+    *,
+    pairs: Path | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    on_step: OnStep = lambda text: None,
+) -> Exported:
+    """Export a model file to a target of `choices.TARGETS`.
+
+    Args:
+        path: The model file.
+        target: What to export to.
+        precision: fp32 for every target, fp16 also for ONNX and model files, int8 for ONNX alone.
+        pairs: A paired set, which int8 needs: some of its pictures calibrate, the others show the loss.
+        max_pixels: Larger pictures of the set are refused.
+        on_step: Called with what comes next.
+
+    Raises:
+        UsageError: The wish is impossible.
+        ModelError: The result does not agree with PyTorch, or int8 loses more than ALLOWED_LOSS.
+    """
+    check_choices(target, precision, pairs)
+    network, info = load_model(path)
+    multiple = cast(int, network.size_multiple)
+    description = Description(
+        network=info.network,
+        task=info.task,
+        precision=precision,
+        size_multiple=multiple,
+        smallest_side=LEAST_CELLS * multiple if target == "pt2" else multiple,
+        tile_margin=cast(int, network.tile_margin),
+        bytes_per_pixel=_bytes_per_pixel(network),
+        weights_sha256=sha256(path),
+    )
+    on_step(f"Converting {path.stem} to {target} in {precision}.")
+    if precision == "int8":
+        assert pairs is not None
+        data, loss = _int8_onnx(network, description, pairs, max_pixels, on_step)
+        _refuse_loss(loss, pairs)
+    else:
+        loss = None
+        converted = copy.deepcopy(network).half() if precision == "fp16" else network
+        data = FORMATS[target].dump(converted, description)
+    on_step("Comparing with PyTorch.")
+    gap = difference(network, FORMATS[target].load(data), rainy_photos(), multiple)
+    if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # also for NaN
+        raise ModelError(
+            f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
+            "so it is not written: try another target or precision."
+        )
+    return Exported(data, description, gap, loss)
+
+
+def _int8_onnx(
+    network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
+) -> tuple[bytes, Loss]:
+    multiple = description.size_multiple
+    calibration, scored = split_pairs(find_pairs(folder).pairs)
+    onnx = FORMATS["onnx"]
+    exact = onnx.dump(network, replace(description, precision="fp32"))
+    on_step(f"Calibrating on {len(calibration)} pictures.")
+    data = quantise(exact, description, calibration, max_pixels=max_pixels)
+    on_step(f"Scoring on {len(scored)} others.")
+    loss = measure_loss(onnx.load(exact), onnx.load(data), scored, multiple=multiple, max_pixels=max_pixels)
+    return data, loss
+
+
+def _refuse_loss(loss: Loss, folder: Path) -> None:
+    if not loss.decibels <= ALLOWED_LOSS:
+        raise ModelError(
+            f"int8 loses {loss.decibels:.3f} dB on {loss.pictures} pictures of '{folder}', more than "
+            f"{ALLOWED_LOSS} dB, so it is not written: take fp32 or fp16."
+        )
+
+
+@torch.inference_mode()
+def _bytes_per_pixel(network: nn.Module) -> float:
+    side = round_up(128, cast(int, network.size_multiple))
+    return peak_bytes(lambda: network(torch.zeros(1, 3, side, side))) / side**2

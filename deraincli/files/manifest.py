@@ -1,0 +1,130 @@
+"""What was restored with which model and settings, kept beside the results, so that a restart skips it.
+
+An entry is on the disk before the result gets its name. So a result without an entry is not ours, and one
+whose entry does not match was changed or belongs to an earlier entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deraincli.evaluation.workspace import Journal
+
+if TYPE_CHECKING:
+    from deraincli.batch.jobs import Job
+
+Entry = dict[str, Any]
+"""`source`: name, size and time of change in ns · `settings`: their identity · `size` and `sha256` of the
+result · `written`: when, in ns."""
+
+Stamp = tuple[int, int]
+"""Size in bytes, and time of last change in ns."""
+
+
+class Manifest:
+    """What was written below one folder, by this run and earlier ones.
+
+    Every machine writes a journal of its own, because several may work on one folder; all are read.
+    """
+
+    FOLDER = ".derain-batch"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        folder = root / self.FOLDER
+        own = folder / f"{platform.node() or 'local'}.jsonl"
+        self._journal = Journal(own)
+        self._others = [Journal(path) for path in sorted(folder.glob("*.jsonl")) if path != own]
+
+    @classmethod
+    def lies_in(cls, folder: Path) -> bool:
+        """Whether a folder has a manifest."""
+        return (folder / cls.FOLDER).is_dir()
+
+    def is_done(self, job: Job, settings: str) -> bool:
+        """Whether the result is there, made from the source as it is now, with these settings."""
+        made = (job.name, *(stamp(job.source) or ()))
+        return any(
+            tuple(entry["source"]) == made
+            and entry["settings"] == settings
+            and _describes(entry, job.destination)
+            for entry in self._entries(job.result)
+        )
+
+    def may_replace(self, job: Job) -> bool:
+        """Whether what is there is an earlier result of the same source that nobody has touched since."""
+        return any(
+            entry["source"][0] == job.name and _describes(entry, job.destination, exactly=True)
+            for entry in self._entries(job.result)
+        )
+
+    def objection(self, job: Job) -> str:
+        """Why what is there is not replaced unasked, as a sentence that says what to do."""
+        there, entries = f"'{job.destination}'", self._entries(job.result)
+        for entry in entries:
+            if _describes(entry, job.destination, exactly=True):
+                return (
+                    f"{there} is the result of '{entry['source'][0]}': choose another folder with -o, a "
+                    "--suffix, or --overwrite."
+                )
+        if entries:
+            return f"{there} was changed since it was written: move it away, or replace it with --overwrite."
+        return (
+            f"{there} exists, and the record in '{self.root / self.FOLDER}' does not know it: move it away, "
+            "choose another folder with -o, or replace it with --overwrite."
+        )
+
+    def wrote(self, path: Path) -> bool:
+        """Whether a file below the root is a result."""
+        entries = self._entries(path.relative_to(self.root).as_posix())
+        return any(_describes(entry, path) for entry in entries)
+
+    def record(self, job: Job, source: Stamp | None, settings: str, data: bytes) -> None:
+        """Announces a result that is about to be written, made from the source as `stamp` saw it; threads may
+        call it at once.
+
+        The entry of what it replaces stays until the next time, in case it comes to nothing.
+        """
+        entry: Entry = {
+            "source": (job.name, *(source or ())),
+            "settings": settings,
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "written": time.time_ns(),
+        }
+        replaced = [old for old in self._entries(job.result) if _describes(old, job.destination)]
+        self._journal.record(job.result, [entry, *replaced[:1]])
+
+    def _entries(self, result: str) -> list[Entry]:
+        return [entry for journal in (self._journal, *self._others) for entry in journal.get(result) or ()]
+
+
+def stamp(path: Path) -> Stamp | None:
+    """What changes when a file does; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
+    """Whether the file at `path` is the result that the entry announced.
+
+    Size and age tell, unless it must be certain or clocks differ: then the content does.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size != entry["size"]:
+            return False
+        if status.st_mtime_ns >= entry["written"] and not exactly:
+            return True
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
+    except OSError:
+        return False

@@ -1,0 +1,118 @@
+"""The samples of an opened picture at their full depth, whichever library can read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from PIL.ExifTags import Base
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from deraincli.errors import UnreadableImageError
+from deraincli.imaging import arrays, colour, png
+from deraincli.imaging.image import Pixels
+
+_EXTRA_SAMPLES, _PREMULTIPLIED = 338, 1
+_WHITE_IS_ZERO = 0
+_SEPARATE_PLANES = 2
+_MODES = {"I": "32-bit or signed integers", "F": "floating-point numbers", "LAB": "CIELAB"}
+
+
+def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+    """Read a loaded picture of any mode but CMYK.
+
+    Pillow must have loaded it without complaint: it notices broken data that OpenCV fills up.
+
+    Args:
+        picture: loaded, from `data`.
+        data: the whole file.
+        name: what error messages call it.
+
+    Returns:
+        Pixels H×W×1 or H×W×3 and alpha H×W or None; TIFFs upright, the others as stored.
+
+    Raises:
+        UnreadableImageError: samples of another kind than 8 or 16 bits of grey, palette or RGB.
+    """
+    if isinstance(picture, PngImageFile):
+        return _read_png(picture, data, name)
+    if isinstance(picture, TiffImageFile):
+        return _read_tiff(picture, data, name)
+    return _read_by_pillow(picture, name)
+
+
+@contextmanager
+def refusing(name: str, format: str) -> Iterator[None]:
+    """Turn what decoders raise into one sentence; only calls into them belong inside.
+
+    On damaged data Pillow raises OSError, SyntaxError, ValueError, struct.error, IndexError, KeyError,
+    TypeError, DecompressionBombError and more, so there is no shorter list than Exception.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableImageError(
+            f"{name} cannot be decoded as {format}: it is damaged, cut off or of a variety that is not "
+            f"handled ({reason}); get a whole copy, or save it anew with another program."
+        ) from error
+
+
+def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | None]:
+    mode = arrays.plain_mode(picture)
+    if mode is None:
+        raise UnreadableImageError(
+            f"{name} stores its pixels as {_MODES.get(picture.mode, picture.mode)}: convert it to 8 or 16 "
+            "bits of grey or RGB first."
+        )
+    return arrays.from_pillow(picture if mode == picture.mode else picture.convert(mode))
+
+
+def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+    bits, colour_type = png.header(data)
+    if bits == 16 and colour_type != png.GREY:
+        picture.close()  # it has served as the check; its four bytes a pixel are wanted back
+        with refusing(name, "PNG"):
+            deep = arrays.deep_colour(png.bare(data))
+        colours, alpha = _split(deep, 1 if colour_type == png.GREY_ALPHA else 3)
+    else:
+        colours, alpha = _read_by_pillow(picture, name)
+    if key := png.colour_key(data):
+        opaque = np.any(colours != np.array(key, colours.dtype), axis=2)
+        alpha = opaque * np.array(np.iinfo(colours.dtype).max, colours.dtype)
+    return colours, alpha
+
+
+def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+    tags = picture.tag_v2
+    if picture.mode in ("RGB", "RGBA") and max(tags.get(Base.BitsPerSample, (1,))) == 16:
+        return _read_deep_tiff(picture, data, name)
+    colours, alpha = _read_by_pillow(picture, name)
+    if colours.dtype == np.uint16 and tags.get(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
+        np.invert(colours, out=colours)  # Pillow heeds it for 8 bits only
+    return colours, alpha
+
+
+def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+    tags, has_alpha = picture.tag_v2, picture.mode == "RGBA"
+    if tags.get(Base.PlanarConfiguration) == _SEPARATE_PLANES:
+        raise UnreadableImageError(
+            f"{name} stores 16-bit colours in separate planes: save it with interleaved channels first."
+        )
+    picture.close()  # as above
+    with refusing(name, "TIFF"):
+        deep = arrays.deep_colour(data)
+    colours, alpha = _split(deep, 3)
+    if not has_alpha:  # a fourth channel, if any, has no stated meaning
+        return colours, None
+    if alpha is not None and tags.get(_EXTRA_SAMPLES) == (_PREMULTIPLIED,):
+        colour.unpremultiply(colours, alpha)
+    return colours, alpha
+
+
+def _split(deep: Pixels, colours: int) -> tuple[Pixels, Pixels | None]:
+    alpha = np.ascontiguousarray(deep[..., 3]) if deep.shape[2] == 4 else None
+    return np.ascontiguousarray(deep[..., :colours]), alpha

@@ -1,0 +1,74 @@
+"""Records the attention maps as they enter each encoder level, by hooks that last for one tile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deraincli.inference.backends.torch_backend import TorchBackend
+from deraincli.inference.tiled import OnWarning
+from deraincli.models.balnet.unet import Maps
+
+
+def level_strides(backend: TorchBackend) -> tuple[int, ...]:
+    """Input pixels per pixel of each encoder level that maps enter, the finest first."""
+    return tuple(level.stride for level in _levels(backend.networks[0]))
+
+
+def run_recorded(
+    backend: TorchBackend, tile: NDArray[np.float32], *, on_warning: OnWarning | None = None
+) -> NDArray[np.float32]:
+    """Runs a tile as `TorchBackend.run_tile` does with its maps, and adds them as they entered each level.
+
+    3×h×w becomes (5 + 2·levels)×h×w: the restored RGB, RAM and CAM, then both of every level, each value
+    repeated over the stride×stride pixels that it stands for.
+    """
+    with recorded_levels(backend.networks) as levels:
+        answer = backend.run_tile(tile, maps=True, eager=True, on_warning=on_warning)
+    strides = level_strides(backend)
+    recorded = [
+        F.interpolate(attention.float(), scale_factor=stride)[0].cpu().numpy()
+        for stride, maps in zip(strides, levels, strict=True)
+        for attention in maps
+    ]
+    return np.concatenate([answer, *recorded])
+
+
+@contextmanager
+def recorded_levels(networks: Sequence[nn.Module]) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """While it is open, this thread's runs of the networks leave RAM and CAM of every level, B×1×h×w each,
+    in the list, the finest level first; a later run replaces an earlier one's.
+
+    The hooks only read, and are removed at the end, also after an error.
+    """
+    recorded: list[tuple[Tensor, Tensor]] = []
+    thread = threading.get_ident()
+
+    def record(level: nn.Module, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+        assert isinstance(level, Maps)
+        if threading.get_ident() == thread:
+            if level in first:
+                recorded.clear()
+            _, ram, cam = inputs
+            recorded.append((level.reduce(ram), level.reduce(cam)))
+
+    levels = [_levels(network) for network in networks]
+    first = {steered[0] for steered in levels if steered}
+    hooks = [level.register_forward_pre_hook(record) for level in chain(*levels)]
+    try:
+        yield recorded
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _levels(network: nn.Module) -> list[Maps]:
+    """The modules by which maps enter the encoder, from its finest level down."""
+    return [module for module in network.modules() if isinstance(module, Maps)]

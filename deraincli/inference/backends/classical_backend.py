@@ -1,0 +1,79 @@
+"""Runs a solver on whole pictures: it looks at all of a picture at once, and takes minutes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.errors import DeviceError, UsageError
+from deraincli.inference.tiled import OnProgress, OnWarning
+from deraincli.inference.tiling import Tiling
+
+if TYPE_CHECKING:
+    from deraincli.models.classical.registry import Solver
+
+NAME = "solver"
+
+
+class SolverBackend:
+    """A solver. It keeps nothing between pictures, so several threads may call it at once."""
+
+    device = "cpu"
+    precision = "fp32"
+    backend = NAME
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        solver: Solver,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        max_seconds: float | None = None,
+    ) -> None:
+        """`max_seconds`: after how long to stop with the best so far; None lets it finish.
+
+        Raises DeviceError for any other device or precision than those it has.
+        """
+        if device not in ("auto", self.device) or precision not in ("auto", self.precision):
+            raise DeviceError("A solver runs on the CPU in fp32: leave device and precision to auto.")
+        self._solver = solver
+        self._max_seconds = max_seconds
+
+    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+        """Pictures whole. Raises UsageError for anything else."""
+        if tile not in ("auto", "off") or overlap != "auto":
+            raise UsageError("A solver takes pictures whole: leave tile and overlap to auto.")
+        return Tiling(None, 0, self._solver.multiple)
+
+    def run_tile(
+        self,
+        tile: NDArray[np.float32],
+        *,
+        maps: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> NDArray[np.float32]:
+        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w; a solver has no maps.
+
+        `on_progress` hears of its steps. The time is looked at between them.
+        """
+        begin, steps = time.monotonic(), self._solver.steps
+        estimates = self._solver.restore(tile.transpose(1, 2, 0))
+        for done, estimate in enumerate(estimates):  # noqa: B007
+            if on_progress:
+                on_progress(done, steps)
+            spent = time.monotonic() - begin
+            if self._max_seconds is not None and done < steps and spent >= self._max_seconds:
+                if on_warning:
+                    on_warning(_stopped(done, steps, self._max_seconds))
+                break
+        return estimate.transpose(2, 0, 1)
+
+
+def _stopped(done: int, steps: int, limit: float) -> str:
+    result = "this is the best so far" if done else "the picture is as it was"
+    return f"Stopped by the limit of {limit:g} s after {done} of {steps} steps: {result}."

@@ -1,0 +1,155 @@
+"""Runs tiles through an exported model in ONNX Runtime, without PyTorch and the time it takes to start."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from deraincli.errors import DeviceError, ModelError, UsageError
+from deraincli.inference.backends.cpu_limits import usable_threads
+from deraincli.inference.backends.export_metadata import description_in
+from deraincli.inference.tiled import OnWarning
+from deraincli.inference.tiling import Tiling, tiling_for
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+NAME = "onnxruntime"
+
+SIDE = 512
+"""Smaller tiles are no faster a pixel."""
+
+MEMORY_FACTOR = 2.5
+"""ONNX Runtime takes so much more memory than PyTorch's activations; measured on balnet-lite."""
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+_OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
+
+_UNLOADABLE = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
+
+
+class OnnxBackend:
+    """An exported model on its device. It never changes, so several threads may run tiles at once."""
+
+    device: str
+    precision: str
+    backend = NAME
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, path: Path, *, device: str = "auto", precision: str = "auto") -> None:
+        """Opens an ONNX file that `derain weights export` made.
+
+        Raises ModelError if ONNX Runtime is not installed or the file is not such a one, DeviceError for a
+        device or precision that is not there.
+        """
+        provider, number = _choose_provider(device)
+        self._session = open_session(str(path), provider, number)
+        self.device = "cpu" if CUDA not in self._session.get_providers() else f"cuda:{number}"
+        if self.device == "cpu" and provider == CUDA and device != "auto":
+            raise DeviceError("ONNX Runtime does not find CUDA's libraries: set device to 'cpu'.")
+        description = description_in(self._session.get_modelmeta().custom_metadata_map)
+        if description is None:
+            raise ModelError(
+                f"'{path}' does not say how to run it, as exports of this version do: "
+                "make one with `derain weights export --overwrite`."
+            )
+        self._description = description
+        self.precision = description.precision
+        if precision not in ("auto", self.precision):
+            raise DeviceError(
+                f"'{path}' computes in {self.precision}, not in '{precision}': leave the precision to auto "
+                "or name another export."
+            )
+
+    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+        """How to cut pictures; "auto" depends on the memory free now, so ask once, not for each picture.
+
+        Raises UsageError for sizes that make no sense.
+        """
+        margin, multiple = self._description.tile_margin, self._description.size_multiple
+        return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
+
+    def run_tile(
+        self, tile: NDArray[np.float32], *, maps: bool = False, on_warning: OnWarning | None = None
+    ) -> NDArray[np.float32]:
+        """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w.
+
+        Raises MemoryError where the tile is too large, UsageError where maps are asked for, and ModelError
+        where the answer is not finite.
+        """
+        if maps:
+            raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
+        try:
+            (answer,) = self._session.run(["image"], {"rainy": np.ascontiguousarray(tile[None])})
+        except Exception as error:  # ONNX Runtime's own have no other base
+            if not any(text in str(error) for text in _OUT_OF_MEMORY):
+                raise
+            raise MemoryError(str(error)) from None
+        if not np.isfinite(answer).all():
+            raise ModelError(
+                f"The model's answer is not finite in {self.precision}: export it with --precision fp32."
+            )
+        return answer[0]
+
+    def _affordable_side(self, least: int) -> int:
+        """The side of the square tile to use, but for half of the free memory at least `least`."""
+        free = psutil.virtual_memory().available / 2
+        fits = math.isqrt(int(free / (MEMORY_FACTOR * self._description.bytes_per_pixel)))
+        return max(min(max(SIDE, least), fits), 1)
+
+
+def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0) -> InferenceSession:
+    """Opens an ONNX file, or its content. Raises ModelError if it is damaged or ONNX Runtime is missing."""
+    runtime = import_runtime()
+    failures = runtime.capi.onnxruntime_pybind11_state
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4  # what it would log arrives as an exception
+    options.intra_op_num_threads = usable_threads()  # by itself it fails to pin threads in containers
+    options.enable_mem_pattern = False  # it doubles the memory and gains no time
+    chosen: list[Any] = [(CUDA, {"device_id": device_number}), CPU] if provider == CUDA else [CPU]
+    try:
+        return runtime.InferenceSession(model, options, providers=chosen)
+    except tuple(getattr(failures, name) for name in _UNLOADABLE) as error:
+        name = f"'{model}'" if isinstance(model, str) else "The model"
+        raise ModelError(
+            f"{name} is no intact ONNX file: make it anew with `derain weights export`."
+        ) from error
+
+
+def import_runtime() -> Any:
+    """The module onnxruntime. Raises ModelError, naming the extra, if it is not installed.
+
+    Import it nowhere else first: importing alone starts its telemetry, which leaves an identity in
+    XDG_CACHE_HOME, unless this variable is set.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            "ONNX Runtime is not installed: run `pip install 'deraincli[onnxruntime]'`."
+        ) from None
+    return onnxruntime
+
+
+def _choose_provider(device: str) -> tuple[str, int]:
+    """`auto`, `cpu`, `cuda` or `cuda:N` to ONNX Runtime's provider and the device's number.
+
+    Raises DeviceError for anything that this build of ONNX Runtime does not have.
+    """
+    available = import_runtime().get_available_providers()
+    name, _, number = device.partition(":")
+    if CUDA in available and (device == "auto" or (name == "cuda" and (number or "0").isdigit())):
+        return CUDA, int(number or 0)
+    if device in ("auto", "cpu"):
+        return CPU, 0
+    choices = "cpu, cuda, cuda:N or auto" if CUDA in available else "cpu or auto"
+    raise DeviceError(f"This ONNX Runtime has no device '{device}': choose {choices}.")

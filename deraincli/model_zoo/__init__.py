@@ -1,0 +1,1 @@
+"""The models that ship or can be fetched: names, files, cards."""

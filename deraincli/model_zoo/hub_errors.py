@@ -1,0 +1,123 @@
+"""What goes wrong with the Hugging Face Hub, in one sentence that says what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from huggingface_hub import constants
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from deraincli.errors import ModelError
+from deraincli.models.header import WEIGHTS_FILE
+
+HUB_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    EntryNotFoundError,
+    ValueError,  # an answer that makes no sense, such as a commit that is no hash
+    *HfHubHTTPError.__bases__,  # type: ignore[assignment]
+)
+"""What a request can raise; the last stands for the HTTP library that this huggingface_hub is built on."""
+
+
+def status_of(error: BaseException | None) -> int | None:
+    """The HTTP status behind an error, if a server answered at all."""
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        return error.response.status_code
+    return status_of(error.__cause__) if error is not None else None
+
+
+def no_answer(error: Exception) -> bool:
+    """Whether a first request found no server: no name, no connection, or nothing said in time."""
+    return status_of(error) is None and not isinstance(error, ValueError | EntryNotFoundError)
+
+
+def check_endpoint() -> None:
+    """Raises ModelError if HF_ENDPOINT cannot be the address of a server."""
+    parts = urlsplit(constants.ENDPOINT)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ModelError(
+            f"HF_ENDPOINT is {constants.ENDPOINT!r}, no address of a server: unset it, or write "
+            "https://HOST or http://HOST:PORT."
+        )
+
+
+def not_here(address: object) -> str:
+    """Why a model that the cache lacks cannot be fetched."""
+    reason = (
+        "HF_HUB_OFFLINE is set"
+        if constants.HF_HUB_OFFLINE
+        else f"the Hub, {constants.ENDPOINT}, cannot be reached"
+    )
+    return (
+        f"{address} is not in the cache and {reason}: run `derain weights pull {address}` where there is "
+        f"a network, then bring the folder {constants.HF_HUB_CACHE} here or point HF_HUB_CACHE to it."
+    )
+
+
+def explain(error: Exception, address: object) -> str:
+    """What went wrong with a request for a model."""
+    where = f"{address} on {constants.ENDPOINT}"
+    status = status_of(error)
+    if isinstance(error, GatedRepoError):
+        return f"{where} is gated: accept its terms in a browser, then set HF_TOKEN or run `hf auth login`."
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"{where} does not exist or is private: check the name, or set HF_TOKEN or run `hf auth login`."
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return f"{where} has no such revision: choose another branch, tag or commit."
+    if status in (401, 403):
+        return f"{where} wants a token that may do this: set HF_TOKEN or run `hf auth login`."
+    if status is not None and status != 404:
+        return f"{where} cannot be had now, the server answers {status}: try again later."
+    if isinstance(error, LocalEntryNotFoundError):
+        return not_here(address)
+    if isinstance(error, EntryNotFoundError):
+        return (
+            f"{where} holds no {WEIGHTS_FILE}, and other formats are not loaded: "
+            "convert a published checkpoint with `derain weights import`."
+        )
+    return f"{where} failed ({_first_line(error)}): try again."
+
+
+def explain_push(error: Exception, address: object, *, created: bool) -> str:
+    """What went wrong with a push, before or after the repository was `created` (or found)."""
+    if not created and no_answer(error):
+        return f"The Hub, {constants.ENDPOINT}, cannot be reached: push where there is a network."
+    if status_of(error) in (400, 404, 409):
+        return (
+            f"{constants.ENDPOINT} does not take {address} as it is ({_first_line(error)}): check the "
+            "repository's name and HF_ENDPOINT."
+        )
+    if created and status_of(error) is None:
+        return (
+            f"The upload to {address} broke off ({_first_line(error)}) and nothing is published but an empty "
+            "repository if it is new: push again, which goes on in it."
+        )
+    return explain(error, address)
+
+
+@contextmanager
+def quiet_library() -> Iterator[None]:
+    """Keeps huggingface_hub from logging what arrives here as an exception."""
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0].rstrip(". ")

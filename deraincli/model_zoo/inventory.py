@@ -1,0 +1,105 @@
+"""The models at hand and what is known of each: shipped, in the Hub's cache, or any file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deraincli.errors import ModelError
+from deraincli.model_zoo import hub
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, Score, find_model
+from deraincli.model_zoo.model_card import Told, read_card
+from deraincli.models.header import WEIGHTS_FILE, read_header, sha256
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What `derain weights list` and `info` tell of a model."""
+
+    name: str
+    """What `-m` takes."""
+    origin: str
+    """`shipped`, `cached` (from the Hub) or `file`."""
+    network: str
+    task: str
+    parameters: int
+    sha256: str
+    file: Path
+    licence: str | None
+    provenance: str | None
+    scores: tuple[Score, ...]
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        scores = [score._asdict() for score in self.scores]
+        return asdict(self) | {"file": str(self.file), "scores": scores}
+
+
+@dataclass(frozen=True)
+class DamagedModel:
+    """A model of the catalogue whose file is not what it was."""
+
+    name: str
+    error: str
+    """One sentence with the remedy."""
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {"name": self.name, "origin": "shipped", "error": self.error}
+
+
+def facts(model: str) -> ModelFacts:
+    """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
+    if model == EITHER_RAIN:
+        return _either_rain()
+    if model in SHIPPED:
+        return _shipped(model)
+    if model.startswith(hub.PREFIX):
+        return _described(model, "cached", hub.fetch(hub.parse_address(model), card=True))
+    return _described(model, "file", find_model(model)[1])
+
+
+def models_at_hand() -> Iterator[ModelFacts | DamagedModel]:
+    """Every model of the catalogue, then every model of ours in the Hub's cache."""
+    for name in (EITHER_RAIN, *SHIPPED):
+        try:
+            yield facts(name)
+        except ModelError as error:
+            yield DamagedModel(name, str(error))
+    for address, path in hub.cached_models():
+        with suppress(ModelError):  # the cache is everybody's: most of what it holds is not ours
+            yield _described(str(address), "cached", path)
+
+
+def _either_rain() -> ModelFacts:
+    streak, drop = DEFAULTS["streak"], DEFAULTS["drop"]
+    find_model(drop)  # which complains of a damaged file
+    choice = f"Chooses {streak} or {drop} for each picture; what stands here is that of {streak}."
+    return replace(_shipped(streak), name=EITHER_RAIN, task="auto", provenance=choice)
+
+
+def _shipped(name: str) -> ModelFacts:
+    entry = SHIPPED[name]
+    described = _described(name, "shipped", find_model(name)[1])
+    return replace(described, licence=entry.licence, provenance=entry.provenance, scores=entry.scores)
+
+
+def _described(name: str, origin: str, path: Path) -> ModelFacts:
+    header = read_header(path)
+    card = path.with_name(hub.CARD_FILE)
+    told = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else Told(None, ())
+    return ModelFacts(
+        name=name,
+        origin=origin,
+        network=header.network,
+        task=header.task,
+        parameters=header.parameters,
+        sha256=sha256(path),
+        file=path,
+        licence=told.licence,
+        provenance=told.provenance,
+        scores=told.scores,
+    )

@@ -1,0 +1,146 @@
+"""Model cards as the Hugging Face Hub shows them: written from what is known of a model, and read again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
+
+from deraincli.model_zoo.catalogue import Score
+from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
+
+if TYPE_CHECKING:
+    from deraincli.model_zoo.inventory import ModelFacts
+
+LIBRARY = "deraincli"
+PIPELINE = "image-to-image"
+MAX_FRONT = 50_000
+"""Characters of a card's YAML; longer ones are not read."""
+MAX_TOLD = 1_000
+"""Characters of a licence, an origin or a set's name that are believed."""
+ORIGIN = "## Where it comes from, and what it is not for"
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
+"""Such as mit or cc-by-nc-4.0; whatever else a licence says are terms in words."""
+RAIN = {"streak": "rain streaks", "drop": "raindrops on the lens", "auto": "rain streaks and raindrops"}
+PSNR, SSIM = "psnr", "ssim"
+
+
+class Told(NamedTuple):
+    """What a card tells that a model file does not."""
+
+    licence: str | None
+    """An identifier, or the terms in words."""
+    scores: tuple[Score, ...]
+    provenance: str | None = None
+
+
+def write_card(facts: ModelFacts, address: HubAddress) -> str:
+    """The README.md of a model's repository."""
+    data = ModelCardData(
+        library_name=LIBRARY,
+        pipeline_tag=PIPELINE,
+        tags=["deraining", "image-restoration", "rain-removal", facts.network, f"rain-{facts.task}"],
+        model_name=address.name,
+        eval_results=[result for score in facts.scores for result in _results(score)] or None,
+        **_licence(facts.licence),
+    )
+    return f"---\n{data.to_yaml()}\n---\n\n{_text(facts, address)}"
+
+
+def read_card(path: Path) -> Told:
+    """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged.
+
+    A card can be anybody's: it costs no more time or memory than its size, and nothing long is believed.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    front, ending, body = text.removeprefix("---").partition("\n---")
+    if not (text.startswith("---") and ending) or len(front) > MAX_FRONT:
+        return Told(None, ())
+    try:
+        if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
+            return Told(None, ())  # a few lines of aliases can stand for gigabytes
+        data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
+    except (ValueError, YAMLError, RecursionError):
+        return Told(None, ())
+    licence = data.license
+    if licence == "other":
+        licence = _after(body, "\nLicence: ").removesuffix(".") or data.license_name
+    return Told(_short(licence), _scores(data.eval_results or []), _short(_after(body, f"\n{ORIGIN}\n\n")))
+
+
+def _scores(results: list[EvalResult]) -> tuple[Score, ...]:
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for result in results:
+        key = _short(result.dataset_name), _short(result.metric_config)
+        if isinstance(result.metric_value, int | float) and key[0] and key[1]:
+            values.setdefault((key[0], key[1]), {})[str(result.metric_type)] = result.metric_value
+    return tuple(
+        Score(dataset, protocol, both[PSNR], both[SSIM])
+        for (dataset, protocol), both in values.items()
+        if both.keys() >= {PSNR, SSIM}
+    )
+
+
+def _after(body: str, heading: str) -> str:
+    """The rest of the line that follows a heading; empty if there is none."""
+    return body.partition(heading)[2].partition("\n")[0]
+
+
+def _short(value: object) -> str | None:
+    """A text of reasonable length on one line, or nothing."""
+    return " ".join(value.split()) or None if isinstance(value, str) and len(value) <= MAX_TOLD else None
+
+
+def has_identifier(licence: str) -> bool:
+    """Whether a licence is named by an identifier rather than by its terms."""
+    return IDENTIFIER.fullmatch(licence) is not None
+
+
+def _licence(licence: str | None) -> dict[str, Any]:
+    if licence is None:
+        return {}
+    if has_identifier(licence):
+        return {"license": licence}
+    name = re.sub(r"[^a-z0-9]+", "-", re.split("[,:]", licence)[0].lower()).strip("-")
+    return {"license": "other", "license_name": name, "license_link": LICENCE_FILE}
+
+
+def _results(score: Score) -> list[EvalResult]:
+    place: dict[str, Any] = {
+        "task_type": PIPELINE,
+        "task_name": "Deraining",
+        "dataset_type": re.sub(r"[^a-z0-9]+", "-", score.dataset.lower()).strip("-"),
+        "dataset_name": score.dataset,
+        "metric_config": score.protocol,
+    }
+    return [
+        EvalResult(**place, metric_type=PSNR, metric_name="PSNR (dB)", metric_value=score.psnr),
+        EvalResult(**place, metric_type=SSIM, metric_name="SSIM", metric_value=score.ssim),
+    ]
+
+
+def _text(facts: ModelFacts, address: HubAddress) -> str:
+    lines = [
+        f"# {address.name}",
+        "",
+        f"Takes {RAIN.get(facts.task, 'rain')} out of photos: a {facts.network} with {facts.parameters:,} "
+        f"parameters, run by {LIBRARY}.",
+        "",
+        "```sh",
+        "pip install deraincli",
+        f"derain image rainy.jpg -o clean.jpg -m {address}",
+        "```",
+        "",
+    ]
+    if facts.provenance:
+        lines += [ORIGIN, "", facts.provenance, ""]
+    if facts.scores:
+        lines += ["## Measured", "", "| set | protocol | PSNR | SSIM |", "|---|---|---:|---:|"]
+        lines += [f"| {s.dataset} | {s.protocol} | {s.psnr:.2f} dB | {s.ssim:.4f} |" for s in facts.scores]
+        lines += ["", "By `derain eval`, which describes its protocols."]
+    lines += ["", "## Files and licence", "", f"`model.safetensors`, sha256 `{facts.sha256}`.", ""]
+    lines += [f"Licence: {facts.licence or 'not told'}.", ""]
+    return "\n".join(lines)

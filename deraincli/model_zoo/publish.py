@@ -1,0 +1,78 @@
+"""A model made ready for the Hugging Face Hub, and sent there."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, constants
+
+from deraincli.errors import ModelError, UsageError
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, find_model
+from deraincli.model_zoo.hub import CARD_FILE, LICENCE_FILE, HubAddress
+from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
+from deraincli.model_zoo.inventory import facts
+from deraincli.model_zoo.model_card import has_identifier, write_card
+from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
+
+
+def repository_files(
+    model: str, address: HubAddress, *, licence: str | None = None, dataset: Path | None = None
+) -> dict[str, bytes]:
+    """What goes up for a model given as to `-m`: weights, config, card, and the licence's terms if any.
+
+    The weights go as they are, so that their sha256 stays, and only if they load: every key in place, every
+    number finite, of a shipped model every bit. `licence` replaces what the catalogue says, but for a shipped
+    model; scores on `dataset`, a paired set, join it. Raises ModelError or UsageError.
+    """
+    if model == EITHER_RAIN:
+        raise UsageError(f"{model} is two models: push {' and '.join(DEFAULTS.values())} one by one.")
+    known = facts(model)
+    if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
+        raise UsageError(f"{model} ships under terms of its own (weights/README.md): leave --licence out.")
+    from deraincli.evaluation.card_scores import measure
+    from deraincli.models.checkpoint import load_model, refuse_not_finite
+
+    path = find_model(model)[1]
+    refuse_not_finite(load_model(path)[0], path)
+    scores = measure(model, dataset) if dataset else []
+    known = dataclasses.replace(known, licence=licence or known.licence, scores=(*known.scores, *scores))
+    header = read_header(path)
+    config = {"network": header.network, "task": header.task, "config": header.config}
+    files = {
+        WEIGHTS_FILE: path.read_bytes(),
+        CONFIG_FILE: json.dumps(config, indent=2, sort_keys=True).encode() + b"\n",
+        CARD_FILE: write_card(known, address).encode(),
+    }
+    if known.licence and not has_identifier(known.licence):
+        files[LICENCE_FILE] = f"# Terms of {address.name}\n\n{known.licence}\n".encode()
+    return files
+
+
+def push(address: HubAddress, files: dict[str, bytes], *, private: bool) -> str:
+    """Creates the repository if need be and commits the files; returns the commit's hash.
+
+    Raises ModelError if the Hub refuses, for want of a token for example.
+    """
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError("HF_HUB_OFFLINE is set, so nothing can be sent: unset it, then push again.")
+    check_endpoint()
+    api = HfApi(library_name="deraincli")
+    # A stream goes up by plain HTTP, which every Hub takes; bytes would go by Xet, which mirrors may lack.
+    operations = [CommitOperationAdd(name, io.BytesIO(content)) for name, content in files.items()]
+    created = False
+    try:
+        with quiet_library():
+            api.create_repo(address.repository, private=private, exist_ok=True)
+            created = True
+            commit = api.create_commit(
+                address.repository,
+                operations,
+                commit_message="Model, config and card",
+                revision=address.revision,
+            )
+    except HUB_ERRORS as error:
+        raise ModelError(explain_push(error, address, created=created)) from error
+    return commit.oid

@@ -1,0 +1,1 @@
+"""Networks and classical methods, and their model files."""

@@ -1,0 +1,91 @@
+"""BAL-Net, top to bottom: picture → RAM and CAM → restorer steered by both → picture + residual.
+
+The method is the source document's (an author response; no paper text, code or weights are public);
+the layer layout is inferred, see `config.py`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from deraincli.models.balnet.attention import BiAttention
+from deraincli.models.balnet.blocks import DRB, MMB, SE_CELL, SLOPE
+from deraincli.models.balnet.config import BALNetConfig
+from deraincli.models.balnet.pix2pix import Pix2PixUNet
+from deraincli.models.balnet.unet import Maps, MultiScaleUNet
+from deraincli.models.base import Restoration
+
+
+class BALNet(nn.Module):
+    """The bi-attention network.
+
+    Weights may be float32, bfloat16 or float16; the residual is added to the picture in float32.
+    """
+
+    def __init__(self, config: BALNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.attention = BiAttention(config) if config.attention != "none" else None
+        self.restorer: nn.Module
+        if config.restorer == "pix2pix":
+            self.restorer = Pix2PixUNet(9, 3)
+        else:
+            self.restorer = MultiScaleUNet(
+                config.restoration,
+                3 * config.unshuffle**2,
+                3 * config.unshuffle**2,
+                stride=config.unshuffle,
+                squeeze_excite=config.squeeze_excite,
+                steered=self.attention is not None,
+            )
+        self.apply(_initialise)
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of the input, and origins of tiles, must be multiples of this."""
+        coarsest = self.config.unshuffle * 2 ** (len(self.config.restoration.widths) - 1)
+        return math.lcm(SE_CELL, coarsest)
+
+    @property
+    def tile_margin(self) -> int:
+        """Pixels of context that a tile needs on every side."""
+        return self.config.tile_margin
+
+    def forward(self, rainy: Tensor) -> Restoration:
+        """Restores B×3×H×W in 0–1; H and W must be multiples of `size_multiple`."""
+        picture = rainy.to(next(self.parameters()).dtype)
+        x = F.pixel_unshuffle(picture, self.config.unshuffle)
+        maps = None if self.attention is None else self.attention(x)
+        ram, cam = maps if maps is not None else (None, None)
+        if self.config.restorer == "pix2pix":
+            assert ram is not None and cam is not None
+            dtype = picture.dtype
+            x = torch.cat([picture, picture * ram.to(dtype), picture * cam.to(dtype)], 1)
+            residual = self.restorer(x)
+        else:
+            residual = F.pixel_shuffle(self.restorer(x, maps), self.config.unshuffle)
+        return Restoration(rainy.float() + residual.float(), ram, cam)
+
+
+def _initialise(module: nn.Module) -> None:
+    """He initialisation for LeakyReLU 0.1, biases zero; residual paths start a tenth as strong.
+
+    Nothing normalises here, so at full strength the features would double with every block, and
+    training diverges. Heads start at zero: the picture itself and maps of a half everywhere. A map that
+    starts saturated has no gradient to leave 0 or 1 by.
+    """
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(module.weight, a=SLOPE, nonlinearity="leaky_relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    # `apply` visits children first, so these rescale what was just drawn.
+    if isinstance(module, DRB | MMB):
+        module.fuse.weight.data.mul_(0.1)
+    if isinstance(module, Maps):
+        module.project.weight.data.mul_(0.1)
+    if isinstance(module, MultiScaleUNet):
+        nn.init.zeros_(module.head.weight)

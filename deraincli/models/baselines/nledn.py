@@ -1,0 +1,129 @@
+"""NLEDN: Li, He, Zhang, Chang, Dong, Lin, "Non-locally enhanced encoder-decoder network for single image
+de-raining", ACM Multimedia 2018. An encoder and a decoder of dense blocks, each of which first lets every
+pixel look at all others of its grid cell; pooling keeps its indices, so that unpooling puts values back
+where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deraincli.models.base import Restoration
+
+DENSE_LAYERS = 4
+
+
+@dataclass(frozen=True)
+class NLEDNConfig:
+    """The published network: 1,005,379 parameters."""
+
+    width: int = 64
+    """Channels."""
+    growth: int = 32
+    """Channels that each dense layer adds."""
+
+
+class NLEDN(nn.Module):
+    """Pixels look at whole cells, and cells grow with the picture: tiles of a picture give another result
+    than the picture whole, and the cost of a cell grows with the square of its area."""
+
+    size_multiple = 16
+    """So that the cells of every level are alike and divide by two; the authors' sizes divide by 8."""
+    tile_margin = 95
+    """All that its convolutions see. What a cell sees beyond that is cut off at a tile's border."""
+
+    def __init__(self, config: NLEDNConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.shallow = _conv(3, width)
+        self.features = _conv(width, width)
+        self.encoder = nn.ModuleList([Block(config, grid) for grid in (8, 4, 2)])
+        self.middle = Block(config, grid=1)
+        self.joins = nn.ModuleList([nn.Conv2d(2 * width, width, 1) for _ in range(2)])
+        self.decoder = nn.ModuleList([Block(config, grid) for grid in (2, 4)])
+        self.fuse = nn.Sequential(nn.Conv2d(3 * width, width, 1), _conv(width, width))
+        self.head = _conv(width, 3)
+
+    def forward(self, rainy: Tensor) -> Restoration:
+        """Restores B×3×H×W in 0–1, sides multiples of 16."""
+        shallow = self.shallow(rainy.to(self.head.weight.dtype))
+        features = self.features(shallow)
+        first = self.encoder[0](features)
+        x1, indices1 = _pool(first)  # half resolution
+        x2, indices2 = _pool(self.encoder[1](x1))  # a quarter
+        x3, indices3 = _pool(self.encoder[2](x2))  # an eighth
+        x = _unpool(self.middle(x3), indices3)
+        x = self.decoder[0](self.joins[0](torch.cat([x2, x], 1)))
+        x = _unpool(x, indices2)
+        x = self.decoder[1](self.joins[1](torch.cat([x1, x], 1)))
+        x = _unpool(x, indices1)
+        x = self.fuse(torch.cat([features, x, first], 1)) + shallow
+        return Restoration(rainy.float() - torch.tanh(self.head(x)).float())
+
+
+class Block(nn.Module):
+    """Non-local attention, four dense convolutions, a 1×1 back to the width, and a skip around it all."""
+
+    def __init__(self, config: NLEDNConfig, grid: int) -> None:
+        super().__init__()
+        self.attention = NonLocal(config.width, grid)
+        inputs = [config.width + layer * config.growth for layer in range(DENSE_LAYERS + 1)]
+        self.dense = nn.ModuleList([_conv(count, config.growth) for count in inputs[:-1]])
+        self.mix = nn.Conv2d(inputs[-1], config.width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W to the same."""
+        known = self.attention(x)
+        for layer in self.dense:
+            known = torch.cat([known, F.relu(layer(known))], 1)
+        return x + self.mix(known)
+
+
+class NonLocal(nn.Module):
+    """Every pixel of a cell looks at the cell's 2×2 maxima (Wang, Girshick, Gupta, He, "Non-local neural
+    networks", CVPR 2018). Its last layer starts at zero, so at first nothing is looked at."""
+
+    def __init__(self, width: int, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.query, self.key, self.value = (nn.Conv2d(width, width // 2, 1) for _ in range(3))
+        self.back = nn.Conv2d(width // 2, width, 1)
+        nn.init.zeros_(self.back.weight)
+        nn.init.zeros_(self.back.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """B×C×H×W to the same; both sides divide by twice the grid."""
+        query = self._cells(self.query(x))
+        key, value = (self._cells(F.max_pool2d(layer(x), 2)) for layer in (self.key, self.value))
+        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        return x + self.back(self._picture(seen, x))
+
+    def _cells(self, x: Tensor) -> Tensor:
+        """B×C×H×W to B×grid²×pixels×C."""
+        cells = x.unflatten(3, (self.grid, -1)).unflatten(2, (self.grid, -1))  # B×C×grid×h×grid×w
+        return cells.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(1, 2)
+
+    def _picture(self, cells: Tensor, like: Tensor) -> Tensor:
+        """The inverse of `_cells`, to the height and width of `like`."""
+        side = (self.grid, self.grid)
+        height, width = (length // self.grid for length in like.shape[2:])
+        apart = cells.unflatten(2, (height, width)).unflatten(1, side)  # B×grid×grid×h×w×C
+        return apart.permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
+
+
+def _pool(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The 2×2 maxima and where they stood."""
+    return F.max_pool2d(x, 2, return_indices=True)
+
+
+def _unpool(x: Tensor, indices: Tensor) -> Tensor:
+    """Double the size, zero but where the maxima stood."""
+    return F.max_unpool2d(x, indices, (2, 2))
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)

@@ -1,0 +1,87 @@
+"""Published PyTorch checkpoints of the compared networks, turned into model files of ours.
+
+Only tensors are read from them (`weights_only`), so that a pickle cannot run anything.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deraincli.errors import ModelError
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.convert_layouts import Layout, published_layout
+from deraincli.models.registry import NETWORKS
+
+WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "net", "generator")
+"""Under which a checkpoint may keep the weights beside other things."""
+
+
+def import_checkpoint(path: Path, network: str) -> bytes:
+    """A model file's content from a published checkpoint of `network`.
+
+    Every key of the checkpoint must have its place in the network, every tensor of the network its key, and
+    all shapes must agree and all numbers be finite. Raises UsageError for a network whose published layout is
+    not known, ModelError for anything that does not fit.
+    """
+    layout, kind = published_layout(network), NETWORKS[network]
+    weights = _renamed(_tensors(path), layout, path)
+    built = kind.build(kind.config)
+    expected = {key: tuple(value.shape) for key, value in built.state_dict().items()}
+    if missing := sorted(expected.keys() - weights.keys()):
+        raise _misfit(path, layout, f"it has no {layout.theirs(missing[0])}")
+    for key, shape in expected.items():
+        if tuple(weights[key].shape) != shape:
+            found = tuple(weights[key].shape)
+            raise _misfit(path, layout, f"its {layout.theirs(key)} has shape {found} instead of {shape}")
+        if not weights[key].isfinite().all():
+            raise ModelError(f"{layout.theirs(key)} in {path} is not finite: take another checkpoint.")
+    built.load_state_dict(_in_rgb(weights, layout), strict=True)
+    return model_bytes(built, ModelInfo(network, kind.config, layout.task), dtype=torch.float32)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The weights in a checkpoint, without the prefix that DataParallel adds."""
+    if not path.is_file():
+        raise ModelError(f"There is no checkpoint {path}.")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        raise ModelError(
+            f"{path} is no intact PyTorch checkpoint of plain tensors: save its state_dict() alone."
+        ) from None
+    for wrapper in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ModelError(f"{path} holds more than named tensors: save its state_dict() alone.")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _renamed(tensors: dict[str, Tensor], layout: Layout, path: Path) -> dict[str, Tensor]:
+    renamed = {}
+    for key, value in tensors.items():
+        layer, _, part = key.rpartition(".")
+        if layer not in layout.layers:
+            raise _misfit(path, layout, f"its {key} has no place there")
+        renamed[f"{layout.layers[layer]}.{part}"] = value
+    return renamed
+
+
+def _in_rgb(weights: dict[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+    turned = dict(weights)
+    for layer in layout.bgr_inputs:
+        weight = weights[f"{layer}.weight"]
+        turned[f"{layer}.weight"] = torch.cat([weight[:, :3].flip(1), weight[:, 3:]], 1)
+    for layer in layout.bgr_outputs:
+        for key in (f"{layer}.weight", f"{layer}.bias"):
+            turned[key] = weights[key].flip(0)
+    return turned
+
+
+def _misfit(path: Path, layout: Layout, why: str) -> ModelError:
+    return ModelError(f"{path} is no checkpoint of the network of {layout.source}: {why}.")

@@ -1,0 +1,56 @@
+"""The one table of networks: the name in a config → its default config and its module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from deraincli.errors import UsageError
+from deraincli.models.balnet.config import BALNET, BALNET_LITE, BALNET_SMALL
+from deraincli.models.balnet.network import BALNet
+from deraincli.models.baselines.agan import AGAN, AGANConfig
+from deraincli.models.baselines.ddn import DDN, DDNConfig
+from deraincli.models.baselines.didmdn import DIDMDN, DIDMDNConfig
+from deraincli.models.baselines.eigen import Eigen, EigenConfig
+from deraincli.models.baselines.jorder import JORDER, JORDERConfig
+from deraincli.models.baselines.nledn import NLEDN, NLEDNConfig
+from deraincli.models.baselines.prenet import PReNet, PReNetConfig
+from deraincli.models.config_io import from_mapping, to_mapping
+
+
+@dataclass(frozen=True)
+class NetworkKind:
+    """How to build one kind of network."""
+
+    config: Any
+    """The default config, a frozen dataclass."""
+    build: Callable[[Any], nn.Module]
+    """Config → module with random weights; its call follows `network.restoration.Restoration`."""
+
+
+NETWORKS: dict[str, NetworkKind] = {
+    "balnet": NetworkKind(BALNET, BALNet),
+    "balnet-lite": NetworkKind(BALNET_LITE, BALNet),
+    "balnet-small": NetworkKind(BALNET_SMALL, BALNet),
+    "ddn": NetworkKind(DDNConfig(), DDN),
+    "jorder": NetworkKind(JORDERConfig(), JORDER),
+    "did-mdn": NetworkKind(DIDMDNConfig(), DIDMDN),
+    "nledn": NetworkKind(NLEDNConfig(), NLEDN),
+    "prenet": NetworkKind(PReNetConfig(), PReNet),
+    "eigen": NetworkKind(EigenConfig(), Eigen),
+    "agan": NetworkKind(AGANConfig(), AGAN),
+}
+
+
+def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
+    """The config of network `name` with some of its top-level keys replaced (the ablations).
+
+    Raises UsageError for an unknown network, or options it does not have.
+    """
+    if name not in NETWORKS:
+        raise UsageError(f"network = '{name}' is not known: take one of {', '.join(NETWORKS)}.")
+    default = NETWORKS[name].config
+    return from_mapping(type(default), {**to_mapping(default), **options}, source=source)

@@ -1,0 +1,100 @@
+"""Rain as cameras see it, rather than as the data sets add it.
+
+In photos streaks are veils of grey light that hide what is behind them, not light added to it; they fall
+from any side, the near ones thick and out of focus, before mist or in the dark; and the photo is a JPEG.
+Ranges were set by eye, beside real rainy photos.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.rain.linear_light import displayed, linear
+from deraincli.rain.mist import add_mist
+from deraincli.rain.streaks import Layer, StreakStyle, streak_layer
+
+Pixels = NDArray[np.uint8]
+MIST_SHARE = 0.35
+"""Share of the scenes with mist before them, 0–1."""
+NIGHT_SHARE = 0.2
+"""Share of the other scenes that lie in the dark, 0–1."""
+
+
+def rainy_scene(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    """A photo H×W×3 in mist, in the dark, or as it is; no rain falls yet."""
+    if rng.random() < MIST_SHARE:
+        return add_mist(photo, float(rng.uniform(0.1, 0.6)), rng)[0]
+    if rng.random() < NIGHT_SHARE:
+        return displayed(linear(photo) * float(rng.uniform(0.05, 0.4)))
+    return photo
+
+
+def rain_before(scene: Pixels, rng: np.random.Generator) -> Pixels:
+    """Streaks before a scene, both H×W×3: each pixel goes towards the grey of the sky by their opacity.
+
+    They never darken: what is brighter than the sky stays.
+    """
+    opacity = _streaks(scene.shape[0], scene.shape[1], rng)[..., None]
+    behind = scene.astype(np.float32)
+    sky = rng.uniform(150, 255) * rng.uniform(0.95, 1.05, 3)
+    rainy = behind + opacity * np.maximum(sky.astype(np.float32) - behind, 0)
+    return cv2.convertScaleAbs(rainy)
+
+
+def as_jpeg(picture: Pixels, quality: int) -> Pixels:
+    """An RGB picture H×W×3 as a JPEG of this quality, 0–100, shows it."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.cvtColor(cv2.imdecode(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.asarray(decoded, np.uint8)
+
+
+def _streaks(height: int, width: int, rng: np.random.Generator) -> Layer:
+    """Far, middle and at times near rain of one wind, as opacity H×W."""
+    angle = float(rng.uniform(-45, 45) if rng.random() < 0.5 else rng.normal(0, 12))
+    strength = float(np.exp(rng.uniform(np.log(0.15), np.log(0.65))))
+    styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]
+    seen_through = np.ones((height, width), np.float32)
+    for style in styles:
+        seen_through *= 1 - streak_layer(height, width, style(angle, strength, rng), rng)
+    return 1 - seen_through
+
+
+def _far(angle: float, strength: float, rng: np.random.Generator) -> StreakStyle:
+    return StreakStyle(
+        length=float(rng.uniform(5, 25)),
+        defocus=float(rng.uniform(0.35, 0.7)),
+        angle=angle + float(rng.normal(0, 3)),
+        convergence=0.0,
+        coverage=float(rng.uniform(0.2, 0.8)),
+        peak=strength * float(rng.uniform(0.4, 1)),
+        clustering=float(rng.uniform(0, 0.8)),
+        gusts=float(rng.uniform(0, 0.8)),
+    )
+
+
+def _middle(angle: float, strength: float, rng: np.random.Generator) -> StreakStyle:
+    return StreakStyle(
+        length=float(rng.uniform(12, 60)),
+        defocus=float(rng.uniform(0.35, 1.2)),
+        angle=angle + float(rng.normal(0, 3)),
+        convergence=0.0,
+        coverage=float(rng.uniform(0.08, 0.5)),
+        peak=strength,
+        clustering=float(rng.uniform(0.2, 1)),
+        gusts=float(rng.uniform(0, 1)),
+    )
+
+
+def _near(angle: float, strength: float, rng: np.random.Generator) -> StreakStyle:
+    return StreakStyle(
+        length=float(rng.uniform(40, 120)),
+        defocus=float(rng.uniform(1.5, 3.5)),
+        angle=angle + float(rng.normal(0, 4)),
+        convergence=0.0,
+        coverage=float(rng.uniform(0.03, 0.15)),
+        peak=strength * float(rng.uniform(0.4, 1)),
+        clustering=float(rng.uniform(0.5, 1)),
+    )

@@ -1,0 +1,42 @@
+"""Recorded rain layers (input − target of real training pairs), varied at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.errors import InputError
+from deraincli.rain.random_crops import random_view
+from deraincli.rain.streaks import Layer
+
+
+class RecordedLayers:
+    """Grey pictures of rain layers, from which crops are drawn: mirrored, turned, resized, thinned."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads every PNG of the folder. Raises InputError if there is none."""
+        paths = sorted(folder.glob("*.png"))
+        if not paths:
+            raise InputError(f"No rain layers (*.png) in {folder}.")
+        self.layers = [_read(path) for path in paths]
+
+    def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
+        """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
+        source = self.layers[int(rng.integers(len(self.layers)))]
+        crop = random_view(source, height, width, rng, tilt=6, scales=(0.6, 2.2))
+        layer = crop.astype(np.float32) / np.float32(255)
+        if heavy:
+            return layer * np.float32(rng.uniform(0.5, 1.1))
+        floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
+        peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
+        return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    layer = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if layer is None:
+        raise InputError(f"{path} cannot be read as a rain layer; remove it from the folder.")
+    return layer

@@ -1,0 +1,242 @@
+"""The Python API: a loaded model that is called on pictures.
+
+derainer = deraincli.load("balnet-lite")
+clean = derainer(image)
+clean, maps = derainer(image, return_maps=True)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from deraincli.errors import InputError, UsageError
+from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
+from deraincli.inference.backends.base import Backend
+from deraincli.inference.backends.classical_backend import NAME as SOLVER
+from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.tiled import OnProgress, OnWarning, Restored
+from deraincli.inference.working_size import SideChoice, check_side, restore_at
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, default_model, find_model
+
+if TYPE_CHECKING:
+    from deraincli.inference.backends.torch_backend import TorchBackend
+
+TileChoice = int | Literal["auto", "off"]
+OverlapChoice = int | Literal["auto"]
+
+
+class Maps(NamedTuple):
+    """The attention maps that steered a restoration; None for networks without them."""
+
+    ram: NDArray[np.float32] | None
+    """H×W in 0–1: rainy regions related attention map."""
+    cam: NDArray[np.float32] | None
+    """H×W in 0–1: clean regions related attention map."""
+
+
+def load(
+    model: str | None = None,
+    *,
+    task: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    backend: str = "eager",
+    tile: TileChoice = "auto",
+    overlap: OverlapChoice = "auto",
+    working_side: SideChoice = "auto",
+    max_seconds: float | None = None,
+) -> Derainer:
+    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
+
+    The default for `auto`, balnet-lite, chooses between the two others for each picture.
+
+    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
+    compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
+    `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
+    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
+    `working_side`: shorter side, in pixels, at which larger pictures are restored; "auto" makes pictures of
+    more than 600 smaller, "full" none (see `deraincli.inference.working_size`).
+    `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
+    Raises ModelError, DeviceError or UsageError.
+    """
+    from deraincli.models.classical.registry import SOLVERS, find_solver
+
+    solver = find_solver(model)
+    if model is not None and solver is not None:
+        if backend != "eager":
+            raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
+        runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
+        return Derainer(model, runner, tile, overlap, working_side)
+    if max_seconds is not None:
+        raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
+    if model in (None, EITHER_RAIN):
+        model = default_model(task)
+    if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
+        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
+    if model == EITHER_RAIN:
+        from deraincli.restoration.auto_model import EitherRain
+
+        streak = _open(DEFAULTS["streak"], device, precision, backend)
+        drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
+        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap, working_side)
+    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap, working_side)
+    known = SHIPPED.get(model)
+    if known is not None and task not in ("auto", *known.tasks):
+        derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
+    return derainer
+
+
+def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, Backend]:
+    if backend == "onnxruntime":
+        from deraincli.inference.backends.onnx_backend import OnnxBackend
+        from deraincli.model_zoo.exports import find_export
+
+        name, path = find_export(model, precision)
+        return name, OnnxBackend(path, device=device, precision=precision)
+    from deraincli.inference.backends.torch_backend import TorchBackend
+    from deraincli.models.checkpoint import load_model
+
+    name, path = find_model(model)
+    network, _ = load_model(path)
+    return name, TorchBackend(network, device=device, precision=precision, backend=backend)
+
+
+class Derainer:
+    """A model on its device. Calls share no state, so several threads may call it at once."""
+
+    name: str
+    """The model's name."""
+    device: str
+    precision: str
+    backend: str
+    notes: tuple[str, ...]
+    """Sentences for the user: what is not as asked for."""
+
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        tile: TileChoice,
+        overlap: OverlapChoice,
+        working_side: SideChoice,
+    ) -> None:
+        """Raises UsageError for sizes that cannot be."""
+        check_side(working_side)
+        self.name = name
+        self.device = str(backend.device)
+        self.precision = backend.precision
+        self.backend = backend.backend
+        self.notes = backend.notes
+        self._backend = backend
+        self._tiling = backend.tiling(tile, overlap)
+        self._working_side = working_side
+
+    def for_picture(self, pixels: NDArray[Any]) -> Derainer:
+        """The model that a picture, as `restore` takes it, needs: this one."""
+        return self
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first;
+        none for networks without such levels."""
+        from deraincli.inference.backends.attention_recorder import level_strides
+
+        return level_strides(self._recording_backend)
+
+    @overload
+    def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, image: PIL.Image.Image, *, return_maps: Literal[False] = False) -> PIL.Image.Image: ...
+    @overload
+    def __call__(self, image: NDArray[Any], *, return_maps: Literal[True]) -> tuple[NDArray[Any], Maps]: ...
+    @overload
+    def __call__(
+        self, image: PIL.Image.Image, *, return_maps: Literal[True]
+    ) -> tuple[PIL.Image.Image, Maps]: ...
+    def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
+        """Restores a picture; the same kind comes back.
+
+        `image`: a PIL image of mode L, LA, RGB or RGBA (alpha is carried through), or an array H×W×3
+        (RGB) or H×W×1 (grey) of uint8, uint16, or floats in 0–1. Raises InputError for anything else.
+        """
+        if isinstance(image, PIL.Image.Image):
+            pixels, alpha = _from_pillow(image)
+            result = self.restore(pixels, maps=return_maps)
+            answer: Any = _to_pillow(result.image, alpha, image)
+        else:
+            result = self.restore(np.asarray(image), maps=return_maps)
+            answer = result.image
+        return (answer, Maps(result.ram, result.cam)) if return_maps else answer
+
+    def restore(
+        self,
+        pixels: NDArray[Any],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """Restores an array as `__call__` takes it, with its maps and tile size, reporting on the way.
+
+        `levels` records the maps at every encoder level too, at the cost of memory. Recording never
+        changes the picture.
+        """
+        check_shape(pixels)
+        grey = pixels.shape[2] == 1
+        if levels:
+            from deraincli.inference.backends.attention_recorder import run_recorded
+
+        def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
+            if levels:
+                return run_recorded(self._recording_backend, tile, on_warning=on_warning)
+            if isinstance(self._backend, SolverBackend):
+                return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
+            return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
+
+        colour = grey_to_rgb(pixels) if grey else pixels
+        result = restore_at(
+            colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
+        )
+        return result._replace(image=rgb_to_grey(result.image)) if grey else result
+
+    @property
+    def _recording_backend(self) -> TorchBackend:
+        """The backend, if it is one of PyTorch's: only these let modules be observed."""
+        if self.backend == "onnxruntime":
+            raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
+        if self.backend == SOLVER:
+            raise UsageError(f"{self.name} is a solver and has no attention maps: choose a network.")
+        return cast("TorchBackend", self._backend)
+
+
+def check_shape(pixels: NDArray[Any]) -> None:
+    """Raises InputError for an array of a shape that `Derainer.restore` does not take."""
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
+        raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
+
+
+def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        raise InputError(
+            f"PIL images of mode {image.mode} are not restored: convert it first, image.convert('RGB')."
+        )
+    array = np.asarray(image)
+    if image.mode == "L":
+        return array[..., None], None
+    if image.mode == "RGB":
+        return array, None
+    return np.ascontiguousarray(array[..., :-1]), array[..., -1]
+
+
+def _to_pillow(
+    pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, source: PIL.Image.Image
+) -> PIL.Image.Image:
+    array = pixels if alpha is None else np.dstack([pixels, alpha])
+    result = PIL.Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+    result.info.update(source.info)  # ICC profile, EXIF, XMP
+    return result

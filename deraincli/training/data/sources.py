@@ -1,0 +1,212 @@
+"""Where training crops come from: photos rained on at random, and ready pairs, each with its share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from deraincli.datasets.image_pool import SceneFile, Scenes, clean_photos, pair_files
+from deraincli.errors import InputError, UsageError
+from deraincli.rain.drops import add_drops
+from deraincli.rain.realistic import as_jpeg, rain_before, rainy_scene
+from deraincli.rain.recorded_drops import RecordedDrops
+from deraincli.rain.recorded_streaks import RecordedLayers
+from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
+from deraincli.training.config import DataConfig
+from deraincli.training.data.augmentation import Picture, crop_alike, crop_tilted
+from deraincli.training.data.defocus import out_of_focus
+
+DRY_CANDIDATES = 4
+"""A dry crop is the one of so many that looks most like the rain that is learnt."""
+SOFT_SHARE = 0.3
+"""Where drops are learnt, share of the crops that lie partly out of focus, which is no drop; more of the dry
+ones, as they are the softest of several."""
+LYING_SHARE = 0.1
+"""Share of clean crops that are turned on their side, 0–1."""
+TILTED_SHARE = 0.08
+"""Share of the crops of photos large enough that are turned by up to 45 degrees, 0–1. At 0.15, without
+photographed rain, a model took dense slanted rain for a part of the scene."""
+JPEG_SHARE = 0.5
+"""Share of the crops with rain as in photos that are compressed, 0–1."""
+GREY_SHARE = 0.05
+"""Share of the crops without colour, 0–1: rain has none, but nor have some photos."""
+
+
+Cropper = Callable[[Picture, np.random.Generator], Picture]
+
+
+class Source(Protocol):
+    """Something that draws crops."""
+
+    scenes: tuple[Scenes, ...]
+    """All that it reads."""
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """A rainy and a clean crop of `data.crop` pixels a side."""
+
+
+class Sources(NamedTuple):
+    """All sources of a run, and the share of the crops that each gives; shares add up to 1."""
+
+    sources: tuple[Source, ...]
+    shares: tuple[float, ...]
+
+
+class SyntheticRain:
+    """Clean photos with rain made on the fly."""
+
+    def __init__(self, config: DataConfig, root: Path) -> None:
+        """`root`: what the config's paths are relative to. Raises InputError if there are no photos."""
+        self.config = config
+        files = [file for folder in config.clean for file in clean_photos(root / folder)]
+        self._photos = _read(files, config)
+        if not len(self._photos):
+            folders = ", ".join(str(root / folder) for folder in config.clean)
+            raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
+        self.recorded = RecordedLayers(root / config.layers) if config.layers else None
+        panes = _read_pairs(root / config.panes, config) if config.panes else None
+        self.panes = RecordedDrops(panes[i] for i in range(len(panes))) if panes else None
+        self.scenes: tuple[Scenes, ...] = (self._photos, panes) if panes else (self._photos,)
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """A crop with streaks or lens drops, or at times dry, and the crop itself."""
+        dry = rng.random() < self.config.dry_share
+        if rng.random() < self.config.drop_share:
+            pair = self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
+        elif rng.random() < self.config.photographed_share:
+            pair = self._photographed(rng, dry=dry)
+        else:
+            pair = self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
+        if rng.random() < GREY_SHARE:
+            rainy, clean = (cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in pair)
+            return cv2.merge([rainy] * 3), cv2.merge([clean] * 3)
+        return pair
+
+    def _with_streaks(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        side = self.config.crop
+        clean = self._crop(self._photo(rng), rng)
+        heavy = rng.random() < self.config.heavy_share
+        if self.recorded is not None and rng.random() < self.config.layer_share:
+            return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
+        draw = heavy_rain if heavy else light_rain
+        return add_rain(clean, draw(side, side, rng)), clean
+
+    def _photographed(self, rng: np.random.Generator, *, dry: bool) -> tuple[Picture, Picture]:
+        """The mist and the dark of a rainy scene stay, as do the traces of JPEG: only the rain is to go."""
+        photo = self._dry(rng, self._crop, _uprightness)[0] if dry else self._crop(self._photo(rng), rng)
+        scene = rainy_scene(photo, rng)
+        rainy = scene if dry else rain_before(scene, rng)
+        if rng.random() < JPEG_SHARE:
+            quality = int(rng.integers(60, 96))
+            return as_jpeg(rainy, quality), as_jpeg(scene, quality)
+        return rainy, scene
+
+    def _with_drops(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        photo = self._photo(rng)
+        clean = self._soft_crop(photo, rng)
+        if self.panes is not None and rng.random() < self.config.layer_share:
+            return self.panes.add(clean, rng), clean
+        return add_drops(clean, rng, surroundings=photo)[0], clean
+
+    def _dry(
+        self, rng: np.random.Generator, crop: Cropper, likeness: Callable[[Picture], float]
+    ) -> tuple[Picture, Picture]:
+        """Of some crops, the one most like what is to be learnt."""
+        clean = max((crop(self._photo(rng), rng) for _ in range(DRY_CANDIDATES)), key=likeness)
+        return clean, clean
+
+    def _photo(self, rng: np.random.Generator) -> Picture:
+        (photo,) = self._photos[int(rng.integers(len(self._photos)))]
+        return photo
+
+    def _crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
+        """A crop of a photo, at times lying on its side or tilted: photos hold more levels than uprights and
+        slanted bars, which rain is mistaken for."""
+        side = self.config.crop
+        if rng.random() < TILTED_SHARE and min(photo.shape[:2]) >= np.sqrt(2) * side:
+            clean = crop_tilted(photo, side, rng)
+        else:
+            (clean,) = crop_alike((photo,), side, rng)
+        return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
+
+    def _soft_crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
+        clean = self._crop(photo, rng)
+        return out_of_focus(clean, rng) if rng.random() < SOFT_SHARE else clean
+
+
+def _uprightness(crop: Picture) -> float:
+    """How much stronger a picture changes across than down, as railings, façades and rain do."""
+    across, down = (float(np.abs(np.diff(crop.mean(2), axis=axis)).mean()) for axis in (1, 0))
+    return across - down
+
+
+def _softness(crop: Picture) -> float:
+    """How much more of a picture's contrast is coarse than fine, as out of focus and behind drops."""
+    grey = crop.mean(2)
+    coarse = cv2.GaussianBlur(grey, (0, 0), 4)
+    return float(coarse.std() - 2 * (grey - coarse).std())
+
+
+class ReadyPairs:
+    """Rainy pictures with their ground truth, as a data set holds them."""
+
+    def __init__(self, folder: Path, config: DataConfig) -> None:
+        """Raises InputError if no pair of the folder can be used."""
+        self.config = config
+        self._pairs = _read_pairs(folder, config)
+        self.scenes: tuple[Scenes, ...] = (self._pairs,)
+
+    def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
+        """The same crop of both pictures, or at times the clean one twice."""
+        views = self._pairs[int(rng.integers(len(self._pairs)))]
+        rainy, clean = crop_alike(views, self.config.crop, rng)
+        if rng.random() < self.config.dry_share:
+            return clean, clean
+        return rainy, clean
+
+
+def open_sources(config: DataConfig, root: Path) -> Sources:
+    """Everything that `data.clean` and `data.paired` name.
+
+    Raises UsageError if they name nothing or the weights leave nothing to the photos, InputError if a
+    folder holds nothing of use.
+    """
+    if config.panes and not config.clean:
+        raise UsageError("data.panes are put before the photos of data.clean: name folders there.")
+    shares = _shares(config)
+    sources: list[Source] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
+    if config.clean:
+        sources.append(SyntheticRain(config, root))
+    return Sources(tuple(sources), shares)
+
+
+def _shares(config: DataConfig) -> tuple[float, ...]:
+    weights = [paired.weight for paired in config.paired]
+    if not config.clean:
+        if not weights:
+            raise UsageError("There is nothing to train on: name folders in data.clean or [[data.paired]].")
+        return tuple(weight / sum(weights) for weight in weights)
+    rest = 1 - sum(weights)
+    if rest <= 0:
+        raise UsageError(
+            f"The weights of [[data.paired]] add up to {sum(weights):g}, which leaves no crops to "
+            "data.clean: lower them or leave data.clean out."
+        )
+    return (*weights, rest)
+
+
+def _read_pairs(folder: Path, config: DataConfig) -> Scenes:
+    """Raises InputError if no pair of the folder can be used."""
+    pairs = _read(pair_files(folder), config)
+    if not len(pairs):
+        raise InputError(f"No pair of at least {config.crop} pixels a side in {folder} can be read.")
+    return pairs
+
+
+def _read(files: list[SceneFile], config: DataConfig) -> Scenes:
+    budget = config.memory_mib * 2**20
+    return Scenes(files, smallest_side=config.crop, budget=budget, strict=config.strict)

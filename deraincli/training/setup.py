@@ -1,0 +1,63 @@
+"""What a run begins with: a network with random or given weights, once the config has proved possible."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from torch import nn
+
+from deraincli.errors import DeviceError, TrainingError, UsageError
+from deraincli.model_zoo.catalogue import EITHER_RAIN, SHIPPED, find_model
+from deraincli.models.balnet.net2net import deepened, deepens
+from deraincli.models.checkpoint import ModelInfo, load_model
+from deraincli.models.registry import NETWORKS, configure
+from deraincli.training.config import TrainingConfig
+from deraincli.training.discriminators import REGION
+from deraincli.training.distributed import Processes
+from deraincli.training.step import Trainee, new_trainee
+
+
+def prepare(config: TrainingConfig, root: Path, group: Processes) -> tuple[Trainee, ModelInfo]:
+    """The trainee of a run, and what its model files will say of it.
+
+    Raises UsageError, DeviceError or TrainingError for a config that contradicts itself, the device or
+    the model to start from.
+    """
+    network, info = _network(config, root)
+    crop, share = config.data.crop, len(group.share(config.data.batch))
+    multiple = cast(int, network.size_multiple)
+    if crop % multiple:
+        raise UsageError(f"data.crop = {crop} does not suit {config.network}: take a multiple of {multiple}.")
+    if config.loss.adversarial > 0 and crop < REGION:
+        raise UsageError(f"data.crop = {crop} is too small for loss.adversarial: take at least {REGION}.")
+    if share % config.optimiser.accumulate:
+        raise UsageError(
+            f"optimiser.accumulate = {config.optimiser.accumulate} does not divide the {share} crops that a "
+            "process computes of a batch."
+        )
+    if config.precision == "fp16" and group.device.type != "cuda":
+        raise DeviceError(
+            f"precision = 'fp16' trains on CUDA alone, not on '{group.device}': take bf16 or fp32."
+        )
+    return new_trainee(network, config, root, group), info
+
+
+def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
+    wanted = configure(config.network, config.network_options, source="network_options")
+    if not config.warm_start:
+        return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
+    shipped = config.warm_start in (EITHER_RAIN, *SHIPPED)
+    path = find_model(config.warm_start)[1] if shipped else root / config.warm_start
+    network, info = load_model(path)
+    alike = info.network == config.network
+    if alike and (not config.network_options or info.config == wanted):
+        return network, replace(info, task=config.task)
+    if deepens(wanted, info.config):
+        return deepened(network, wanted), ModelInfo(config.network, wanted, config.task)
+    if alike:
+        raise TrainingError(
+            f"{config.warm_start} has other options than the config's network_options: leave those out."
+        )
+    raise TrainingError(f"{config.warm_start} is a {info.network}, but the config trains a {config.network}.")

@@ -1,0 +1,266 @@
+"""Which codec and pixel format a restored video gets, and encoding runs of pictures with it.
+
+Every segment is encoded on its own and begins with a key picture, so that segments can be joined by copying
+their packets, and an interrupted run can go on after the last finished one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream
+
+from deraincli.errors import UsageError
+from deraincli.video.reader import Source, Time
+
+FULL_RANGE = int(ColorRange.JPEG)
+UNSPECIFIED = 2
+"""In every table of ISO/IEC 23091-2."""
+BT709 = 1
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A codec that can be asked for."""
+
+    encoder: str
+    """FFmpeg's name."""
+    crf: int | None
+    """Default constant rate factor, with a loss that hardly shows; None for lossless codecs."""
+    highest_crf: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+    halves_evenly: bool = False
+    """Whether pictures of an odd size need colour at full resolution along that side."""
+
+
+CODECS = {
+    "h264": Codec("libx264", 18, 51, {"preset": "medium"}, halves_evenly=True),
+    "hevc": Codec(
+        "libx265", 20, 51, {"preset": "medium", "x265-params": "log-level=none"}, halves_evenly=True
+    ),
+    "vp9": Codec("libvpx-vp9", 24, 63, {"b": "0", "row-mt": "1", "cpu-used": "4"}),
+    "av1": Codec("libsvtav1", 24, 63, {"preset": "8"}),
+    "ffv1": Codec("ffv1", None),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything that an encoder is set to; the same for every segment and for the file."""
+
+    codec: str
+    """A key of CODECS."""
+    crf: int | None
+    pix_fmt: str
+    width: int
+    height: int
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction
+    """Of a pixel, width to height."""
+    color_range: int
+    colorspace: int
+    color_primaries: int
+    color_trc: int
+
+    @property
+    def encoder(self) -> str:
+        """FFmpeg's name of the encoder."""
+        return CODECS[self.codec].encoder
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The encoder's own options."""
+        crf = {} if self.crf is None else {"crf": str(self.crf)}
+        return {**CODECS[self.codec].options, **crf}
+
+    def configure(self, target: VideoCodecContext | VideoStream) -> None:
+        """Sets a stream or an encoder that is not open yet."""
+        for name in (
+            "width",
+            "height",
+            "pix_fmt",
+            "color_range",
+            "colorspace",
+            "color_primaries",
+            "color_trc",
+        ):
+            setattr(target, name, getattr(self, name))
+        target.framerate = self.rate
+        target.sample_aspect_ratio = self.aspect
+
+
+def choose_encoding(
+    source: Source, first: VideoFrame, container: str, codec: str = "auto", crf: int | None = None
+) -> Encoding:
+    """The encoding that keeps most of a source whose first picture is `first`.
+
+    `container`: FFmpeg's name of the output's format. `codec`: a key of CODECS, or auto: the source's own
+    where possible. Raises UsageError for a codec that the container does not take, and a `crf` that the
+    codec does not know.
+    """
+    name = _choose_codec(source, container, codec)
+    chosen = CODECS[name]
+    check_crf(name, crf)
+    pix_fmt = choose_pix_fmt(first.format, chosen)
+    context = source.video.codec_context
+    full = first.color_range == FULL_RANGE or first.format.name.startswith("yuvj")
+    was_rgb = first.format.is_rgb and not pix_fmt.startswith(("gbr", "rgb"))
+    return Encoding(
+        codec=name,
+        crf=chosen.crf if crf is None else crf,
+        pix_fmt=pix_fmt,
+        width=first.width,
+        height=first.height,
+        time_base=source.time_base,
+        rate=Fraction(source.video.guessed_rate or 25),
+        aspect=Fraction(source.video.sample_aspect_ratio or 0),
+        color_range=FULL_RANGE if full and not was_rgb else context.color_range,
+        colorspace=BT709 if was_rgb else context.colorspace,
+        color_primaries=context.color_primaries,
+        color_trc=context.color_trc,
+    )
+
+
+def check_crf(name: str, crf: int | None) -> None:
+    """Raises UsageError for a constant rate factor that the codec does not know."""
+    codec = CODECS[name]
+    if crf is None or (codec.crf is not None and 0 <= crf <= codec.highest_crf):
+        return
+    known = "is lossless and takes no --crf" if codec.crf is None else f"takes --crf 0 to {codec.highest_crf}"
+    raise UsageError(f"{name} {known}.")
+
+
+def choose_pix_fmt(given: VideoFormat, codec: Codec) -> str:
+    """The encoder's pixel format that is nearest to the source's: no less colour or depth if it can be."""
+    video_formats = av.Codec(codec.encoder, "w").video_formats or ()
+    known = {format.name: format for format in video_formats if not format.components[-1].is_alpha}
+    widths = given.width % 2 and codec.halves_evenly, given.height % 2 and codec.halves_evenly
+    name = given.name.replace("yuvj", "yuv")
+    depth = max(component.bits for component in given.components)
+    if name in known and not (any(widths) and _is_subsampled(given)):
+        return name
+    wanted = "444" if given.is_rgb or any(widths) else _subsampling(given)
+    planar = {
+        (_subsampling(format), format.components[0].bits): name
+        for name, format in known.items()
+        if name.startswith("yuv") and "j" not in name
+    }
+    chroma = next(c for c in (wanted, "444", "420") if any(c == there for there, _ in planar))
+    depths = sorted(bits for there, bits in planar if there == chroma)
+    return planar[chroma, next((bits for bits in depths if bits >= depth), depths[-1])]
+
+
+def _is_subsampled(format: VideoFormat) -> bool:
+    return _subsampling(format) != "444"
+
+
+def _subsampling(format: VideoFormat) -> str:
+    """444, 422, 420, … as in J:a:b; grey pictures, which have no colour, count as 420."""
+    across = 1 if format.chroma_width(64) == 64 else 64 // (format.chroma_width(64) or 32)
+    down = 1 if format.chroma_height(64) == 64 else 2
+    if len(format.components) < 3 and not format.has_palette:
+        return "420"
+    return {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411"}.get(
+        (across, down), "420"
+    )
+
+
+def _choose_codec(source: Source, container: str, wanted: str) -> str:
+    with av.open(io.BytesIO(), "w", format=container) as probe:
+        possible = [name for name, codec in CODECS.items() if codec.encoder in probe.supported_codecs]
+    if wanted != "auto":
+        if wanted not in possible:
+            raise UsageError(f"A file of format {container} takes no {wanted}: choose {', '.join(possible)}.")
+        return wanted
+    own = source.video.codec_context.codec.canonical_name
+    return own if own in possible else possible[0]
+
+
+class EncodedPacket(NamedTuple):
+    """What an encoder gives, in ticks of the encoding's time base."""
+
+    pts: int
+    dts: int
+    duration: int
+    is_key: bool
+    data: bytes
+
+
+class Shown(NamedTuple):
+    """A restored picture in the encoding's pixel format, and when it is shown."""
+
+    frame: VideoFrame
+    times: tuple[Time, ...]
+    passed: bool
+    """Whether it could not be restored and is the source's own."""
+
+
+class Segment(NamedTuple):
+    """A run of pictures, encoded."""
+
+    packets: tuple[EncodedPacket, ...]
+    """In decoding order; the first is a key picture."""
+    passed: int
+    """Pictures that could not be restored."""
+    repeated: int
+    """Pictures that could not be decoded, where the one before is shown again."""
+
+    @property
+    def last_pts(self) -> int:
+        """When its last picture is shown."""
+        return max(packet.pts for packet in self.packets)
+
+
+def open_encoder(encoding: Encoding) -> VideoCodecContext:
+    """An encoder, opened. Raises UsageError where it takes no such pictures."""
+    context = av.CodecContext.create(encoding.encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    encoding.configure(context)
+    context.time_base = encoding.time_base
+    context.options = encoding.options
+    context.flags |= int(Flags.global_header)
+    try:
+        context.open()
+    except av.error.FFmpegError as error:
+        raise UsageError(
+            f"{encoding.codec} takes no pictures of {encoding.width}×{encoding.height} in "
+            f"{encoding.pix_fmt}: choose another --codec."
+        ) from error
+    return context
+
+
+def encode_segment(shown: Iterable[Shown], encoding: Encoding) -> Segment:
+    """Encodes a run of pictures; one that is shown several times becomes as many."""
+    context = open_encoder(encoding)
+    durations: dict[int, int] = {}
+    packets = []
+    passed = repeated = 0
+    for picture in shown:
+        passed += picture.passed
+        repeated += len(picture.times) - 1
+        for time in picture.times:
+            durations[time.pts] = time.duration
+            picture.frame.pts = time.pts
+            picture.frame.time_base = encoding.time_base
+            packets += context.encode(picture.frame)
+    packets += context.encode(None)
+    return Segment(
+        tuple(
+            EncodedPacket(packet.pts, packet.dts, durations[packet.pts], packet.is_keyframe, bytes(packet))
+            for packet in packets
+        ),
+        passed,
+        repeated,
+    )

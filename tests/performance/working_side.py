@@ -1,0 +1,39 @@
+"""What the working size does for large pictures: python tests/benchmarks/working_side.py PAIRS [TIMES ...]
+
+Rainy and clean pictures of a paired set are enlarged so many times (bicubic), as if the same rain had been
+photographed with more pixels, and restored at the working size and at full size. PSNR of RGB, means in dB.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import deraincli
+from deraincli.datasets.pairs import find_pairs, read_pair
+from deraincli.evaluation.metrics import psnr
+
+
+def main() -> None:
+    pairs = find_pairs(Path(sys.argv[1])).pairs
+    at_size, full = (deraincli.load("balnet-lite-streak", working_side=side) for side in ("auto", "full"))
+    for times in map(float, sys.argv[2:] or ("1", "2", "4")):
+        scores = []
+        for pair in pairs:
+            rainy, clean = (
+                cv2.resize(view, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+                for view in read_pair(pair, max_pixels=10**8)
+            )
+            pictures = (rainy, at_size(rainy), full(rainy))
+            scores.append([psnr(picture, clean, data_range=255) for picture in pictures])
+        before, after, at_full = np.mean(scores, 0)
+        print(
+            f"{times:g} times: {before:.2f} dB, restored {after:.2f}, at full size {at_full:.2f}", flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()

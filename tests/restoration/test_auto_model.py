@@ -1,0 +1,54 @@
+"""Which specialist a picture goes to, with the weights that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from paired import DROPS
+
+import deraincli
+from deraincli.rain.drops import add_drops
+from deraincli.restoration.auto_model import WINDOW, EitherRain, _windows
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def either() -> EitherRain:
+    derainer = deraincli.load(precision="fp32")
+    assert isinstance(derainer, EitherRain)
+    return derainer
+
+
+@pytest.mark.parametrize("photo", ["coffee", "astronaut"])
+def test_drops_go_to_the_one_for_drops(either: EitherRain, photo: str) -> None:
+    clean = getattr(skimage.data, photo)()
+    rainy, _ = add_drops(clean, np.random.default_rng(5), DROPS)
+    assert either.for_picture(rainy).name == "balnet-lite-drop"
+    named = deraincli.load("balnet-lite-drop", precision="fp32")
+    np.testing.assert_array_equal(either(rainy), named(rainy))
+
+
+@pytest.mark.parametrize("picture", ["rainy_coffee.jpg", "rainy_astronaut.jpg", "rainy_chelsea.jpg"])
+def test_streaks_go_to_the_one_for_streaks(either: EitherRain, picture: str) -> None:
+    rainy = skimage.io.imread(EXAMPLES / picture)
+    assert either.for_picture(rainy).name == "balnet-lite-streak"
+    assert either.for_picture(rainy.astype(np.uint16) * 257).name == "balnet-lite-streak"
+
+
+@pytest.mark.parametrize("photo", ["coffee", "astronaut", "chelsea"])
+def test_a_dry_picture_goes_to_the_one_that_does_less_harm(either: EitherRain, photo: str) -> None:
+    assert either.for_picture(getattr(skimage.data, photo)()).name == "balnet-lite-streak"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (40, 700, 1), (129, 128, 3), (2000, 3000, 3)])
+def test_windows_lie_inside_and_reach_both_ends(shape: tuple[int, ...]) -> None:
+    marks = np.arange(np.prod(shape)).reshape(shape)
+    windows = _windows(marks)
+    assert all(w.shape[0] == min(WINDOW, shape[0]) and w.shape[1] == min(WINDOW, shape[1]) for w in windows)
+    assert windows[0][0, 0, 0] == 0
+    assert windows[-1][-1, -1, -1] == marks[-1, -1, -1]
+    assert len(windows) <= 16
