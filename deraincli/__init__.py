@@ -11,16 +11,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from deraincli.restoration.derainer import Derainer, load
+from deraincli._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from deraincli.restoration.derainer import Derainer
+    from deraincli.restoration.load import load
+
 __all__ = ["Derainer", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:
-    if name in ("Derainer", "load"):
-        from deraincli.restoration import derainer
+    if name == "load":
+        from deraincli.restoration.load import load
 
-        return getattr(derainer, name)
+        return load
+    if name == "Derainer":
+        from deraincli.restoration.derainer import Derainer
+
+        return Derainer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from deraincli.attention_maps import render
 from deraincli.attention_maps.figure import FigureFormat, figure
 from deraincli.attention_maps.scores import Map
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError, OutputError, UsageError
 from deraincli.files.atomic import check_destination, write_atomically
+from deraincli.files.folders import make_folder
 from deraincli.geometry import Size
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import viewable
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
-from deraincli.inference.tiled import OnProgress, OnWarning
 from deraincli.reporting.contact_sheet import Picture
 from deraincli.restoration.derainer import Derainer
 
@@ -133,7 +134,7 @@ def write_files(
     Without `overwrite`, all of them or none: the same command can then begin anew. Raises OutputError.
     """
     paths = _paths(folder, name, wanted)
-    _make_folder(paths[0].parent)
+    make_folder(paths[0].parent)
     written: list[Path] = []
     try:
         for path, make in zip(paths, _writers(wanted).values(), strict=True):
@@ -144,13 +145,6 @@ def write_files(
             path.unlink(missing_ok=True)
         raise
     return written
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
 
 
 def _paths(folder: Path, name: str, wanted: Wanted) -> list[Path]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deraincli.imaging.colour import grey_to_rgb
 from deraincli.imaging.image import Pixels
-from deraincli.training.losses import attention_targets
+from deraincli.models.balnet.targets import attention_targets
 
 Map = NDArray[np.float32]
 """H×W in 0–1."""

@@ -9,28 +9,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from deraincli.batch.shards import Shard
 from deraincli.errors import InputError, UsageError
+from deraincli.files.manifest import Job
 from deraincli.files.walk import vouched_for, walk
 from deraincli.imaging.formats import FORMATS
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture and where its result goes."""
-
-    source: Path
-    name: str
-    """The source below the folder that was given, with / between the parts: wherever that folder lies, this
-    stays, so shards and manifest go by it."""
-    root: Path
-    """The folder of the results."""
-    result: str
-    """The result below `root`, likewise."""
-
-    @property
-    def destination(self) -> Path:
-        """The result's path."""
-        return self.root / self.result
 
 
 @dataclass(frozen=True)
@@ -173,3 +156,21 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     if pattern[0] == "**":
         return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which pictures, and which part of them."""
+
+    inputs: tuple[str, ...]
+    """Folders, files and globs."""
+    naming: Naming
+    shard: Shard | None = None
+
+    def find(self) -> Found:
+        """All pictures as they are now. Raises InputError."""
+        return find_jobs(self.inputs, self.naming)
+
+    def share(self, jobs: Sequence[Job]) -> list[Job]:
+        """Those that fall to this shard."""
+        return [job for job in jobs if self.shard is None or self.shard.holds(job.name)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.worker import OnStart, Worker
-from deraincli.restoration.derainer import load
+from deraincli.files.manifest import Job
+from deraincli.restoration.load import load
 
 
 class LocalEngine:

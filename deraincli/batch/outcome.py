@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deraincli.batch.jobs import Job
+from deraincli.files.manifest import Job
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Settings:
     """A key of `FORMATS`; None for that of the result's name."""
     quality: int | None = None
     keep_metadata: bool = True
-    max_pixels: int = 178_000_000
+    max_pixels: int = DEFAULT_MAX_PIXELS
     overwrite: bool = False
     """Replace what lies where a result goes, whoever wrote it."""
 

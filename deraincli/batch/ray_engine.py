@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.local_engine import run
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.worker import Worker
 from deraincli.errors import DeviceError, UsageError
-from deraincli.restoration.derainer import load
+from deraincli.files.manifest import Job
+from deraincli.restoration.load import load
 
 BATCH = 16
 """Most pictures that an actor is given at once; within them, decoding, restoring and encoding overlap."""

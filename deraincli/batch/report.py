@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 
-from deraincli.batch.outcome import Outcome
+from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.summary import COLUMNS, Summary
+from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
+from deraincli.model_zoo.resolve import find_model
 from deraincli.reporting.html_page import Comparison, Table, render
 
 
@@ -51,3 +55,31 @@ def _cells(outcome: Outcome) -> list[str]:
 def _states(outcome: Outcome, max_pixels: int) -> Mapping[str, Pixels]:
     paths = {"before": outcome.job.source, "after": outcome.job.destination}
     return {label: decode(path, max_pixels=max_pixels).pixels for label, path in paths.items()}
+
+
+class BatchReport:
+    """A page that tells how a batch stands, written as often as there is news."""
+
+    def __init__(self, file: Path, inputs: tuple[str, ...], settings: Settings) -> None:
+        """Raises OutputError if the file cannot be written, or is there and not to be replaced."""
+        check_destination(file, overwrite=settings.overwrite)
+        self._file = file
+        self._inputs = inputs
+        self._settings = settings
+        self._ours = settings.overwrite
+
+    def write(self, summary: Summary, total: int) -> None:
+        """Writes the page in place of its last state. Raises OutputError."""
+        page = batch_page(
+            summary, total, ", ".join(self._inputs), self._facts(), max_pixels=self._settings.max_pixels
+        )
+        # A name that is no Unicode becomes the escape that JSON has for it.
+        write_atomically(self._file, page.encode(errors="backslashreplace"), overwrite=self._ours)
+        self._ours = True
+
+    def _facts(self) -> list[str]:
+        asked = dict(self._settings.network)
+        model, task = asked.pop("model"), asked.pop("task")
+        name, _ = find_model(model, task)
+        others = [f"{key} {value}" for key, value in asked.items() if value != "auto"]
+        return ["derain batch", f"model {name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]

@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.outcome import Outcome, Settings
-from deraincli.batch.worker import make_folder
 from deraincli.errors import OutputError
 from deraincli.files.atomic import remove_leftovers
-from deraincli.files.manifest import Manifest
+from deraincli.files.folders import make_folder
+from deraincli.files.manifest import Job, Manifest
 
 Engine = Callable[[Sequence[Job]], Iterator[Outcome]]
 """Restores jobs; their outcomes come in any order."""

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.outcome import Outcome, Status
+from deraincli.files.manifest import Job
 
 SHOWN = 24
 """So many restored pictures the page shows, spread over the run."""

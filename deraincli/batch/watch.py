@@ -11,10 +11,10 @@ from threading import Event
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from deraincli.batch.jobs import Job, collisions
+from deraincli.batch.jobs import collisions
 from deraincli.batch.outcome import Outcome, Settings
 from deraincli.batch.run import Engine, run_batch
-from deraincli.files.manifest import Stamp, stamp
+from deraincli.files.manifest import Job, Stamp, stamp
 
 QUIET_SECONDS = 1.0
 """A file that neither grew nor changed for so long is tried."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,15 +12,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.outcome import Outcome, Settings
+from deraincli.callbacks import OnWarning
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.files.atomic import check_destination, write_atomically
-from deraincli.files.manifest import Manifest, stamp
+from deraincli.files.folders import make_folder
+from deraincli.files.manifest import Job, Manifest, stamp
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
-from deraincli.inference.tiled import OnWarning, Restored
+from deraincli.inference.tiled import Restored
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, read_for
 
@@ -152,17 +152,6 @@ class Worker:
             if root not in self._manifests:
                 self._manifests[root] = Manifest(root)
             return self._manifests[root]
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder with those it lies in, if they are not there. Raises OutputError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        file = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-        raise OutputError(f"'{file}' is no folder: choose another place for the results with -o.") from error
-    except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error
 
 
 def _storage_gave_up(error: DerainError) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from deraincli.benchmark.results import Row, Sheet
-from deraincli.benchmark.scaling import fitted_exponent
 from deraincli.benchmark.timing import Timing
 
 
@@ -199,3 +200,15 @@ def _ratio(row: Row, first: Row) -> str:
 def _document(row: Row, field: str) -> str:
     value = getattr(row.subject.document, field, None)
     return "" if value is None else f"{value:,}"
+
+
+def fitted_exponent(seconds: Mapping[int, float]) -> float | None:
+    """The exponent a of seconds ∝ pixels^a, by least squares over logarithms; None below two sizes.
+
+    `seconds`: side of the square picture → seconds. 1 is linear in the pixels; below 1 small pictures leave
+    the device idle, above 1 large ones outgrow its caches.
+    """
+    if len(seconds) < 2:
+        return None
+    pixels = 2 * np.log(list(seconds))
+    return float(np.polyfit(pixels, np.log(list(seconds.values())), 1)[0])

@@ -11,9 +11,11 @@ from torch import nn
 
 from deraincli.benchmark.paper_figures import DOCUMENT, DocumentFigures
 from deraincli.errors import ModelError
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, find_model, weights_folder
+from deraincli.files.locations import weights_folder
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
+from deraincli.model_zoo.resolve import find_model, find_solver
 from deraincli.models.checkpoint import load_model
-from deraincli.models.classical.registry import SOLVERS, find_solver
+from deraincli.models.classical.registry import SOLVERS
 from deraincli.models.registry import NETWORKS
 
 

@@ -19,7 +19,7 @@ from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
 from deraincli.model_zoo.exports import find_export
-from deraincli.models.classical.registry import find_solver
+from deraincli.model_zoo.resolve import find_solver
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, restore_file
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from deraincli import __version__
+from deraincli._version import __version__
 from deraincli.cli import output
 from deraincli.cli.commands import (
     attn,

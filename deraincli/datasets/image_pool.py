@@ -6,7 +6,6 @@ middle of it. They stay in memory as far as a budget allows; the others are read
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,17 +14,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deraincli.datasets.layouts import PICTURE_SUFFIXES, clean_side
+from deraincli.datasets.layouts import clean_side
 from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import as_rgb
+from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
-from deraincli.imaging.image import Pixels
-from deraincli.training.data.augmentation import Picture, Views
-
-MAX_PIXELS = 178_000_000
-"""Larger pictures are refused."""
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES
+from deraincli.imaging.image import Picture, Pixels, Views
+from deraincli.inference.backends.cpu_limits import usable_cpus
 
 
 class SceneFile(NamedTuple):
@@ -58,7 +55,7 @@ class Scenes:
         self._files: list[SceneFile] = []
         self._kept: list[Views | None] = []
         used = 0
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
             attempts = pool.map(partial(_attempt, smallest_side=smallest_side), files)
             for file, outcome in zip(files, attempts, strict=True):
                 if isinstance(outcome, InputError):
@@ -118,11 +115,11 @@ def eight_bit_rgb(pixels: Pixels) -> Picture:
 
 
 def _read_photo(path: Path) -> Views:
-    return (eight_bit_rgb(decode(path, max_pixels=MAX_PIXELS).pixels),)
+    return (eight_bit_rgb(decode(path, max_pixels=DEFAULT_MAX_PIXELS).pixels),)
 
 
 def _read_views(pair: Pair) -> Views:
-    rainy, clean = read_pair(pair, max_pixels=MAX_PIXELS)
+    rainy, clean = read_pair(pair, max_pixels=DEFAULT_MAX_PIXELS)
     return eight_bit_rgb(rainy), eight_bit_rgb(clean)
 
 

@@ -12,9 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from deraincli.imaging.formats import FORMATS
-
-PICTURE_SUFFIXES = frozenset(suffix for format in FORMATS.values() for suffix in format.suffixes)
+from deraincli.files.walk import _natural, pictures
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,6 @@ class Layout:
         return Matches(pairs=(), unpaired=())
 
 
-def pictures(folder: Path) -> list[Path]:
-    """Picture files directly in the folder, by suffix, in natural order (2 before 10), no hidden ones."""
-    if not folder.is_dir():
-        return []
-    found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    return sorted((path for path in found if not path.name.startswith(".")), key=_natural)
-
-
 def _apply(rule: Rule, folder: Path) -> Matches:
     rainy = pictures(folder / rule.rainy_folder)
     clean = pictures(folder / rule.clean_folder)
@@ -82,16 +72,6 @@ def _keys(paths: list[Path], stem_pattern: str) -> list[tuple[Path, str]]:
     stems = Counter(path.stem for path in paths)
     matched = ((path, re.fullmatch(stem_pattern, path.stem)) for path in paths if stems[path.stem] == 1)
     return [(path, match[1]) for path, match in matched if match]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """What to sort names by so that 2 comes before 10."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _natural(path: Path) -> tuple[str, list[tuple[int, str]]]:
-    return str(path.parent), natural(path.name)
 
 
 ANY = r"(.+)"

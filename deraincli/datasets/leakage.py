@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.training.data.augmentation import Picture
+from deraincli.imaging.image import Picture
 
 NEAR = 8
 """Hashes that differ in at most so many bits of 64 are of one picture. The table's own pictures, as JPEG of

@@ -7,7 +7,6 @@ found.layout, len(found.pairs), found.unpaired, fingerprint(found.pairs)
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,10 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from deraincli.datasets.layouts import HALVES, LAYOUTS, PICTURE_SUFFIXES, Layout, Matches
+from deraincli.datasets.layouts import HALVES, LAYOUTS, Layout, Matches
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.decode import decode
+from deraincli.imaging.formats import PICTURE_SUFFIXES
 from deraincli.imaging.image import Pixels
+from deraincli.inference.backends.cpu_limits import usable_cpus
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]
@@ -128,7 +129,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     One changed byte, a missing or a doubled pair gives another fingerprint; names, order and the layout on
     disk do not matter.
     """
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, usable_cpus())) as pool:
         digests = sorted(pool.map(digest, pairs))
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 

@@ -16,13 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli import __version__
-from deraincli.datasets.layouts import PICTURE_SUFFIXES, natural
+from deraincli._version import __version__
 from deraincli.errors import InputError, OutputError, UsageError
 from deraincli.files.atomic import write_atomically
+from deraincli.files.folders import make_folder
+from deraincli.files.walk import natural
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import viewable
 from deraincli.imaging.encode import encode
+from deraincli.imaging.formats import PICTURE_SUFFIXES
 from deraincli.imaging.image import Image
 from deraincli.rain.synthesis import Recipe, synthesise
 
@@ -122,7 +124,7 @@ def make(
     note = _note(planned, request)
     pictures = {"mask": share[..., None], "target": clean, "input": rainy}
     for side, path in planned.files.items():
-        _create_folder(path.parent)
+        make_folder(path.parent)
         replaceable = overwrite or (path.exists() and _made_by(path, note))
         write_atomically(path, _png(pictures[side], note), overwrite=replaceable)
     return (clean.shape[1], clean.shape[0]), photo.notes
@@ -188,10 +190,3 @@ def _png(pixels: NDArray[np.uint8], note: bytes) -> bytes:
         png_chunks=((b"tEXt", note),),
     )
     return encode(picture, "PNG")
-
-
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder '{folder}' cannot be created: {error.strerror}.") from error

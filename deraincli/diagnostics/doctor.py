@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from deraincli.errors import DerainError
-from deraincli.evaluation.workspace import cache_folder
+from deraincli.files.locations import cache_folder, weights_folder
 from deraincli.inference.backends import cpu_limits
-from deraincli.model_zoo.catalogue import SHIPPED, weights_folder
+from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.models.header import sha256
 
 State = Literal["OK", "warn", "fail"]
@@ -207,7 +207,7 @@ def check_restoration() -> Iterator[Finding]:
     import numpy as np
 
     from deraincli.inference.backends.torch_device import available_devices
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
 
     picture = np.random.default_rng(0).random((SIDE, SIDE, 3), np.float32)
     try:

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from deraincli.diagnostics.known_picture import known_pair
 from deraincli.evaluation.metrics import PROTOCOLS, score
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, find_model
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
 from deraincli.model_zoo.hub import told_sha256
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import read_header, sha256
-from deraincli.restoration.derainer import Derainer, load
+from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.load import load
 
 TOLERANCE = 0.2
 """dB between the catalogue's value and this machine's: every device rounds in its own way."""
-SIDE = 192
-"""Of the known picture, in pixels."""
-SPREAD = (0.7548776662466927, 0.5698402909980532, 0.6180339887498949, 0.4142135623730951)
-"""Their multiples, taken modulo one, are spread evenly without a generator of random numbers."""
-
-
-Plane = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,70 +55,3 @@ def restored_psnr(derainer: Derainer, task: str) -> tuple[float, float]:
     rainy, clean = known_pair(task)
     protocol = PROTOCOLS["rgb"]
     return score(rainy, clean, protocol).psnr, score(derainer(rainy), clean, protocol).psnr
-
-
-def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The known picture, rainy and clean, H×W×3: drops on the lens for the task `drop`, else streaks.
-
-    Drawn by formula, so that it is the same everywhere and for ever.
-    """
-    y, x = np.mgrid[:SIDE, :SIDE].astype(float)
-    if task == "drop":  # to whose specialist anything smooth may be a drop
-        clean = _wall(y, x)
-        return _to_uint8(_with_drops(clean, y, x)), _to_uint8(clean)
-    clean = _scene(y, x)
-    return _to_uint8(_with_streaks(clean, y, x)), _to_uint8(clean)
-
-
-def _scene(y: Plane, x: Plane) -> Plane:
-    """A dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
-    scene = np.stack([0.25 + 0.2 * x / SIDE, 0.35 + 0.1 * y / SIDE, 0.5 - 0.2 * y / SIDE], -1)
-    for index in range(1, 13):
-        centre_y, centre_x, size, tint = _spread(index)
-        radius = 6 + 14 * size
-        blob = np.clip(2 * (1.2 - np.hypot(y - SIDE * centre_y, x - SIDE * centre_x) / radius), 0, 1)
-        scene += 0.12 * blob[..., None] * np.cos(6 * tint + np.arange(3.0))
-    return np.where((y > 0.7 * SIDE)[..., None], _wall(y, x), scene).clip(0, 1)
-
-
-def _wall(y: Plane, x: Plane) -> Plane:
-    """Planks, H×W×3 in 0–1."""
-    board = y // 12
-    planks = np.where(y % 12 < 2, 0.25, 0.4 + 0.03 * np.sin(0.15 * x + board))
-    return planks[..., None] * np.array([1.0, 0.8, 0.65])
-
-
-def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
-    """A hundred soft, slightly slanted streaks, added."""
-    layer = np.zeros_like(x)
-    for index in range(1, 101):
-        centre_y, centre_x, length, strength = _spread(index)
-        along = y - SIDE * centre_y
-        across = x - SIDE * centre_x - 0.15 * along
-        streak = np.exp(-((across / 0.9) ** 2) - (along / (9 + 8 * length)) ** 4)
-        layer = np.maximum(layer, (0.2 + 0.3 * strength) * streak)
-    return clean + layer[..., None]
-
-
-def _with_drops(clean: Plane, y: Plane, x: Plane) -> Plane:
-    """Sixteen drops, each showing the scene upside down, small and blurred."""
-    rainy = clean
-    blurred = cv2.GaussianBlur(clean, (0, 0), 4)
-    for index in range(41, 57):  # other places than the blobs
-        centre_y, centre_x, size, light = _spread(index)
-        from_y, from_x = y - SIDE * centre_y, x - SIDE * centre_x
-        seen_y = np.clip(SIDE * centre_y - 3 * from_y, 0, SIDE - 1).astype(int)
-        seen_x = np.clip(SIDE * centre_x - 3 * from_x, 0, SIDE - 1).astype(int)
-        cover = np.clip(4 * (1 - np.hypot(from_y, from_x) / (6 + 7 * size)), 0, 1)[..., None]
-        rainy = rainy * (1 - cover) + (blurred[seen_y, seen_x] + 0.15 * light) * cover
-    return rainy
-
-
-def _spread(index: int) -> tuple[float, float, float, float]:
-    """Four numbers in 0–1, evenly spread over the indices."""
-    first, second, third, fourth = (index * step % 1 for step in SPREAD)
-    return first, second, third, fourth
-
-
-def _to_uint8(picture: Plane) -> NDArray[np.uint8]:
-    return (255 * picture.clip(0, 1)).round().astype(np.uint8)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from deraincli.callbacks import OnWarning
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import Protocol, Score, score
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import viewable
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
-from deraincli.inference.tiled import OnWarning
 from deraincli.reporting.contact_sheet import contact_sheet
 from deraincli.reporting.html_page import Comparison, Table, render
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
 from deraincli.datasets.image_pool import SceneFile, pair_file, photo_files
@@ -18,10 +15,8 @@ from deraincli.datasets.layouts import clean_side
 from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import PROTOCOLS, Protocol, psnr
-
-EQUAL = 100.0
-"""dB that equal pictures count as in means."""
+from deraincli.evaluation.metrics import PROTOCOLS, Protocol, mean_psnr, psnr
+from deraincli.inference.backends.cpu_limits import usable_cpus
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ def _inspection(
     files: list[SceneFile],
     protocols: Sequence[Protocol],
 ) -> Inspection:
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
         outcomes = list(pool.map(partial(_facts, protocols=protocols), files))
     facts = [outcome for outcome in outcomes if isinstance(outcome, _Facts)]
     return Inspection(
@@ -89,7 +84,7 @@ def _inspection(
         layout=layout,
         count=len(facts),
         sizes=dict(Counter(fact.size for fact in facts).most_common()),
-        input_psnr={p.name: fmean(fact.psnr[p.name] for fact in facts) for p in protocols if facts},
+        input_psnr={p.name: mean_psnr(fact.psnr[p.name] for fact in facts) for p in protocols if facts},
         fingerprint=fingerprint(pairs),
         unpaired=unpaired,
         skipped=tuple(str(outcome) for outcome in outcomes if isinstance(outcome, InputError)),
@@ -104,5 +99,4 @@ def _facts(file: SceneFile, protocols: Sequence[Protocol]) -> _Facts | InputErro
         return error
     rainy, clean = views[0], views[-1]
     values = {p.name: psnr(p.prepare(rainy), p.prepare(clean), data_range=255) for p in protocols}
-    finite = {name: value if math.isfinite(value) else EQUAL for name, value in values.items()}
-    return _Facts(file.path, f"{rainy.shape[1]}×{rainy.shape[0]}", finite, known_set_of_any(views))
+    return _Facts(file.path, f"{rainy.shape[1]}×{rainy.shape[0]}", values, known_set_of_any(views))

@@ -11,7 +11,6 @@ the next ones, so that it is the bottleneck.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +21,8 @@ from deraincli.datasets.pairs import Pair, digest, read_pair
 from deraincli.errors import InputError
 from deraincli.evaluation.methods import Entrant
 from deraincli.evaluation.metrics import Protocol, Score, score
-from deraincli.evaluation.workspace import Journal
+from deraincli.evaluation.workspace import Workspace
+from deraincli.inference.backends.cpu_limits import usable_cpus
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ def evaluate(
     protocols: Sequence[Protocol],
     *,
     max_pixels: int,
-    journal: Journal | None = None,
+    workspace: Workspace | None = None,
 ) -> Iterator[Scored | Failed]:
     """Score every entrant on every pair, in the pairs' order.
 
     A pair that fails for one entrant fails for all, so that their means are over the same pictures. Pairs in
-    the journal are not computed again, new ones are added. Only InputError becomes Failed: a device or a
+    the workspace are not computed again, new ones are added. Only InputError becomes Failed: a device or a
     disk that gives up ends the evaluation.
     """
     examine = partial(
-        _examine, entrants=entrants, protocols=protocols, max_pixels=max_pixels, journal=journal
+        _examine, entrants=entrants, protocols=protocols, max_pixels=max_pixels, workspace=workspace
     )
-    workers = min(8, max(2, os.cpu_count() or 1))
+    workers = min(8, max(2, usable_cpus()))
     waiting: deque[Future[Scored | Failed]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -79,15 +79,15 @@ def _examine(
     entrants: Sequence[Entrant],
     protocols: Sequence[Protocol],
     max_pixels: int,
-    journal: Journal | None,
+    workspace: Workspace | None,
 ) -> Scored | Failed:
     try:
-        key = _key(pair, entrants, protocols) if journal is not None else ""
-        recorded = journal.get(key) if journal is not None else None
+        key = _key(pair, entrants, protocols) if workspace is not None else ""
+        recorded = workspace.recorded(key) if workspace is not None else None
         if recorded is None:
             scores = _scores(pair, entrants, protocols, max_pixels)
-            if journal is not None:
-                journal.record(key, scores)
+            if workspace is not None:
+                workspace.record(key, scores)
             return Scored(pair, scores)
     except InputError as error:
         return Failed(pair, str(error))

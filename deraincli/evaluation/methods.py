@@ -9,16 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from deraincli.datasets.layouts import pictures
 from deraincli.datasets.pairs import Pair
 from deraincli.errors import InputError
 from deraincli.files.atomic import write_atomically
+from deraincli.files.walk import pictures
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
 
 if TYPE_CHECKING:
-    from deraincli.inference.tiled import OnWarning, Restored
+    from deraincli.callbacks import OnWarning
+    from deraincli.inference.tiled import Restored
 
 RESULT_SUFFIXES = (".derained", "_derained", "_x")
 """What restoring programs append to a picture's name."""

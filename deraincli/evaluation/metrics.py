@@ -14,7 +14,8 @@ as an 8-bit file would be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,11 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from deraincli.errors import InputError, UsageError
+from deraincli.imaging.colour import as_rgb
 
 Pixels = npt.NDArray[Any]
 """H×W×C picture, uint8 or uint16, C = 1 (grey) or 3 (RGB)."""
 Planes = npt.NDArray[np.float64]
 """H×W×C values on the 0–255 scale, as a protocol compares them."""
+
+
+LARGEST_PSNR = 100.0
+"""What equal and nearly equal pictures count in means, in dB."""
 
 
 class Score(NamedTuple):
@@ -75,6 +81,16 @@ def psnr(image: npt.NDArray[Any], reference: npt.NDArray[Any], *, data_range: fl
     return math.inf if error == 0.0 else 10.0 * math.log10(data_range**2 / error)
 
 
+def capped_psnr(value: float) -> float:
+    """Limits a PSNR in dB to LARGEST_PSNR, which equal pictures (infinite PSNR) count as, too."""
+    return min(value, LARGEST_PSNR)
+
+
+def mean_psnr(values: Iterable[float]) -> float:
+    """Mean of PSNRs in dB, each limited to LARGEST_PSNR: the one rule for every mean in this package."""
+    return statistics.fmean(map(capped_psnr, values))
+
+
 def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
     """PSNR and SSIM of a restored picture against its ground truth.
 
@@ -91,11 +107,6 @@ def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
         restored, clean = as_rgb(restored), as_rgb(clean)
     compared, reference = protocol.prepare(restored), protocol.prepare(clean)
     return Score(psnr(compared, reference, data_range=255), protocol.ssim(compared, reference))
-
-
-def as_rgb(pixels: Pixels) -> Pixels:
-    """H×W×1 or H×W×3 → H×W×3: grey is repeated, RGB returned as it is."""
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def protocols_named(name: str) -> list[Protocol]:

@@ -1,6 +1,6 @@
 """The scores of an evaluation as means, tables, JSON objects and CSV.
 
-An infinite PSNR (equal pictures) counts as 100 dB in means; where a format has no word for it, it is null.
+A PSNR beyond 100 dB (equal pictures) counts as 100 dB in means; where a format has no word for it, it is null.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from typing import Any, NamedTuple
 
 from deraincli.evaluation.evaluate import Failed, Scored
 from deraincli.evaluation.methods import RainyInput
-from deraincli.evaluation.metrics import Score
-
-INFINITE_PSNR = 100.0
-"""What equal pictures count in means, in dB."""
+from deraincli.evaluation.metrics import Score, capped_psnr, mean_psnr
 
 COLUMNS = ("model", "protocol", "PSNR", "± std", "min", "SSIM", "± std", "min", "images")
 
@@ -41,8 +38,8 @@ class Summary:
 
     @property
     def psnrs(self) -> list[float]:
-        """PSNR of each image in dB, infinite ones as INFINITE_PSNR."""
-        return [INFINITE_PSNR if math.isinf(image.psnr) else image.psnr for image in self.images]
+        """PSNR of each image in dB, as it counts in means."""
+        return [capped_psnr(image.psnr) for image in self.images]
 
     @property
     def ssims(self) -> list[float]:
@@ -52,7 +49,7 @@ class Summary:
     @property
     def mean(self) -> Score:
         """Mean PSNR and mean SSIM."""
-        return Score(statistics.fmean(self.psnrs), statistics.fmean(self.ssims))
+        return Score(mean_psnr(self.psnrs), statistics.fmean(self.ssims))
 
     def worst(self, count: int) -> list[ImageScore]:
         """The images of lowest PSNR, the lowest first."""

@@ -18,11 +18,11 @@ from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, sp
 from deraincli.export.options import check_choices
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.backends.torch_memory import peak_bytes
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
-from deraincli.restoration.restore_file import DEFAULT_MAX_PIXELS
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
 """Largest difference from PyTorch in fp32 that is let through, on the 0–1 range; int8 is judged by PSNR."""

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import PROTOCOLS, as_rgb, psnr
+from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, psnr
 from deraincli.export.formats import Run, describe
 from deraincli.export.parity import as_batch
+from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.tiled import restore
@@ -32,9 +33,6 @@ CALIBRATION_SIDE = 320
 KEPT_IN_FLOAT = (".stem.", ".head.", ".reduce.", ".expand.")
 """Convolutions by the names of their weights: the first, the last and those of SE's gates, which cost little
 to compute and much in PSNR: 0.08 dB are lost with all in int8, 0.04 dB with these spared (balnet-lite)."""
-
-PERFECT = 100.0
-"""dB that equal pictures count as in means, as in `derain eval`."""
 
 
 class Loss(NamedTuple):
@@ -99,8 +97,9 @@ def quantise(model: bytes, description: Description, pairs: Sequence[Pair], *, m
 
 def measure_loss(fp32: Run, int8: Run, pairs: Sequence[Pair], *, multiple: int, max_pixels: int) -> Loss:
     """Scores both on whole pictures."""
-    scores = np.array([_scores(pair, (fp32, int8), multiple, max_pixels) for pair in pairs])
-    return Loss(float(scores[:, 0].mean()), float(scores[:, 1].mean()), len(pairs))
+    scores = [_scores(pair, (fp32, int8), multiple, max_pixels) for pair in pairs]
+    exact, quantised = zip(*scores, strict=True)
+    return Loss(mean_psnr(exact), mean_psnr(quantised), len(pairs))
 
 
 class _Calibration:
@@ -121,7 +120,7 @@ def _corner(pair: Pair, multiple: int, max_pixels: int) -> NDArray[np.float32]:
 
 def _scores(pair: Pair, runs: Sequence[Run], multiple: int, max_pixels: int) -> list[float]:
     rainy, clean = map(as_rgb, read_pair(pair, max_pixels=max_pixels))
-    return [min(_psnr(_restored(rainy, run, multiple), clean), PERFECT) for run in runs]
+    return [_psnr(_restored(rainy, run, multiple), clean) for run in runs]
 
 
 def _restored(rainy: Pixels, run: Run, multiple: int) -> Pixels:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
+from deraincli.model_zoo.exports import PRECISIONS
 
 TARGETS = ("onnx", "pt2", "safetensors")
 SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
 """What a file's name promises; other suffixes promise nothing."""
-PRECISIONS = ("fp32", "fp16", "int8")
-"""What ONNX exports compute in; `auto` takes the first that was made."""
 
 
 def check_choices(target: str, precision: str, pairs: Path | None) -> None:

@@ -10,13 +10,11 @@ import hashlib
 import platform
 import stat
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deraincli.evaluation.workspace import Journal
-
-if TYPE_CHECKING:
-    from deraincli.batch.jobs import Job
+from deraincli.files.journal import Journal
 
 Entry = dict[str, Any]
 """`source`: name, size and time of change in ns · `settings`: their identity · `size` and `sha256` of the
@@ -128,3 +126,22 @@ def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
     except OSError:
         return False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture and where its result goes."""
+
+    source: Path
+    name: str
+    """The source below the folder that was given, with / between the parts: wherever that folder lies, this
+    stays, so shards and manifest go by it."""
+    root: Path
+    """The folder of the results."""
+    result: str
+    """The result below `root`, likewise."""
+
+    @property
+    def destination(self) -> Path:
+        """The result's path."""
+        return self.root / self.result

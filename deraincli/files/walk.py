@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from deraincli.datasets.layouts import PICTURE_SUFFIXES, natural
 from deraincli.errors import InputError
 from deraincli.files.manifest import Manifest
+from deraincli.imaging.formats import PICTURE_SUFFIXES
 
 
 class Walk(NamedTuple):
@@ -80,3 +81,21 @@ def _is_picture(name: str) -> bool:
 
 def _refuse(error: OSError) -> NoReturn:
     raise InputError(f"The folder '{error.filename}' cannot be listed: {error.strerror}.") from error
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Picture files directly in the folder, by suffix, in natural order (2 before 10), no hidden ones."""
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    return sorted((path for path in found if not path.name.startswith(".")), key=_natural)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """What to sort names by so that 2 comes before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _natural(path: Path) -> tuple[str, list[tuple[int, str]]]:
+    return str(path.parent), natural(path.name)

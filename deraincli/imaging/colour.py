@@ -74,3 +74,8 @@ def to_srgb(picture: PIL.Image.Image, icc: bytes) -> PIL.Image.Image | None:
         )
     except (ImageCms.PyCMSError, OSError):
         return None
+
+
+def as_rgb(pixels: Pixels) -> Pixels:
+    """H×W×1 or H×W×3 → H×W×3: grey is repeated, RGB returned as it is."""
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

@@ -103,3 +103,10 @@ def avif_supported() -> bool:
 
 def _known_suffixes() -> list[str]:
     return [s for s, name in _FORMAT_OF_SUFFIX.items() if name != "AVIF" or avif_supported()]
+
+
+PICTURE_SUFFIXES = frozenset(suffix for format in FORMATS.values() for suffix in format.suffixes)
+
+
+DEFAULT_MAX_PIXELS = 178_000_000
+"""Larger pictures are refused unless asked for: a small file can claim any size. Every format allows it."""

@@ -31,3 +31,11 @@ class Image:
     """Sentences for the user on whatever is not as it was in the file."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Type and body of a PNG's colour and resolution chunks, put back when it is saved as PNG."""
+
+
+Picture = NDArray[np.uint8]
+"""H×W×3 RGB."""
+
+
+Views = tuple[Picture, ...]
+"""Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""

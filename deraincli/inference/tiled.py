@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, InputError
 from deraincli.geometry import Region, Size, Span
 from deraincli.inference.blend import Blender
@@ -21,12 +22,6 @@ RunTile = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Tile 3×h×w, RGB in 0–1 → C×h×w: the restored RGB; where C is more than 3, then RAM and CAM; where it is
 more than 5, then such pairs for `Restored.levels`. The tile's sides are multiples of the tiling's. Raises
 MemoryError where the tile is too large."""
-
-OnProgress = Callable[[int, int], None]
-"""Called after each tile with the tiles done and all tiles; starts again from 1 if tiles had to shrink."""
-
-OnWarning = Callable[[str], None]
-"""Called with a sentence for the user."""
 
 
 class Restored(NamedTuple):

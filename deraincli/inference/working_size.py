@@ -12,18 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import UsageError
 from deraincli.geometry import Size, row_bands
-from deraincli.inference.tiled import (
-    OnProgress,
-    OnWarning,
-    Restored,
-    RunTile,
-    check_values,
-    quantised,
-    restore,
-    unit_range,
-)
+from deraincli.inference.tiled import Restored, RunTile, check_values, quantised, restore, unit_range
 from deraincli.inference.tiling import Tiling
 
 SideChoice = int | Literal["auto", "full"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from deraincli.errors import DeviceError, ModelError
-from deraincli.evaluation.workspace import cache_folder
-from deraincli.export.options import PRECISIONS
-from deraincli.model_zoo.catalogue import find_model
+from deraincli.files.locations import cache_folder
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import EXPORTED, read_header, sha256
 
 
@@ -45,3 +44,7 @@ def find_export(model: str, precision: str = "auto") -> tuple[str, Path]:
     if precision != "auto":
         command += f" --precision {precision}"
     raise ModelError(f"ONNX Runtime needs an export of '{name}': run `{command}` once.")
+
+
+PRECISIONS = ("fp32", "fp16", "int8")
+"""What ONNX exports compute in; `auto` takes the first that was made."""

@@ -4,51 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from deraincli.errors import ModelError
 from deraincli.model_zoo import hub
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, Score, find_model
+from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
 from deraincli.model_zoo.model_card import Told, read_card
+from deraincli.model_zoo.model_facts import DamagedModel, ModelFacts
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import WEIGHTS_FILE, read_header, sha256
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What `derain weights list` and `info` tell of a model."""
-
-    name: str
-    """What `-m` takes."""
-    origin: str
-    """`shipped`, `cached` (from the Hub) or `file`."""
-    network: str
-    task: str
-    parameters: int
-    sha256: str
-    file: Path
-    licence: str | None
-    provenance: str | None
-    scores: tuple[Score, ...]
-
-    def record(self) -> dict[str, Any]:
-        """As a JSON object."""
-        scores = [score._asdict() for score in self.scores]
-        return asdict(self) | {"file": str(self.file), "scores": scores}
-
-
-@dataclass(frozen=True)
-class DamagedModel:
-    """A model of the catalogue whose file is not what it was."""
-
-    name: str
-    error: str
-    """One sentence with the remedy."""
-
-    def record(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {"name": self.name, "origin": "shipped", "error": self.error}
 
 
 def facts(model: str) -> ModelFacts:

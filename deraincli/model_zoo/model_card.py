@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
 
-from deraincli.model_zoo.catalogue import Score
 from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
+from deraincli.model_zoo.model_facts import Score
 
 if TYPE_CHECKING:
-    from deraincli.model_zoo.inventory import ModelFacts
+    from deraincli.model_zoo.model_facts import ModelFacts
 
 LIBRARY = "deraincli"
 PIPELINE = "image-to-image"

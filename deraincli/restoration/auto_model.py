@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.inference.backends.base import Backend
-from deraincli.inference.tiled import OnProgress, OnWarning, Restored
+from deraincli.inference.tiled import Restored
 from deraincli.inference.working_size import SideChoice, at_working_size
 from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice, check_shape
 

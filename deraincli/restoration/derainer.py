@@ -13,14 +13,14 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import NAME as SOLVER
 from deraincli.inference.backends.classical_backend import SolverBackend
-from deraincli.inference.tiled import OnProgress, OnWarning, Restored
+from deraincli.inference.tiled import Restored
 from deraincli.inference.working_size import SideChoice, check_side, restore_at
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, default_model, find_model
 
 if TYPE_CHECKING:
     from deraincli.inference.backends.torch_backend import TorchBackend
@@ -36,73 +36,6 @@ class Maps(NamedTuple):
     """H×W in 0–1: rainy regions related attention map."""
     cam: NDArray[np.float32] | None
     """H×W in 0–1: clean regions related attention map."""
-
-
-def load(
-    model: str | None = None,
-    *,
-    task: str = "auto",
-    device: str = "auto",
-    precision: str = "auto",
-    backend: str = "eager",
-    tile: TileChoice = "auto",
-    overlap: OverlapChoice = "auto",
-    working_side: SideChoice = "auto",
-    max_seconds: float | None = None,
-) -> Derainer:
-    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
-
-    The default for `auto`, balnet-lite, chooses between the two others for each picture.
-
-    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
-    compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
-    `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
-    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
-    `working_side`: shorter side, in pixels, at which larger pictures are restored; "auto" makes pictures of
-    more than 600 smaller, "full" none (see `deraincli.inference.working_size`).
-    `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
-    Raises ModelError, DeviceError or UsageError.
-    """
-    from deraincli.models.classical.registry import SOLVERS, find_solver
-
-    solver = find_solver(model)
-    if model is not None and solver is not None:
-        if backend != "eager":
-            raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
-        runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
-        return Derainer(model, runner, tile, overlap, working_side)
-    if max_seconds is not None:
-        raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
-    if model in (None, EITHER_RAIN):
-        model = default_model(task)
-    if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
-        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    if model == EITHER_RAIN:
-        from deraincli.restoration.auto_model import EitherRain
-
-        streak = _open(DEFAULTS["streak"], device, precision, backend)
-        drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
-        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap, working_side)
-    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap, working_side)
-    known = SHIPPED.get(model)
-    if known is not None and task not in ("auto", *known.tasks):
-        derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
-    return derainer
-
-
-def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, Backend]:
-    if backend == "onnxruntime":
-        from deraincli.inference.backends.onnx_backend import OnnxBackend
-        from deraincli.model_zoo.exports import find_export
-
-        name, path = find_export(model, precision)
-        return name, OnnxBackend(path, device=device, precision=precision)
-    from deraincli.inference.backends.torch_backend import TorchBackend
-    from deraincli.models.checkpoint import load_model
-
-    name, path = find_model(model)
-    network, _ = load_model(path)
-    return name, TorchBackend(network, device=device, precision=precision, backend=backend)
 
 
 class Derainer:

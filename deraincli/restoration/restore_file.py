@@ -7,14 +7,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import adapt, encode
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
-from deraincli.inference.tiled import OnProgress, OnWarning
 from deraincli.restoration.derainer import Derainer
-
-DEFAULT_MAX_PIXELS = 178_000_000
-"""Larger pictures are refused unless asked for: a small file can claim any size. Every format allows it."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 
 from deraincli.errors import OutputError, TrainingError
 from deraincli.files.atomic import write_atomically
+from deraincli.files.folders import make_folder
 from deraincli.models.checkpoint import model_bytes
 from deraincli.models.config_io import to_mapping
 from deraincli.training.config import TrainingConfig
@@ -78,7 +79,7 @@ class Run:
             self.best, seconds = load_state(self.state_path, self.trainee)
         self.validation = ValidationSet(root / config.data.validation)
         self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         resolved = to_mapping(config)
         self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
         """Keys of the config that differ from those which the run was last trained with."""

@@ -9,7 +9,8 @@ from typing import cast
 from torch import nn
 
 from deraincli.errors import DeviceError, TrainingError, UsageError
-from deraincli.model_zoo.catalogue import EITHER_RAIN, SHIPPED, find_model
+from deraincli.model_zoo.catalogue import EITHER_RAIN, SHIPPED
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.balnet.net2net import deepened, deepens
 from deraincli.models.checkpoint import ModelInfo, load_model
 from deraincli.models.registry import NETWORKS, configure

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from deraincli.inference.backends.torch_device import PRECISIONS
+from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import Restoration
 from deraincli.training.adversarial import Adversary, fooling, new_adversary, random_corners, telling_apart
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
 from deraincli.training.distributed import Processes, averaging
-from deraincli.training.losses import attention_loss, attention_targets, perceptual_loss, reconstruction_loss
+from deraincli.training.losses import attention_loss, perceptual_loss, reconstruction_loss
 from deraincli.training.muon import Muon, matrices
 from deraincli.training.schedule import rate_factor
 from deraincli.training.vgg import VGG16Features, load_vgg

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deraincli.datasets.image_pool import pair_files
-from deraincli.evaluation.metrics import PROTOCOLS, score
+from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, score
 from deraincli.imaging.display import reduced
+from deraincli.imaging.image import Picture
 from deraincli.inference.backends.torch_device import PRECISIONS
+from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import Restoration
-from deraincli.training.data.augmentation import Picture
-from deraincli.training.losses import attention_targets
 
 SAMPLES = 4
 """So many pictures are shown."""
@@ -64,7 +64,7 @@ class ValidationSet:
         psnr, ssim, ious = zip(*results, strict=True)
         found = [iou for iou in ious if iou is not None]
         iou = fmean(found) if found else None
-        return Validation(fmean(psnr), fmean(ssim), iou, tuple(samples))
+        return Validation(mean_psnr(psnr), fmean(ssim), iou, tuple(samples))
 
 
 def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:

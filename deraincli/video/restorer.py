@@ -25,9 +25,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DerainError
 from deraincli.files.atomic import open_atomically, remove_leftovers
-from deraincli.inference.tiled import OnProgress, OnWarning
 from deraincli.restoration.derainer import Derainer
 from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.datasets.layouts import pictures
+from deraincli.files.walk import pictures
 from deraincli.imaging.colour import rgb_to_grey
 from deraincli.imaging.decode import decode
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.models.classical.patch_mixture import SIDE, fit, save, without_mean
-from deraincli.restoration.restore_file import DEFAULT_MAX_PIXELS
 
 SEED = 0
 

@@ -29,10 +29,10 @@ from deraincli.datasets.pairs import find_pairs
 from deraincli.evaluation.evaluate import Scored, evaluate
 from deraincli.evaluation.methods import Entrant, Model, RainyInput
 from deraincli.evaluation.metrics import Score, protocols_named
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_device import choose_precision
 from deraincli.models.checkpoint import load_model
-from deraincli.restoration.restore_file import DEFAULT_MAX_PIXELS
 from deraincli.training.config import load_config
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deraincli.batch.jobs import Job
 from deraincli.batch.outcome import Outcome
 from deraincli.batch.summary import SHOWN, Summary
+from deraincli.files.manifest import Job
 
 OUTCOMES = st.tuples(st.integers(0, 60), st.sampled_from(["done", "skipped", "failed"]))
 

@@ -12,7 +12,7 @@ from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.outcome import Settings
 from deraincli.batch.worker import Worker
 from deraincli.files.manifest import Manifest
-from deraincli.restoration.derainer import load
+from deraincli.restoration.load import load
 
 
 @pytest.fixture

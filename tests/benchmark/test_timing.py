@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deraincli.benchmark import timing
-from deraincli.benchmark.scaling import fitted_exponent
+from deraincli.benchmark.tables import fitted_exponent
 from deraincli.benchmark.timing import summarise, time_in_turn, time_once, warm_up
 
 

@@ -143,7 +143,7 @@ def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, 
         file.write_bytes(data)
         changed = replace(entry, file=file.name, sha256=sha256(file))
         monkeypatch.setitem(SHIPPED, name, changed)
-    monkeypatch.setattr("deraincli.model_zoo.catalogue.weights_folder", lambda: small_model.parent)
+    monkeypatch.setattr("deraincli.model_zoo.resolve.weights_folder", lambda: small_model.parent)
     done = derain("weights", "export", "--json")
     assert done.code == 0, done.err
     assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(DEFAULTS.values())

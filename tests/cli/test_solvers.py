@@ -12,7 +12,7 @@ from paired import rain_on, scene, write_picture, write_set
 
 import deraincli
 from deraincli.errors import ModelError, UsageError
-from deraincli.model_zoo.catalogue import weights_folder
+from deraincli.files.locations import weights_folder
 from deraincli.models.classical.gmm import PRIOR_FILE
 from deraincli.models.classical.registry import SOLVERS
 
@@ -97,7 +97,7 @@ def test_a_network_without_weights_says_how_to_get_some(derain, rainy: Path, net
 
 
 def test_a_missing_prior_is_one_sentence(derain, rainy: Path, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("deraincli.models.classical.gmm.weights_folder", lambda: tmp_path)
+    monkeypatch.setattr("deraincli.model_zoo.resolve.weights_folder", lambda: tmp_path)
     done = derain("image", rainy, "-m", "gmm")
     assert done.code == 1
     assert "install deraincli again" in done.err

@@ -13,7 +13,8 @@ from paired import write_set
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from deraincli.model_zoo import catalogue
+from deraincli.files.locations import weights_folder
+from deraincli.model_zoo import resolve
 from deraincli.model_zoo.catalogue import SHIPPED
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
@@ -46,7 +47,7 @@ def test_list_and_info_for_reading(derain) -> None:
         assert entry.licence in told
         megabytes = float(re.search(r"size: +([\d.]+) MB", told)[1])
         assert megabytes == pytest.approx(
-            (catalogue.weights_folder() / f"{name}.safetensors").stat().st_size / 1e6, abs=0.06
+            (weights_folder() / f"{name}.safetensors").stat().st_size / 1e6, abs=0.06
         )
 
 
@@ -82,8 +83,8 @@ def test_verify_answers_by_its_exit_code(derain, random_model: Path) -> None:
 def damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The shipped weights, one bit of one of them turned over; its name."""
     copies = tmp_path / "weights"
-    shutil.copytree(catalogue.weights_folder(), copies)
-    monkeypatch.setattr(catalogue, "weights_folder", lambda: copies)
+    shutil.copytree(weights_folder(), copies)
+    monkeypatch.setattr(resolve, "weights_folder", lambda: copies)
     name = "balnet-lite-drop"
     file = copies / SHIPPED[name].file
     data = bytearray(file.read_bytes())
@@ -148,7 +149,7 @@ def test_what_must_not_be_published_is_refused(derain, tmp_path: Path, random_mo
     next(iter(tensors.values())).view(-1)[0] = float("nan")
     with safe_open(random_model, "pt") as model:
         (tmp_path / "nan.safetensors").write_bytes(save(tensors, model.metadata()))
-    shipped = catalogue.weights_folder() / SHIPPED["balnet-lite-streak"].file
+    shipped = weights_folder() / SHIPPED["balnet-lite-streak"].file
     for model, options, code, says in (
         ("balnet-lite", (), 2, "balnet-lite-streak and balnet-lite-drop"),
         ("balnet-lite-streak", ("--licence", "mit"), 2, "weights/README.md"),

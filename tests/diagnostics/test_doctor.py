@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deraincli.diagnostics import doctor
+from deraincli.files.locations import weights_folder
 from deraincli.inference.backends import cpu_limits
 from deraincli.model_zoo import catalogue
 
@@ -30,7 +31,7 @@ def run_python(code: str, **environment: str) -> str:
 
 def state(check: str, **environment: str) -> list[tuple[str, str]]:
     """Name and state of a check's rows in a fresh interpreter."""
-    code = f"from deraincli import doctor\nfor row in doctor.{check}(): print(row.check, row.state, sep='|')"
+    code = f"from deraincli.diagnostics import doctor\nfor row in doctor.{check}(): print(row.check, row.state, sep='|')"
     return [tuple(line.split("|")) for line in run_python(code, **environment).splitlines()]
 
 
@@ -121,7 +122,7 @@ def test_the_offline_flag_is_told(flag: str, expected: str) -> None:
 def test_shipped_weights_are_compared_with_the_catalogue(tmp_path: Path, monkeypatch) -> None:
     assert {row.state for row in doctor.check_weights()} == {"OK"}
     copies = tmp_path / "weights"
-    shutil.copytree(catalogue.weights_folder(), copies)
+    shutil.copytree(weights_folder(), copies)
     monkeypatch.setattr(doctor, "weights_folder", lambda: copies)
     name, model = next(iter(catalogue.SHIPPED.items()))
     data = bytearray((copies / model.file).read_bytes())
@@ -138,7 +139,7 @@ def test_shipped_weights_are_compared_with_the_catalogue(tmp_path: Path, monkeyp
 def test_limited_cpus_are_told() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from deraincli import doctor; print(*next(doctor.check_threads()).found.split()[:3], sep=' ')"
+        "from deraincli.diagnostics import doctor; print(*next(doctor.check_threads()).found.split()[:3], sep=' ')"
     )
     assert run_python(code) == f"1 of {cpu_limits.machine_cpus()}\n"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deraincli.diagnostics.verify import SIDE, known_pair, verify
+from deraincli.diagnostics.known_picture import SIDE, known_pair
+from deraincli.diagnostics.verify import verify
 from deraincli.errors import ModelError
-from deraincli.model_zoo import catalogue
+from deraincli.model_zoo import catalogue, resolve
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.checkpoint import load_model, model_bytes
 
 
@@ -44,10 +46,10 @@ def test_shipped_models_pass_and_gain(name: str) -> None:
 def test_damage_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_model: Path) -> None:
     """Other weights under a shipped name, a result off by more than rounding, and a model of no use."""
     name, entry = next(iter(catalogue.SHIPPED.items()))
-    network, info = load_model(catalogue.find_model(name)[1])
+    network, info = load_model(find_model(name)[1])
     network.restorer.head.weight.data *= 0.8
     (tmp_path / entry.file).write_bytes(model_bytes(network, info))
-    monkeypatch.setattr(catalogue, "weights_folder", lambda: tmp_path)
+    monkeypatch.setattr(resolve, "weights_folder", lambda: tmp_path)
     with pytest.raises(ModelError, match="damaged"):
         verify(name)
     monkeypatch.undo()

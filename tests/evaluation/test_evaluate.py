@@ -15,7 +15,8 @@ from deraincli.errors import DeviceError, InputError, OutputError
 from deraincli.evaluation.evaluate import Failed, Scored, evaluate
 from deraincli.evaluation.methods import Model, RainyInput, ReadyResults
 from deraincli.evaluation.metrics import PROTOCOLS, score
-from deraincli.evaluation.workspace import Journal, Workspace
+from deraincli.evaluation.workspace import Workspace
+from deraincli.files.journal import Journal
 from deraincli.geometry import Size
 from deraincli.inference.tiled import Restored
 

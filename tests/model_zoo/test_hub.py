@@ -230,11 +230,11 @@ def test_what_is_cached_is_listed_and_removed(hub: LoopbackHub, shell: Shell) ->
 
 CATALOGUED = """
 import dataclasses, sys
-from deraincli.model_zoo import catalogue
+from deraincli.model_zoo import catalogue, resolve
 catalogue.SHIPPED["elsewhere"] = dataclasses.replace(
     catalogue.SHIPPED["balnet-lite-streak"], file="elsewhere.safetensors", hub=sys.argv[1], sha256=sys.argv[2]
 )
-print(catalogue.find_model("elsewhere")[1])
+print(resolve.find_model("elsewhere")[1])
 """
 
 

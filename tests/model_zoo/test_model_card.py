@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deraincli.model_zoo.catalogue import SHIPPED, Score
+from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.hub import HubAddress
 from deraincli.model_zoo.inventory import facts
 from deraincli.model_zoo.model_card import Told, read_card, write_card
+from deraincli.model_zoo.model_facts import Score
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -14,9 +14,9 @@ from huggingface_hub import PyTorchModelHubMixin
 from safetensors.torch import load, save
 
 from deraincli.errors import ModelError
-from deraincli.model_zoo.catalogue import find_model
 from deraincli.model_zoo.hub import HubAddress
 from deraincli.model_zoo.publish import repository_files
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.config_io import to_mapping

@@ -19,14 +19,15 @@ import numpy as np
 import PIL.Image
 import psutil
 
-from deraincli.batch.jobs import Job, Naming, find_jobs
+from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.local_engine import run
 from deraincli.batch.outcome import Settings
 from deraincli.batch.worker import Lane, Worker
+from deraincli.files.manifest import Job
 from deraincli.imaging.decode import decode
-from deraincli.model_zoo.catalogue import find_model
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import sha256
-from deraincli.restoration.derainer import load
+from deraincli.restoration.load import load
 
 TURN = 8
 """Pictures in a turn."""

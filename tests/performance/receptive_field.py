@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from deraincli.model_zoo.catalogue import find_model
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.checkpoint import load_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

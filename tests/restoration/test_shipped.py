@@ -13,7 +13,9 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio
 
 import deraincli
-from deraincli.model_zoo.catalogue import DEFAULTS, SHIPPED, find_model, model_files, weights_folder
+from deraincli.files.locations import weights_folder
+from deraincli.model_zoo.catalogue import DEFAULTS, SHIPPED
+from deraincli.model_zoo.resolve import find_model, model_files
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
 from deraincli.rain.drops import add_drops

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from deraincli.models.balnet.targets import attention_targets
 from deraincli.training.losses import (
     ONE_CLASS_WEIGHT,
     OWN_CLASS_WEIGHT,
     SMOOTH_BELOW,
     attention_loss,
-    attention_targets,
     fooling_loss,
     perceptual_loss,
     reconstruction_loss,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from paired import scene, write_picture, write_set
-from test_perceptual import CHANNELS, write
+from test_vgg import CHANNELS, write
 
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
-from deraincli.model_zoo.catalogue import find_model
+from deraincli.model_zoo.resolve import find_model
 from deraincli.models.balnet.config import BALNET_SMALL
 from deraincli.models.checkpoint import load_model
 from deraincli.training.config import load_config

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.attn_summary import Look, summarise
 from deraincli.cli.output import Output
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.attention_maps.figure import FigureFormat
     from deraincli.attention_maps.inputs import Jobs
     from deraincli.attention_maps.outputs import Wanted
+    from deraincli.attention_maps.scores import Scores
     from deraincli.restoration.derainer import Derainer
 
 Backend = Annotated[
@@ -92,7 +95,7 @@ def command(
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     working_side: options.WorkingSide = "auto",
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -122,7 +125,7 @@ def command(
 
 def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
     """What needs no model to be loaded to be known."""
-    from deraincli.models.classical.registry import find_solver
+    from deraincli.model_zoo.resolve import find_solver
 
     if backend == "onnxruntime":
         raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
@@ -172,7 +175,7 @@ def _waiting(request: _Request) -> tuple[list[str], int]:
 
 
 def _load(model: str | None, network: dict[str, Any], out: Output) -> Derainer:
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
 
     derainer = load(model, **network)
     for note in derainer.notes:
@@ -272,3 +275,55 @@ def _look(derainer: Derainer, name: str, request: _Request) -> Look:
         "mirror_gap": gap,
     }
     return Look(name, record | (scores.record() if scores else {}), scores, gap)
+
+
+NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
+"""Of either map: the fields of a MapScore and their headings in the table."""
+
+
+class Look(NamedTuple):
+    """What came out for one picture."""
+
+    name: str
+    record: dict[str, Any]
+    """The rest of its JSON record."""
+    scores: Scores | None
+    """None without ground truth."""
+    mirror_gap: float
+
+
+def summarise(
+    source: Path, count: int, looks: Sequence[Look], failed: int, threshold: float, out: Output
+) -> None:
+    """Means over several pictures, the scores as a table, and how many failed.
+
+    count: the pictures of `source`, skipped ones among them.
+    Raises InputError if all failed.
+    """
+    from deraincli.attention_maps.scores import mean_scores
+
+    if failed == count:
+        raise InputError(f"None of the {count} pictures could be looked at: see the reasons above.")
+    if failed:
+        output.error(f"{failed} of {count} pictures failed.")
+    if not looks:
+        return
+    scored = [(look.name, look.scores, look.mirror_gap) for look in looks if look.scores is not None]
+    mean = mean_scores([scores for _, scores, _ in scored]) if scored else None
+    gap = fmean(look.mirror_gap for look in looks)
+    if out.json and count > 1:
+        record = {"source": str(source), "count": len(looks), "threshold": threshold}
+        out.result(record | {"mirror_gap": gap} | (mean.record() if mean else {}), "")
+    elif mean and not out.json and not out.quiet:
+        rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
+        columns = ("picture", "map", *NUMBERS.values(), "|RAM+CAM−1|")
+        title = f"Attention maps of {source}, threshold {threshold:g}"
+        out.table(title, columns, [cells for row in rows for cells in _cells(*row)])
+
+
+def _cells(name: str, scores: Scores, gap: float) -> Iterator[list[str]]:
+    """Two rows of the table."""
+    for map_name, score in (("RAM", scores.ram), ("CAM", scores.cam)):
+        numbers = (getattr(score, number) for number in NUMBERS)
+        shown = ("" if value is None else f"{value:.3f}" for value in numbers)
+        yield [name, map_name, *shown, f"{gap:.3f}"]

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.batch_progress import BatchProgress
-from deraincli.cli.batch_report import BatchReport
-from deraincli.cli.output import Output
+from deraincli.cli.output import BatchProgress, Output
 from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
-    from deraincli.batch.jobs import Job
+    from deraincli.batch.jobs import Request
     from deraincli.batch.outcome import Outcome, Settings
-    from deraincli.batch.request import Request
     from deraincli.batch.run import Engine
     from deraincli.batch.summary import Summary
+    from deraincli.files.manifest import Job
 
 NAMED_FAILURES = 20
 """So many failures are named again at the end."""
@@ -97,15 +96,15 @@ def command(
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     working_side: options.WorkingSide = "auto",
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
     """Take the rain out of all pictures of a folder: derain batch photos"""
-    from deraincli.batch.jobs import Naming
+    from deraincli.batch.jobs import Naming, Request
     from deraincli.batch.outcome import Settings
-    from deraincli.batch.request import Request
+    from deraincli.batch.report import BatchReport
     from deraincli.batch.run import tidy
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import Summary
@@ -155,7 +154,7 @@ def command(
 
 def _digest(model: str | None, task: str) -> str:
     """Of the model's files."""
-    from deraincli.model_zoo.catalogue import model_files
+    from deraincli.model_zoo.resolve import model_files
     from deraincli.models.header import sha256
 
     files = model_files(model, task)

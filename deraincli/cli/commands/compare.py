@@ -15,6 +15,7 @@ import typer
 from deraincli.cli import options
 from deraincli.cli.output import Output
 from deraincli.errors import UsageError
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.evaluation.comparison import Version
@@ -61,7 +62,7 @@ def command(
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     working_side: options.WorkingSide = "auto",
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -126,7 +127,7 @@ class _Run:
 
 def _restored(label: str, name: str | None, image: Image, network: dict[str, Any], out: Output) -> _Run:
     from deraincli.evaluation.comparison import Version
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
 
     derainer = load(name, **network)
     for note in derainer.notes:
@@ -145,7 +146,7 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
 
 def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
     """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
-    from deraincli.model_zoo.catalogue import find_model
+    from deraincli.model_zoo.resolve import find_model
     from deraincli.models.classical.registry import SOLVERS
 
     known = [name if name in SOLVERS else find_model(name, task)[0] for name in names]

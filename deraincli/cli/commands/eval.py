@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deraincli import __version__
+from deraincli._version import __version__
 from deraincli.cli import options, output
 from deraincli.cli.output import Output
 from deraincli.errors import ExitCode, InputError, UsageError
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.datasets.pairs import Pair, PairedSet
@@ -82,7 +83,7 @@ def command(
             help="As for derain image, but the field's protocols restore pictures as they are: full.",
         ),
     ] = "full",
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -141,9 +142,9 @@ def command(
 def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool) -> Model:
     """A model as an entrant, called as the user did where there are several."""
     from deraincli.evaluation.methods import Model
-    from deraincli.model_zoo.catalogue import model_files
+    from deraincli.model_zoo.resolve import model_files
     from deraincli.models.header import sha256
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
 
     derainer = load(name, **network)
     for note in derainer.notes:
@@ -180,9 +181,7 @@ def _evaluate(
     all_entrants = [RainyInput(), *entrants]
     try:
         with out.progress("evaluating") as meter:
-            for outcome in evaluate(
-                pairs, all_entrants, protocols, max_pixels=max_pixels, journal=space.journal
-            ):
+            for outcome in evaluate(pairs, all_entrants, protocols, max_pixels=max_pixels, workspace=space):
                 if isinstance(outcome, Failed):
                     failed.append(outcome)
                     output.error(f"{outcome.pair.name}: {outcome.reason}")

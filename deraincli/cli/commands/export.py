@@ -10,6 +10,7 @@ import typer
 
 from deraincli.cli import options
 from deraincli.errors import OutputError, UsageError
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.export.exporter import Exported
@@ -47,7 +48,7 @@ def command(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -55,7 +56,7 @@ def command(
     """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
     from deraincli.export.options import check_choices, check_suffix
     from deraincli.files.atomic import check_destination, write_atomically
-    from deraincli.model_zoo.catalogue import find_model
+    from deraincli.model_zoo.resolve import find_model
 
     out = options.make_output(quiet, verbose, json)
     check_choices(target, precision, pairs)

@@ -12,6 +12,7 @@ import typer
 from deraincli.cli import options
 from deraincli.cli.output import Output
 from deraincli.errors import DerainError, InputError, OutputError, UsageError, missing
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.restoration.derainer import Derainer
@@ -58,7 +59,7 @@ def command(
         Literal["keep", "strip"], typer.Option(help="strip drops EXIF and XMP; colour profiles always stay.")
     ] = "keep",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
-    max_pixels: options.MaxPixels = 178_000_000,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
@@ -142,7 +143,7 @@ def _load(
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError("A picture is not written to a terminal: redirect standard output or give -o FILE.")
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
 
     return load(model, **network)
 

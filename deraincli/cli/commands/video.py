@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from deraincli import __version__
+from deraincli._version import __version__
 from deraincli.cli import options
 from deraincli.cli.output import Output
 from deraincli.errors import DerainError, InputError, OutputError, UsageError
@@ -148,7 +148,7 @@ def _choices(
     end: Fraction | None,
     temporal: int,
 ) -> VideoOptions:
-    from deraincli.video.extra import require_av
+    from deraincli.video import require_av
 
     require_av()
     from deraincli.video.encoder import CODECS, check_crf
@@ -199,9 +199,9 @@ def _load(
     model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
 ) -> tuple[VideoRestorer, str]:
     """The loaded model at work, and what its results depend on."""
-    from deraincli.model_zoo.catalogue import model_files
+    from deraincli.model_zoo.resolve import model_files
     from deraincli.models.header import sha256
-    from deraincli.restoration.derainer import load
+    from deraincli.restoration.load import load
     from deraincli.video.restorer import VideoRestorer
 
     derainer = load(model, **network)

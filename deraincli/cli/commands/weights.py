@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deraincli.cli import options, output
 from deraincli.cli.commands import export
 from deraincli.errors import ExitCode, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.model_zoo.model_facts import Score
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
 app.command("export")(export.command)
@@ -26,7 +29,8 @@ VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
 @app.command("list")
 def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: options.Json = False) -> None:
     """List the models at hand: shipped, and those of the Hub that are in the cache."""
-    from deraincli.model_zoo.inventory import DamagedModel, models_at_hand
+    from deraincli.model_zoo.inventory import models_at_hand
+    from deraincli.model_zoo.model_facts import DamagedModel
 
     out = options.make_output(quiet, verbose, json)
     models = list(models_at_hand())
@@ -178,7 +182,8 @@ def push(
 
     out = options.make_output(quiet, verbose, json)
     address = parse_address(repository)
-    files = publish.repository_files(model, address, licence=licence, dataset=measure)
+    scores = _measured(model, measure) if measure else []
+    files = publish.repository_files(model, address, licence=licence, scores=scores)
     sizes = {name: len(content) for name, content in files.items()}
     record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
     listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
@@ -189,6 +194,19 @@ def push(
         return
     commit = publish.push(address, files, private=private)
     out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
+
+
+def _measured(model: str, dataset: Path) -> list[Score]:
+    """Scores a model on a paired set under every protocol, at full size and full precision."""
+    from deraincli.datasets.pairs import find_pairs
+    from deraincli.evaluation.card_scores import measure
+    from deraincli.model_zoo.model_facts import Score
+    from deraincli.restoration.load import load
+
+    pairs = find_pairs(dataset).pairs
+    found = measure(load(model, precision="fp32", working_side="full"), pairs)
+    label = f"{dataset.resolve().name}, {len(pairs)} pairs"
+    return [Score(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in found.items()]
 
 
 @app.command("import")

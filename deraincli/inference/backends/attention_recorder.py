@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deraincli.callbacks import OnWarning
 from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.inference.tiled import OnWarning
 from deraincli.models.balnet.unet import Maps
 
 

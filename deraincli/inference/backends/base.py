@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.inference.tiled import OnWarning
+from deraincli.callbacks import OnWarning
 from deraincli.inference.tiling import Tiling
 
 

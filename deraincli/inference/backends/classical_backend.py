@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, UsageError
-from deraincli.inference.tiled import OnProgress, OnWarning
 from deraincli.inference.tiling import Tiling
 
 if TYPE_CHECKING:

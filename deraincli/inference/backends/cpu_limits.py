@@ -35,10 +35,15 @@ def cpu_quota(cgroups: Path = CGROUPS) -> float | None:
     return int(quota) / int(period) if quota not in ("max", "-1") else None
 
 
+def usable_cpus() -> int:
+    """CPUs that both the scheduler and the container's limit allow this process."""
+    quota = cpu_quota()
+    return min(allowed_cpus(), math.ceil(quota) if quota else allowed_cpus())
+
+
 def usable_threads() -> int:
     """Threads worth starting: OMP_NUM_THREADS where it is set, as in PyTorch, else what the limits allow."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
-    quota = cpu_quota()
-    return min(allowed_cpus(), math.ceil(quota) if quota else allowed_cpus())
+    return usable_cpus()

@@ -11,10 +11,10 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnWarning
 from deraincli.errors import DeviceError, ModelError, UsageError
 from deraincli.inference.backends.cpu_limits import usable_threads
 from deraincli.inference.backends.export_metadata import description_in
-from deraincli.inference.tiled import OnWarning
 from deraincli.inference.tiling import Tiling, tiling_for
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deraincli.callbacks import OnWarning
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
@@ -21,7 +22,6 @@ from deraincli.inference.backends.torch_memory import (
     peak_bytes,
     room_for_network,
 )
-from deraincli.inference.tiled import OnWarning
 from deraincli.inference.tiling import Tiling, tiling_for
 from deraincli.models.base import Restoration
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.model_zoo.catalogue import weights_folder
 from deraincli.models.classical.patch_mixture import SIDE, PatchMixture, fit, load, without_mean
 
 Plane = NDArray[np.float32]
@@ -58,14 +58,14 @@ BAND = 32
 """Rows of patches that are in memory at a time."""
 
 
-def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def restore(rainy: NDArray[np.float32], prior: Path) -> Iterator[NDArray[np.float32]]:
     """Yields the rainy picture, H×W×3 RGB in 0–1 of at least 8×8, and then what every step makes of it.
 
-    The prior of the background is the one that ships. What the layers leave unexplained stays in the picture,
+    `prior`: the file of the background's mixture. What the layers leave unexplained stays in the picture,
     and R, G and B lose the same. Raises ModelError if the prior is not there or damaged.
     """
     luminance = rainy @ LUMA
-    for layers in separate(luminance, load(weights_folder() / PRIOR_FILE)):
+    for layers in separate(luminance, load(prior)):
         yield rainy - layers.rain[..., None]
 
 

@@ -18,20 +18,17 @@ Picture = NDArray[np.float32]
 class Solver:
     """How to run one solver."""
 
-    restore: Callable[[Picture], Iterator[Picture]]
-    """Yields the picture as it is, before any work, and then the estimate after each step, the best last;
+    restore: Callable[..., Iterator[Picture]]
+    """Takes the rainy picture, and the file of its prior if it has one. Yields the picture as it is, before any work, and then the estimate after each step, the best last;
     it may leave 0–1."""
     steps: int
     multiple: int
     """Sides are multiples of this."""
-
-
-def find_solver(model: str | None) -> Solver | None:
-    """The solver of that name; None where no solver has it."""
-    return SOLVERS.get(model) if model is not None else None
+    prior: str | None = None
+    """File of what it knows of clean photos, below the folder `weights`; None if it needs none."""
 
 
 SOLVERS: dict[str, Solver] = {
     "dsc": Solver(dsc.restore, dsc.STEPS, multiple=16),
-    "gmm": Solver(gmm.restore, gmm.STEPS, multiple=8),
+    "gmm": Solver(gmm.restore, gmm.STEPS, multiple=8, prior=gmm.PRIOR_FILE),
 }

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-"""H×W×3 RGB."""
-Views = tuple[Picture, ...]
-"""Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""
+from deraincli.imaging.image import Picture, Views
 
 LARGEST_TILT = 45.0
 """Degrees."""

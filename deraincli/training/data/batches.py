@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from deraincli.training.config import DataConfig
-from deraincli.training.data.augmentation import Picture
+from deraincli.imaging.image import Picture
+from deraincli.training.data.config import DataConfig
 from deraincli.training.data.sources import open_sources
 
 AHEAD = 8

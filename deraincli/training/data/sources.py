@@ -11,13 +11,14 @@ import numpy as np
 
 from deraincli.datasets.image_pool import SceneFile, Scenes, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
+from deraincli.imaging.image import Picture
 from deraincli.rain.drops import add_drops
 from deraincli.rain.realistic import as_jpeg, rain_before, rainy_scene
 from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.recorded_streaks import RecordedLayers
 from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
-from deraincli.training.config import DataConfig
-from deraincli.training.data.augmentation import Picture, crop_alike, crop_tilted
+from deraincli.training.data.augmentation import crop_alike, crop_tilted
+from deraincli.training.data.config import DataConfig
 from deraincli.training.data.defocus import out_of_focus
 
 DRY_CANDIDATES = 4

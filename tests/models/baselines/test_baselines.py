@@ -17,7 +17,8 @@ from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.tiled import restore
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.registry import NETWORKS
-from deraincli.training.config import DataConfig, OptimiserConfig, TrainingConfig
+from deraincli.training.config import OptimiserConfig, TrainingConfig
+from deraincli.training.data.config import DataConfig
 from deraincli.training.distributed import Processes
 from deraincli.training.loop import Progress, Run
 

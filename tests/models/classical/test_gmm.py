@@ -13,12 +13,13 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from skimage.metrics import peak_signal_noise_ratio
 
-from deraincli.model_zoo.catalogue import weights_folder
+from deraincli.files.locations import weights_folder
 from deraincli.models.classical import gmm
 from deraincli.models.classical.gmm import Layers, Objective
 from deraincli.models.classical.patch_mixture import PatchMixture, fit, improved, load, save, without_mean
 from deraincli.models.header import sha256
 
+PRIOR = weights_folder() / gmm.PRIOR_FILE
 EXAMPLE = Path(__file__).parents[3] / "examples/classical/learn_background_prior.py"
 
 
@@ -176,14 +177,14 @@ def test_streaks_are_thinned() -> None:
     """On a picture of smooth blobs under bright lines."""
     clean = scene(1)
     rainy = rain_on(clean, 1)
-    restored = list(gmm.restore((rainy / 255).astype(np.float32)))[-1]
+    restored = list(gmm.restore((rainy / 255).astype(np.float32), PRIOR))[-1]
     before = peak_signal_noise_ratio(clean / 255, rainy / 255, data_range=1)
     assert peak_signal_noise_ratio(clean / 255, restored, data_range=1) > before + 0.5
 
 
 def test_a_picture_without_anything_stays_so() -> None:
     grey = np.full((16, 24, 3), 0.4, np.float32)
-    for estimate in gmm.restore(grey):
+    for estimate in gmm.restore(grey, PRIOR):
         np.testing.assert_allclose(estimate, grey, atol=0.01)
 
 

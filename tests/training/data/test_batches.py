@@ -12,9 +12,9 @@ from paired import rain_on, scene, write_picture, write_set
 
 from deraincli.errors import InputError, UsageError
 from deraincli.models.config_io import from_mapping
-from deraincli.training.config import DataConfig
 from deraincli.training.data.augmentation import crop_alike, crop_tilted
 from deraincli.training.data.batches import TrainingData
+from deraincli.training.data.config import DataConfig
 
 
 def data(root: Path, seed: int = 0, share: range = range(64), **values: object) -> TrainingData:

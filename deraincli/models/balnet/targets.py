@@ -1,0 +1,29 @@
+"""The ground truth of the attention maps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)
+"""BT.601 weights of R, G, B in grey."""
+
+
+def grey(image: Tensor) -> Tensor:
+    """B×3×H×W to B×1×H×W luma."""
+    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    return (image * weights).sum(1, keepdim=True)
+
+
+def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+    """Ground truth of RAM and CAM, binary floats: the grey difference above or below its mean.
+
+    A picture without rain (no difference of 1/255) has RAM 0 and CAM 1 everywhere. Published work of
+    BAL-Net's group thresholds so; the document itself does not say.
+    """
+    difference = (grey(rainy) - grey(clean)).abs()
+    mean = difference.mean((1, 2, 3), keepdim=True)
+    dry = difference.amax((1, 2, 3), keepdim=True) < 1 / 255
+    ram = (difference > mean) & ~dry
+    cam = (difference < mean) | dry
+    return ram.float(), cam.float()
