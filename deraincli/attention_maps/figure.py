@@ -8,7 +8,7 @@ from typing import Literal
 
 from deraincli.attention_maps.scores import Map
 from deraincli.errors import InputError
-from deraincli.imaging.display import reduced
+from deraincli.imaging.display import shrink_to
 from deraincli.reporting.contact_sheet import Picture
 
 FigureFormat = Literal["png", "pdf", "svg"]
@@ -58,7 +58,7 @@ def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: Figure
     contents: dict[str, Picture | Map] = {"input": rainy, "RAM": ram, "CAM": cam, "output": restored}
     for ax, letter, (name, pixels) in zip(axes, "abcd", contents.items(), strict=True):
         shown = ax.imshow(
-            reduced(pixels, PANEL_SIDE), cmap="inferno", vmin=0, vmax=1, interpolation="antialiased"
+            shrink_to(pixels, PANEL_SIDE), cmap="inferno", vmin=0, vmax=1, interpolation="antialiased"
         )
         ax.set_title(f"({letter}) {name}", y=0, pad=-4, va="top", fontsize=9)
         ax.set_axis_off()

@@ -20,7 +20,7 @@ from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.geometry import Size
 from deraincli.imaging.decode import decode
-from deraincli.imaging.display import viewable
+from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
 from deraincli.reporting.contact_sheet import Picture
@@ -156,8 +156,8 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
     files: dict[str, Callable[[Inspected], bytes]] = {
         "ram.png": lambda it: _png(render.with_scale(render.heat_map(it.ram), "RAM")),
         "cam.png": lambda it: _png(render.with_scale(render.heat_map(it.cam), "CAM")),
-        "ram-overlay.png": lambda it: _png(render.overlay(viewable(it.rainy), it.ram, wanted.alpha)),
-        "cam-overlay.png": lambda it: _png(render.overlay(viewable(it.rainy), it.cam, wanted.alpha)),
+        "ram-overlay.png": lambda it: _png(render.overlay(to_display_rgb(it.rainy), it.ram, wanted.alpha)),
+        "cam-overlay.png": lambda it: _png(render.overlay(to_display_rgb(it.rainy), it.cam, wanted.alpha)),
         "ram-16bit.png": lambda it: _png(render.as_16_bit(it.ram)),
         "cam-16bit.png": lambda it: _png(render.as_16_bit(it.cam)),
         "ram.npy": lambda it: _npy(it.ram),
@@ -171,7 +171,7 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
     format = wanted.figure
     if format is not None:
         files[f"figure.{format}"] = lambda it: figure(
-            viewable(it.rainy), it.ram, it.cam, _restored_view(it), format
+            to_display_rgb(it.rainy), it.ram, it.cam, _restored_view(it), format
         )
     return files
 
@@ -183,7 +183,7 @@ KINDS = frozenset(
 
 
 def _restored_view(inspected: Inspected) -> Picture:
-    return viewable(replace(inspected.rainy, pixels=inspected.restored))
+    return to_display_rgb(replace(inspected.rainy, pixels=inspected.restored))
 
 
 def _png(pixels: Pixels) -> bytes:

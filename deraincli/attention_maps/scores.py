@@ -55,7 +55,7 @@ def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: f
     return Scores(_score(ram, ram_truth, threshold), _score(cam, cam_truth, threshold))
 
 
-def mirror_gap(ram: Map, cam: Map) -> float:
+def complementarity_gap(ram: Map, cam: Map) -> float:
     """Mean |RAM + CAM − 1|: 0 where two branches say the same, so that one of them would do."""
     return float(np.abs(ram + cam - 1).mean(dtype=np.float64))
 

@@ -159,7 +159,7 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True)
-class Request:
+class BatchRequest:
     """Which pictures, and which part of them."""
 
     inputs: tuple[str, ...]

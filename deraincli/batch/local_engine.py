@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import OnStart, Worker
 from deraincli.files.manifest import Job
 from deraincli.restoration.load import load
@@ -16,7 +16,7 @@ class LocalEngine:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: RestoreSettings,
         devices: Sequence[str],
         pictures: int | None,
         on_start: OnStart | None = None,

@@ -13,7 +13,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True)
-class Settings:
+class RestoreSettings:
     """How pictures are restored and saved."""
 
     network: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Outcome:
     status: Status
     error: str | None = None
     """One sentence, of a failed one."""
-    hopeless: bool = False
+    fatal: bool = False
     """Whether the others would fail for the same reason."""
     unreadable: bool = False
     """Whether the picture itself is at fault, as one is that is still being written."""

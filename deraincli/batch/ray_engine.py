@@ -15,7 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from deraincli.batch.local_engine import run
-from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import Worker
 from deraincli.errors import DeviceError, UsageError
 from deraincli.files.manifest import Job
@@ -31,7 +31,9 @@ PICTURES = 4
 class RayEngine:
     """Runs jobs on Ray. What an actor that died had not finished is done again, by it or by another."""
 
-    def __init__(self, settings: Settings, device: str, workers: int | None, address: str | None) -> None:
+    def __init__(
+        self, settings: RestoreSettings, device: str, workers: int | None, address: str | None
+    ) -> None:
         """`workers`: actors; None for one a GPU, without GPUs one for two CPU cores. `address`: of a running
         cluster, as `ray.init` takes it; None starts Ray here for the run. Raises UsageError without Ray.
         """
@@ -70,7 +72,7 @@ class RayEngine:
 class _Actor:
     """A worker with its own model, in a process of its own."""
 
-    def __init__(self, settings: Settings, device: str) -> None:
+    def __init__(self, settings: RestoreSettings, device: str) -> None:
         self._worker = Worker(settings, [load(device=device, **settings.network)])
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

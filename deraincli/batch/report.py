@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from deraincli.batch.outcome import Outcome, Settings
-from deraincli.batch.summary import COLUMNS, Summary
+from deraincli.batch.outcome import Outcome, RestoreSettings
+from deraincli.batch.summary import COLUMNS, BatchSummary
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
@@ -16,7 +16,9 @@ from deraincli.model_zoo.resolve import find_model
 from deraincli.reporting.html_page import Comparison, Table, render
 
 
-def batch_page(summary: Summary, total: int, title: str, facts: Sequence[str], *, max_pixels: int) -> str:
+def batch_page(
+    summary: BatchSummary, total: int, title: str, facts: Sequence[str], *, max_pixels: int
+) -> str:
     """The page as HTML, with `facts` under its title. `total`: how many pictures there should have been.
 
     Of pictures, it shows those of the summary's sample that are still there, sources read anew.
@@ -41,7 +43,7 @@ def batch_page(summary: Summary, total: int, title: str, facts: Sequence[str], *
     )
 
 
-def _what_is_shown(summary: Summary, shown: int) -> str:
+def _what_is_shown(summary: BatchSummary, shown: int) -> str:
     if summary.done:
         return f"{shown} of {summary.done} restored pictures are shown"
     return "all of them were done already" if summary.skipped == summary.count else "no picture was restored"
@@ -60,7 +62,7 @@ def _states(outcome: Outcome, max_pixels: int) -> Mapping[str, Pixels]:
 class BatchReport:
     """A page that tells how a batch stands, written as often as there is news."""
 
-    def __init__(self, file: Path, inputs: tuple[str, ...], settings: Settings) -> None:
+    def __init__(self, file: Path, inputs: tuple[str, ...], settings: RestoreSettings) -> None:
         """Raises OutputError if the file cannot be written, or is there and not to be replaced."""
         check_destination(file, overwrite=settings.overwrite)
         self._file = file
@@ -68,7 +70,7 @@ class BatchReport:
         self._settings = settings
         self._ours = settings.overwrite
 
-    def write(self, summary: Summary, total: int) -> None:
+    def write(self, summary: BatchSummary, total: int) -> None:
         """Writes the page in place of its last state. Raises OutputError."""
         page = batch_page(
             summary, total, ", ".join(self._inputs), self._facts(), max_pixels=self._settings.max_pixels

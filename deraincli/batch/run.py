@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.errors import OutputError
 from deraincli.files.atomic import remove_leftovers
 from deraincli.files.folders import make_folder
@@ -22,7 +22,7 @@ def tidy(jobs: Iterable[Job]) -> None:
         remove_leftovers(folder)
 
 
-def run_batch(jobs: Iterable[Job], settings: Settings, engine: Engine) -> Iterator[Outcome]:
+def run_batch(jobs: Iterable[Job], settings: RestoreSettings, engine: Engine) -> Iterator[Outcome]:
     """One outcome for every job: first those that are done already, then the others as they come.
 
     Raises OutputError where a folder for the results cannot be made or written to.

@@ -16,7 +16,7 @@ COLUMNS = ("done", "skipped", "failed", "not started", "megapixels", "MP/s", "se
 
 
 @dataclass
-class Summary:
+class BatchSummary:
     """Counts outcomes as they come, of every picture the last; of those that are done it keeps a bounded
     sample."""
 

@@ -12,7 +12,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from deraincli.batch.jobs import collisions
-from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.run import Engine, run_batch
 from deraincli.files.manifest import Job, Stamp, stamp
 
@@ -28,7 +28,7 @@ CALM_SECONDS = 3.0
 def watch(
     scan: Callable[[], Sequence[Job]],
     folders: Sequence[Path],
-    settings: Settings,
+    settings: RestoreSettings,
     engine: Engine,
     on_calm: Callable[[], None],
 ) -> Iterator[Outcome]:
@@ -47,13 +47,13 @@ def watch(
             jobs = scan()
             now = {job.source: stamp(job.source) for job in jobs}
             fresh = [job for job in jobs if handled.get(job.source) != now[job.source]]
-            settled = [job for job in fresh if seen.get(job.source) == now[job.source]]
+            core = [job for job in fresh if seen.get(job.source) == now[job.source]]
             seen = {job.source: now[job.source] for job in fresh}
-            if settled:
-                handled |= {job.source: now[job.source] for job in settled}
+            if core:
+                handled |= {job.source: now[job.source] for job in core}
                 clashes = collisions(jobs)
-                yield from (Outcome(job, "failed", clashes[job]) for job in settled if job in clashes)
-                for outcome in run_batch([job for job in settled if job not in clashes], settings, engine):
+                yield from (Outcome(job, "failed", clashes[job]) for job in core if job in clashes)
+                for outcome in run_batch([job for job in core if job not in clashes], settings, engine):
                     if _may_be_on_its_way(outcome):
                         handled.pop(outcome.job.source, None)
                         seen.pop(outcome.job.source, None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock
 
-from deraincli.batch.outcome import Outcome, Settings
+from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.callbacks import OnWarning
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.files.atomic import check_destination, write_atomically
@@ -33,7 +33,7 @@ class StoppedError(Exception):
     """The run was asked to stop while this picture was in work."""
 
 
-class Lane:
+class DeviceSlot:
     """A loaded model, and the one thread in which it runs.
 
     A device restores one picture at a time, and OpenMP would keep a set of threads for every caller.
@@ -62,15 +62,15 @@ class Worker:
     """Restores jobs, on whichever of its models is idle."""
 
     def __init__(
-        self, settings: Settings, derainers: Iterable[Derainer], on_start: OnStart | None = None
+        self, settings: RestoreSettings, derainers: Iterable[Derainer], on_start: OnStart | None = None
     ) -> None:
         self.stop = Event()
         """Once set, pictures in work raise StoppedError."""
         self._settings = settings
         self._on_start = on_start
-        self._idle: SimpleQueue[Lane] = SimpleQueue()
+        self._idle: SimpleQueue[DeviceSlot] = SimpleQueue()
         for derainer in derainers:
-            self._idle.put(Lane(derainer))
+            self._idle.put(DeviceSlot(derainer))
         self._manifests: dict[Path, Manifest] = {}
         self._lock = Lock()
 
@@ -82,8 +82,8 @@ class Worker:
             return self._met(job)
         except DerainError as error:
             unreadable = isinstance(error, InputError)
-            hopeless = _storage_gave_up(error)
-            return Outcome(job, "failed", str(error), hopeless=hopeless, unreadable=unreadable)
+            fatal = _storage_gave_up(error)
+            return Outcome(job, "failed", str(error), fatal=fatal, unreadable=unreadable)
 
     def _met(self, job: Job) -> Outcome:
         """Of a job whose result is there already, which another run may have written in the meantime."""
@@ -138,7 +138,7 @@ class Worker:
         )
 
     @contextmanager
-    def _lane(self) -> Iterator[Lane]:
+    def _lane(self) -> Iterator[DeviceSlot]:
         lane = self._idle.get()
         try:
             if self.stop.is_set():

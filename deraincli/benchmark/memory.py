@@ -17,8 +17,8 @@ import psutil
 import torch
 from torch import nn
 
-from deraincli.benchmark.targets import find_subject
-from deraincli.benchmark.workloads import Contestant, forward_pass, open_backend
+from deraincli.benchmark.targets import find_target
+from deraincli.benchmark.workloads import Workload, forward_pass, open_backend
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ def peak_in_own_process(wanted: Pass) -> Peak:
     raise RuntimeError(done.stderr)
 
 
-def peak_on_device(contestant: Contestant, weights: int, device: torch.device) -> Peak:
+def peak_on_device(workload: Workload, weights: int, device: torch.device) -> Peak:
     """What CUDA's allocator gives at most, the network's own `weights` (bytes) included.
 
     Raises MemoryError where memory runs out.
     """
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    contestant.run(contestant.fresh())
+    workload.run(workload.fresh())
     return Peak(torch.cuda.max_memory_allocated(device) - before + weights, 0)
 
 
@@ -96,10 +96,10 @@ def main() -> None:
     # Imports what loading a file does, and building a network with random weights does not.
     nn.Linear(1, 1, device="meta").to_empty(device="cpu")
     idle = resident_peak()
-    subject = find_subject(wanted.name)
+    subject = find_target(wanted.name)
     backend = open_backend(subject, device="cpu", precision=wanted.precision, backend=wanted.backend)
-    contestant = forward_pass(backend, wanted.side, wanted.batch)
-    contestant.run(contestant.fresh())
+    workload = forward_pass(backend, wanted.side, wanted.batch)
+    workload.run(workload.fresh())
     print(json.dumps([resident_peak(), idle]))
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class DocumentFigures:
+class PaperFigures:
     """One column of those tables; None where the document gives no number."""
 
     system: str
@@ -22,39 +22,39 @@ class DocumentFigures:
     """One sentence on what differs here, empty where nothing does."""
 
 
-DOCUMENT: dict[str, DocumentFigures] = {
-    "dsc": DocumentFigures("DSC", None, 118.4, "CPU", "A solver: it has no parameters to count."),
-    "gmm": DocumentFigures("GMM", None, 421.8, "CPU", "A solver: it has no parameters to count."),
-    "ddn": DocumentFigures("DDN", 57_369, 0.19, "GPU", ""),
-    "jorder": DocumentFigures(
+PAPER_FIGURES: dict[str, PaperFigures] = {
+    "dsc": PaperFigures("DSC", None, 118.4, "CPU", "A solver: it has no parameters to count."),
+    "gmm": PaperFigures("GMM", None, 421.8, "CPU", "A solver: it has no parameters to count."),
+    "ddn": PaperFigures("DDN", 57_369, 0.19, "GPU", ""),
+    "jorder": PaperFigures(
         "JORDER",
         406_792,
         375.4,
         "GPU",
         "370,497 is the authors' released single-pass network, so their recurrent one was probably run.",
     ),
-    "did-mdn": DocumentFigures(
+    "did-mdn": PaperFigures(
         "DID-MDN",
         412_839,
         0.21,
         "GPU",
         "The authors' released network counts 372,839 without its density classifier.",
     ),
-    "nledn": DocumentFigures(
+    "nledn": PaperFigures(
         "NLEDN", 56_312_645, 1.65, "GPU", "The authors' released checkpoints hold 1,005,379."
     ),
-    "eigen": DocumentFigures(
+    "eigen": PaperFigures(
         "Eigen",
         26_427,
         0.21,
         "GPU",
         "The published layers count 754,691, so another network was probably meant.",
     ),
-    "agan": DocumentFigures(
+    "agan": PaperFigures(
         "AGAN", 36_206_378, 0.85, "GPU", "Generator 6,244,362, discriminator 7,737,746, together 13,982,108."
     ),
-    "prenet": DocumentFigures("PReNet", None, None, None, "The document does not compare with it."),
-    "balnet": DocumentFigures(
+    "prenet": PaperFigures("PReNet", None, None, None, "The document does not compare with it."),
+    "balnet": PaperFigures(
         "BAL-Net",
         27_393_708,
         0.62,

@@ -8,7 +8,7 @@ from typing import Any
 from deraincli.benchmark.environment import Machine
 from deraincli.benchmark.memory import Peak
 from deraincli.benchmark.roofline import Layer
-from deraincli.benchmark.targets import Subject
+from deraincli.benchmark.targets import Target
 from deraincli.benchmark.timing import Timing
 
 
@@ -16,7 +16,7 @@ from deraincli.benchmark.timing import Timing
 class Row:
     """One model in one precision at one size; what was not or could not be measured is None."""
 
-    subject: Subject
+    subject: Target
     precision: str
     backend: str
     batch: int
@@ -72,7 +72,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SizeReport:
     """All rows of one size."""
 
     side: int

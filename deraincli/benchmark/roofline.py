@@ -37,7 +37,7 @@ PROFILED = 3
 
 
 class MatrixProduct:
-    """A contestant: the product of two square matrices."""
+    """A workload: the product of two square matrices."""
 
     def __init__(self, precision: str, device: torch.device, *, as_convolution: bool) -> None:
         """`as_convolution`: by the library that convolves, which on some processors is twice as fast as the

@@ -12,14 +12,14 @@ from torch import nn
 from deraincli.benchmark.environment import describe
 from deraincli.benchmark.flops import count_flops, count_parameters
 from deraincli.benchmark.memory import Pass, peak_in_own_process, peak_on_device
-from deraincli.benchmark.results import Row, Sheet
+from deraincli.benchmark.results import Row, SizeReport
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
-from deraincli.benchmark.targets import Subject
+from deraincli.benchmark.targets import Target
 from deraincli.benchmark.timing import time_in_turn
-from deraincli.benchmark.workloads import Contestant, FileToFile, ForwardPass, forward_pass, open_backend
+from deraincli.benchmark.workloads import FileToFile, ForwardPass, Workload, forward_pass, open_backend
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
-from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
@@ -34,10 +34,10 @@ OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchmarkRequest:
     """What to measure; rows are every combination of subject, precision and backend, in this order."""
 
-    subjects: Sequence[Subject]
+    subjects: Sequence[Target]
     sides: Sequence[int] = (320,)
     """Of square pictures."""
     precisions: Sequence[str] = ("auto",)
@@ -55,16 +55,16 @@ class Request:
 class _Entry:
     """A subject that is loaded, or the reason why it is not."""
 
-    subject: Subject
+    subject: Target
     shapes: nn.Module | None
     """The network on the meta device, as it was defined; None for a solver."""
     precision: str
     backend: str
-    runner: TorchBackend | OnnxBackend | SolverBackend | None = None
+    runner: TorchBackend | OnnxBackend | ClassicalBackend | None = None
     error: str | None = None
 
 
-def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[Sheet]:
+def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[SizeReport]:
     """Measures and yields a sheet for every size. What fails is a row with its `error`.
 
     Raises ModelError, DeviceError or UsageError for what cannot be run at all.
@@ -84,7 +84,7 @@ def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> 
             for note in entry.runner.notes:
                 on_note(note)
     for side in request.sides:
-        sheet = Sheet(side, describe(device), [], {})
+        sheet = SizeReport(side, describe(device), [], {})
         for number, entry in enumerate(entries):
             on_progress(number, len(entries), f"memory of {entry.subject.name} at {side}×{side}")
             sheet.rows.append(_count(entry, side, request.batch, on_note))
@@ -93,7 +93,7 @@ def benchmark(request: Request, *, on_progress: OnProgress, on_note: OnNote) -> 
         yield sheet
 
 
-def _load(subject: Subject, device: torch.device, precision: str, backend: str) -> _Entry:
+def _load(subject: Target, device: torch.device, precision: str, backend: str) -> _Entry:
     if backend != "onnxruntime":
         precision = choose_precision(precision, device)
     network = subject.build()
@@ -142,11 +142,15 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
 
 
 def _measure_time(
-    entries: Sequence[_Entry], sheet: Sheet, request: Request, device: torch.device, on_progress: OnProgress
+    entries: Sequence[_Entry],
+    sheet: SizeReport,
+    request: BenchmarkRequest,
+    device: torch.device,
+    on_progress: OnProgress,
 ) -> None:
     """Times everything of one size in turn, the matrix products included."""
-    forward: list[Contestant | None] = []
-    files: list[Contestant | None] = []
+    forward: list[Workload | None] = []
+    files: list[Workload | None] = []
     for entry, row in zip(entries, sheet.rows, strict=True):
         ready = entry.runner if row.error is None else None
         forward.append(forward_pass(ready, row.side, row.batch) if ready else None)
@@ -158,7 +162,7 @@ def _measure_time(
         )
     roofs = _roofs(sheet.rows, device) if request.roofline else []
     timings = time_in_turn(
-        [contestant for contestant in (*forward, *files, *roofs) if contestant],
+        [workload for workload in (*forward, *files, *roofs) if workload],
         rounds=request.rounds,
         on_round=lambda done: on_progress(done, request.rounds, f"rounds at {sheet.side}×{sheet.side}"),
     )

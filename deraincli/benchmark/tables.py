@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from deraincli.benchmark.results import Row, Sheet
+from deraincli.benchmark.results import Row, SizeReport
 from deraincli.benchmark.timing import Timing
 
 
@@ -50,12 +50,12 @@ DOCUMENT = (
 )
 
 
-def sizes(sheet: Sheet) -> Grid:
+def sizes(sheet: SizeReport) -> Grid:
     """How large: parameters, operations, memory; precision and backend only where rows differ in them."""
     return _grid(sheet, (NAME, *_differing(sheet), *SIZE))
 
 
-def speeds(sheet: Sheet) -> Grid:
+def speeds(sheet: SizeReport) -> Grid:
     """How fast, and in proportion to the first row; precision and backend only where rows differ in them.
 
     Throughput only of batches: of single pictures ms says it already.
@@ -64,7 +64,7 @@ def speeds(sheet: Sheet) -> Grid:
     return _grid(sheet, (NAME, *_differing(sheet), *SPEED, *throughput))
 
 
-def how(sheet: Sheet) -> str:
+def how(sheet: SizeReport) -> str:
     """Size, precision and backend, as far as all rows share them."""
     shared = ({column.cell(row, row) for row in sheet.rows} for column in HOW)
     return ", ".join(
@@ -72,14 +72,14 @@ def how(sheet: Sheet) -> str:
     )
 
 
-def documents(sheet: Sheet) -> Grid:
+def documents(sheet: SizeReport) -> Grid:
     """What is counted and measured here beside what the source document says."""
     parameters, seconds = DOCUMENT
     brief = parameters._replace(heading="document's"), seconds._replace(heading="document's, s")
     return _grid(sheet, (NAME, PARAMETERS, brief[0], _ours(sheet), brief[1]))
 
 
-def document_notes(sheet: Sheet) -> list[str]:
+def document_notes(sheet: SizeReport) -> list[str]:
     """A sentence for every system whose figures differ for a reason that is known."""
     said = {row.subject.name: row.subject.document for row in sheet.rows}
     return [f"{name}: {figures.note}" for name, figures in said.items() if figures and figures.note]
@@ -99,7 +99,7 @@ def layers(row: Row) -> Grid:
     return ["layer", "ms", "% of time", "GFLOP/s"], cells
 
 
-def scaling(sheets: Sequence[Sheet]) -> Grid:
+def scaling(sheets: Sequence[SizeReport]) -> Grid:
     """Latency at every size, and the exponent of the pixels that fits it."""
     headings = ["model", "precision", "backend", *(f"{sheet.side}, ms" for sheet in sheets), "∝ pixels^"]
     cells = []
@@ -118,7 +118,7 @@ def scaling(sheets: Sequence[Sheet]) -> Grid:
     return headings, cells
 
 
-def markdown(sheet: Sheet) -> str:
+def markdown(sheet: SizeReport) -> str:
     """One table with everything, ready to paste, under a line that tells the machine."""
     ours = (_ours(sheet),) if any(row.subject.document for row in sheet.rows) else ()
     headings, cells = _grid(sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, DOCUMENT[0], *ours, DOCUMENT[1]))
@@ -134,7 +134,7 @@ def as_markdown(grid: Grid) -> str:
     return "".join("| " + " | ".join(line) + " |\n" for line in (headings, rules, *cells))
 
 
-def footnote(sheet: Sheet) -> str:
+def footnote(sheet: SizeReport) -> str:
     """What the columns mean."""
     idle = {row.peak.idle for row in sheet.rows if row.peak and row.peak.idle}
     memory = " peak MB: of the device." if any(row.peak for row in sheet.rows) else ""
@@ -149,7 +149,7 @@ def footnote(sheet: Sheet) -> str:
     )
 
 
-def title(sheet: Sheet) -> str:
+def title(sheet: SizeReport) -> str:
     """Size and machine."""
     batch = sheet.rows[0].batch
     pictures = f"{batch} pictures of " if batch > 1 else ""
@@ -164,11 +164,11 @@ def short(value: float | None) -> str:
     return f"{value:,.{max(places, 0)}f}"
 
 
-def _differing(sheet: Sheet) -> list[Column]:
+def _differing(sheet: SizeReport) -> list[Column]:
     return [column for column in HOW if len({column.cell(row, row) for row in sheet.rows}) > 1]
 
 
-def _ours(sheet: Sheet) -> Column:
+def _ours(sheet: SizeReport) -> Column:
     """Seconds for one picture, as the document counts them."""
     return Column(
         f"ours at {sheet.side}×{sheet.side}, s",
@@ -176,7 +176,7 @@ def _ours(sheet: Sheet) -> Column:
     )
 
 
-def _grid(sheet: Sheet, columns: Sequence[Column]) -> Grid:
+def _grid(sheet: SizeReport, columns: Sequence[Column]) -> Grid:
     first = sheet.rows[0]
     filled = [column for column in columns if any(column.cell(row, first) for row in sheet.rows)]
     cells = [[column.cell(row, first) for column in filled] for row in sheet.rows]

@@ -1,4 +1,4 @@
-"""Times contestants in turn, A B A B …, so that a machine that drifts does so for all of them alike."""
+"""Times workloads in turn, A B A B …, so that a machine that drifts does so for all of them alike."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deraincli.benchmark.workloads import Contestant
+from deraincli.benchmark.workloads import Workload
 
 WARM_UP_MOST = 12
-"""Runs after which a contestant counts as warm although it still gets faster."""
+"""Runs after which a workload counts as warm although it still gets faster."""
 
 STABLE = 0.95
 """Warm is who needs at least this share of its fastest time so far."""
 
 PATIENCE = 60.0
-"""Seconds of timed runs after which a contestant sits out, once it has run LEAST times. Whose first run takes
+"""Seconds of timed runs after which a workload sits out, once it has run LEAST times. Whose first run takes
 longer is timed by that run alone."""
 
 LEAST = 3
@@ -40,53 +40,53 @@ class Timing:
 
 
 def time_in_turn(
-    contestants: Sequence[Contestant],
+    workloads: Sequence[Workload],
     *,
     rounds: int,
     on_round: Callable[[int], None] | None = None,
-) -> dict[Contestant, Timing]:
-    """Warms every contestant up, then times them round after round.
+) -> dict[Workload, Timing]:
+    """Warms every workload up, then times them round after round.
 
     Those that take long run fewer rounds; those whose memory runs out are not in the answer. `on_round`
     hears how many rounds are done.
     """
-    seconds: dict[Contestant, list[float]] = {}
-    for contestant in contestants:
+    seconds: dict[Workload, list[float]] = {}
+    for workload in workloads:
         with suppress(MemoryError):
-            first = time_once(contestant)
+            first = time_once(workload)
             if first <= PATIENCE:
-                warm_up(contestant, first)
-            seconds[contestant] = [first] if first > PATIENCE else []
+                warm_up(workload, first)
+            seconds[workload] = [first] if first > PATIENCE else []
     for done in range(1, rounds + 1):
-        for contestant, times in list(seconds.items()):
+        for workload, times in list(seconds.items()):
             if sum(times) > PATIENCE and (len(times) >= LEAST or times[0] > PATIENCE):
                 continue
             try:
-                times.append(time_once(contestant))
+                times.append(time_once(workload))
             except MemoryError:
-                del seconds[contestant]
+                del seconds[workload]
         if on_round:
             on_round(done)
-    return {contestant: summarise(times) for contestant, times in seconds.items()}
+    return {workload: summarise(times) for workload, times in seconds.items()}
 
 
-def warm_up(contestant: Contestant, fastest: float) -> None:
+def warm_up(workload: Workload, fastest: float) -> None:
     """Runs until it no longer gets faster: caches fill, kernels are chosen, clocks rise.
 
     `fastest`: seconds of the run before.
     """
     for _ in range(WARM_UP_MOST - 1):
-        latest = time_once(contestant)
+        latest = time_once(workload)
         if latest >= STABLE * fastest:
             return
         fastest = min(latest, fastest)
 
 
-def time_once(contestant: Contestant) -> float:
+def time_once(workload: Workload) -> float:
     """Seconds of one pass over a new input."""
-    given = contestant.fresh()
+    given = workload.fresh()
     start = time.perf_counter()
-    contestant.run(given)
+    workload.run(given)
     return time.perf_counter() - start
 
 

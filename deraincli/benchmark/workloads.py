@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deraincli.benchmark.targets import Subject
+from deraincli.benchmark.targets import Target
 from deraincli.errors import ModelError, UsageError
 from deraincli.inference.backends.base import Backend
-from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
 from deraincli.model_zoo.exports import find_export
-from deraincli.model_zoo.resolve import find_solver
+from deraincli.model_zoo.resolve import find_classical_method
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, restore_file
 
 
-class Contestant(Protocol):
+class Workload(Protocol):
     """Something that is timed."""
 
     def fresh(self) -> Any:
@@ -91,15 +91,15 @@ class FileToFile:
 
 
 def open_backend(
-    subject: Subject, *, device: str, precision: str, backend: str
-) -> TorchBackend | OnnxBackend | SolverBackend:
+    subject: Target, *, device: str, precision: str, backend: str
+) -> TorchBackend | OnnxBackend | ClassicalBackend:
     """A subject on its device. Raises ModelError or DeviceError where it cannot run there so.
 
     Solvers run on the CPU in fp32 whatever is asked for.
     """
-    solver = find_solver(subject.name)
+    solver = find_classical_method(subject.name)
     if solver:
-        return SolverBackend(solver)
+        return ClassicalBackend(solver)
     network = subject.build()
     assert network is not None
     if backend == "onnxruntime":
@@ -114,7 +114,7 @@ def open_backend(
     return TorchBackend(network, device=device, precision=precision, backend=backend)
 
 
-def forward_pass(backend: Backend, side: int, batch: int) -> Contestant:
+def forward_pass(backend: Backend, side: int, batch: int) -> Workload:
     """The network alone, as each kind of backend lets it be timed. UsageError for batches outside PyTorch."""
     if isinstance(backend, TorchBackend):
         return ForwardPass(backend, side, batch)

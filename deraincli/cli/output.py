@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from deraincli.batch.summary import Summary
+    from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
 
 PATIENCE = 1.0
@@ -210,7 +210,7 @@ class BatchProgress:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], current=job.name)
 
-    def advance(self, summary: Summary) -> None:
+    def advance(self, summary: BatchSummary) -> None:
         """One more is finished."""
         speed, left = f"{summary.megapixels_per_second:.2f} MP/s", self._left(summary)
         if self._bar is not None:
@@ -220,7 +220,7 @@ class BatchProgress:
             total = "" if self._total is None else f" of {self._total}"
             self._out.line(f"{summary.count}{total} pictures, {speed}" + (f", {left}" if left else ""))
 
-    def _left(self, summary: Summary) -> str:
+    def _left(self, summary: BatchSummary) -> str:
         """By the mean time a picture; nothing while there is none to go by."""
         worked = summary.count - summary.skipped
         if self._total is None or not worked:

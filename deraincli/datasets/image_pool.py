@@ -25,7 +25,7 @@ from deraincli.imaging.image import Picture, Pixels, Views
 from deraincli.inference.backends.cpu_limits import usable_cpus
 
 
-class SceneFile(NamedTuple):
+class ImageSource(NamedTuple):
     """One scene on disk."""
 
     path: Path
@@ -34,14 +34,16 @@ class SceneFile(NamedTuple):
     """Raises InputError, naming the file, if it cannot be decoded or a pair has two sizes."""
 
 
-class Scenes:
+class ImagePool:
     """A fixed sequence of scenes, each aligned pictures of at least a crop's size.
 
     skipped: a sentence for every scene left out: unreadable, too small, or of two sizes.
     known: scenes that belong to a known test set, with its name; they are not left out.
     """
 
-    def __init__(self, files: Sequence[SceneFile], *, smallest_side: int, budget: int, strict: bool) -> None:
+    def __init__(
+        self, files: Sequence[ImageSource], *, smallest_side: int, budget: int, strict: bool
+    ) -> None:
         """Reads everything once.
 
         Args:
@@ -52,7 +54,7 @@ class Scenes:
         """
         self.skipped: list[str] = []
         self.known: list[tuple[Path, str]] = []
-        self._files: list[SceneFile] = []
+        self._files: list[ImageSource] = []
         self._kept: list[Views | None] = []
         used = 0
         with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
@@ -76,7 +78,7 @@ class Scenes:
         return self._kept[index] or self._files[index].read()
 
 
-def clean_photos(folder: Path) -> list[SceneFile]:
+def clean_photos(folder: Path) -> list[ImageSource]:
     """The `photo_files` of a folder of clean photos.
 
     Raises InputError if there is no such folder, or a paired set is in it, half of which is rainy.
@@ -91,20 +93,20 @@ def clean_photos(folder: Path) -> list[SceneFile]:
     return photo_files(folder)
 
 
-def photo_files(folder: Path) -> list[SceneFile]:
+def photo_files(folder: Path) -> list[ImageSource]:
     """Every picture below a folder, hidden ones apart, in the order of their paths."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    return [SceneFile(path, partial(_read_photo, path)) for path in paths if not path.name.startswith(".")]
+    return [ImageSource(path, partial(_read_photo, path)) for path in paths if not path.name.startswith(".")]
 
 
-def pair_files(folder: Path) -> list[SceneFile]:
+def pair_files(folder: Path) -> list[ImageSource]:
     """Every pair of a folder, in any layout that is recognised. Raises InputError if nothing pairs."""
     return [pair_file(pair) for pair in find_pairs(folder).pairs]
 
 
-def pair_file(pair: Pair) -> SceneFile:
+def pair_file(pair: Pair) -> ImageSource:
     """A pair as a scene of two views, rainy and clean."""
-    return SceneFile(pair.rainy, partial(_read_views, pair))
+    return ImageSource(pair.rainy, partial(_read_views, pair))
 
 
 def eight_bit_rgb(pixels: Pixels) -> Picture:
@@ -129,7 +131,7 @@ class _Found(NamedTuple):
     """The test set that one of the views belongs to."""
 
 
-def _attempt(file: SceneFile, smallest_side: int) -> _Found | InputError:
+def _attempt(file: ImageSource, smallest_side: int) -> _Found | InputError:
     try:
         views = file.read()
     except InputError as error:

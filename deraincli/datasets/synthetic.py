@@ -1,7 +1,7 @@
 """A set of rainy and clean pictures made from clean photos.
 
 plans = plan(photos, folder, copies=1)
-make(plans[0], Request(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
+make(plans[0], SynthesisRequest(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.walk import natural
 from deraincli.imaging.decode import decode
-from deraincli.imaging.display import viewable
+from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import PICTURE_SUFFIXES
 from deraincli.imaging.image import Image
@@ -33,7 +33,7 @@ HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
-class Request:
+class SynthesisRequest:
     """Which rain, drawn from which seed."""
 
     recipe: Recipe
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedPair:
     """One pair to make."""
 
     photo: Path
@@ -59,7 +59,7 @@ class Plan:
         return {side: self.folder / side / f"{self.stem}.png" for side in ("mask", "target", "input")}
 
 
-def plan(source: Path, destination: Path, copies: int) -> list[Plan]:
+def plan(source: Path, destination: Path, copies: int) -> list[PlannedPair]:
     """The pairs to make of a photo, or of all below a folder: one set, as its readers want it.
 
     Pairs of a photo in a sub-folder are called SUB-NAME; with several copies, NAME-1, NAME-2, …. Hidden files
@@ -79,12 +79,12 @@ def plan(source: Path, destination: Path, copies: int) -> list[Plan]:
         name = photo.relative_to(top)
         for copy in range(copies):
             stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
-            plans.append(Plan(photo, name.as_posix(), copy, destination, stem))
+            plans.append(PlannedPair(photo, name.as_posix(), copy, destination, stem))
     _refuse_namesakes(plans)
     return plans
 
 
-def finished(planned: Plan, request: Request, *, overwrite: bool) -> bool:
+def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool) -> bool:
     """Whether the pair is there already, made in the very same way.
 
     Raises OutputError if a file of its name is there that was made otherwise, unless it may be overwritten.
@@ -103,7 +103,7 @@ def finished(planned: Plan, request: Request, *, overwrite: bool) -> bool:
 
 
 def make(
-    planned: Plan, request: Request, *, max_pixels: int, overwrite: bool
+    planned: PlannedPair, request: SynthesisRequest, *, max_pixels: int, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Make a pair and write its files: 8-bit RGB in sRGB, and the mask in grey.
 
@@ -117,7 +117,7 @@ def make(
         OutputError: a file cannot be written.
     """
     photo = decode(planned.photo, max_pixels=max_pixels)
-    clean = viewable(photo)
+    clean = to_display_rgb(photo)
     rainy, mask = synthesise(clean, request.recipe, _generator(planned, request.seed))
     # Rounded up, so that 0 in the file means no rain at all; the margin is for float32.
     share = np.ceil(mask * 255 - 1e-3).astype(np.uint8)
@@ -149,8 +149,8 @@ def _photos(source: Path, destination: Path) -> list[Path]:
     return sorted(photos, key=lambda path: (str(path.parent), natural(path.name)))
 
 
-def _refuse_namesakes(plans: Sequence[Plan]) -> None:
-    first: dict[Path, Plan] = {}
+def _refuse_namesakes(plans: Sequence[PlannedPair]) -> None:
+    first: dict[Path, PlannedPair] = {}
     for planned in plans:
         other = first.setdefault(planned.files["input"], planned)
         if other is not planned:
@@ -159,13 +159,13 @@ def _refuse_namesakes(plans: Sequence[Plan]) -> None:
             )
 
 
-def _generator(planned: Plan, seed: int) -> np.random.Generator:
+def _generator(planned: PlannedPair, seed: int) -> np.random.Generator:
     """Depends on seed, name and copy; the same on file systems that decompose letters with accents."""
     name = unicodedata.normalize("NFC", planned.name).encode()
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name).digest()), planned.copy])
 
 
-def _note(planned: Plan, request: Request) -> bytes:
+def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:
     """How a file was made, as the body of a PNG's tEXt chunk."""
     facts = {"deraincli": __version__, "photo": planned.name, "copy": planned.copy, "seed": request.seed}
     return b"Comment\0" + json.dumps(facts | asdict(request.recipe)).encode()

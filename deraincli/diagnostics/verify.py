@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from deraincli.diagnostics.known_picture import known_pair
 from deraincli.evaluation.metrics import PROTOCOLS, score
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
-from deraincli.model_zoo.hub import told_sha256
+from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
+from deraincli.model_zoo.hub import blob_sha256
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import read_header, sha256
 from deraincli.restoration.derainer import Derainer
@@ -35,10 +35,10 @@ def verify(model: str | None, *, device: str = "auto") -> list[Check]:
     Raises ModelError where nothing can be loaded, as of a shipped model that is not what it was.
     """
     name, path = find_model(model)
-    entry = SHIPPED.get(DEFAULTS["streak"] if name == EITHER_RAIN else name)
+    entry = SHIPPED.get(DEFAULTS["streak"] if name == AUTO_MODEL else name)
     header = read_header(path)
     digest = sha256(path)
-    expected = entry.sha256 if entry else told_sha256(path)
+    expected = entry.sha256 if entry else blob_sha256(path)
     checks = [Check("sha256", digest == expected if expected else None, digest)]
     derainer = load(model, device=device, precision="fp32", tile="off")
     checks.append(Check("keys", True, f"all {len(header.shapes)} tensors fit"))

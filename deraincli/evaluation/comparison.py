@@ -13,7 +13,7 @@ from deraincli.callbacks import OnWarning
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import Protocol, Score, score
 from deraincli.imaging.decode import decode
-from deraincli.imaging.display import viewable
+from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
 from deraincli.reporting.contact_sheet import contact_sheet
@@ -92,7 +92,7 @@ def comparison_page(
         title,
         _size(versions[0].image),
         (),
-        lambda: {version.label: viewable(version.image) for version in everything},
+        lambda: {version.label: to_display_rgb(version.image) for version in everything},
         {version.label: version.note for version in versions},
     )
     return render(
@@ -108,9 +108,11 @@ def comparison_page(
 
 def comparison_sheet(versions: Sequence[Version], truth: Version | None, format: str) -> bytes:
     """All versions on one labelled sheet, as a file of `format`, a key of `imaging.formats.FORMATS`."""
-    labels = {f"{version.label}\n{version.note}".rstrip(): viewable(version.image) for version in versions}
+    labels = {
+        f"{version.label}\n{version.note}".rstrip(): to_display_rgb(version.image) for version in versions
+    }
     if truth:
-        labels[truth.name] = viewable(truth.image)
+        labels[truth.name] = to_display_rgb(truth.image)
     sheet = np.ascontiguousarray(contact_sheet(labels))
     return encode(Image(sheet, alpha=None, icc=None, exif=None, xmp=None, format=format), format)
 

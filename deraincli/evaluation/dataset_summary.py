@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from deraincli.datasets.image_pool import SceneFile, pair_file, photo_files
+from deraincli.datasets.image_pool import ImageSource, pair_file, photo_files
 from deraincli.datasets.layouts import clean_side
 from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
@@ -73,7 +73,7 @@ def _inspection(
     layout: str | None,
     pairs: tuple[Pair, ...],
     unpaired: tuple[Path, ...],
-    files: list[SceneFile],
+    files: list[ImageSource],
     protocols: Sequence[Protocol],
 ) -> Inspection:
     with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
@@ -92,7 +92,7 @@ def _inspection(
     )
 
 
-def _facts(file: SceneFile, protocols: Sequence[Protocol]) -> _Facts | InputError:
+def _facts(file: ImageSource, protocols: Sequence[Protocol]) -> _Facts | InputError:
     try:
         views = file.read()
     except InputError as error:

@@ -1,7 +1,7 @@
 """Scores models and ready results on a paired set, picture by picture.
 
-    entrants = [RainyInput(), Model("balnet-lite", restore, identity)]
-    for outcome in evaluate(pairs, entrants, protocols_named("prenet"), max_pixels=…):
+    methods = [RainyInput(), Model("balnet-lite", restore, identity)]
+    for outcome in evaluate(pairs, methods, protocols_named("prenet"), max_pixels=…):
         outcome is Scored or Failed
 
 Pictures are decoded, encoded and scored in threads while the network, in a thread of its own, goes on with
@@ -19,7 +19,7 @@ from functools import partial
 
 from deraincli.datasets.pairs import Pair, digest, read_pair
 from deraincli.errors import InputError
-from deraincli.evaluation.methods import Entrant
+from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Protocol, Score, score
 from deraincli.evaluation.workspace import Workspace
 from deraincli.inference.backends.cpu_limits import usable_cpus
@@ -27,7 +27,7 @@ from deraincli.inference.backends.cpu_limits import usable_cpus
 
 @dataclass(frozen=True)
 class Scored:
-    """A pair's scores, as scores[entrant][protocol]."""
+    """A pair's scores, as scores[method][protocol]."""
 
     pair: Pair
     scores: Mapping[str, Mapping[str, Score]]
@@ -35,7 +35,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Failed:
-    """A pair that could not be scored for every entrant, and one sentence on why."""
+    """A pair that could not be scored for every method, and one sentence on why."""
 
     pair: Pair
     reason: str
@@ -43,20 +43,20 @@ class Failed:
 
 def evaluate(
     pairs: Sequence[Pair],
-    entrants: Sequence[Entrant],
+    methods: Sequence[Method],
     protocols: Sequence[Protocol],
     *,
     max_pixels: int,
     workspace: Workspace | None = None,
 ) -> Iterator[Scored | Failed]:
-    """Score every entrant on every pair, in the pairs' order.
+    """Score every method on every pair, in the pairs' order.
 
-    A pair that fails for one entrant fails for all, so that their means are over the same pictures. Pairs in
+    A pair that fails for one method fails for all, so that their means are over the same pictures. Pairs in
     the workspace are not computed again, new ones are added. Only InputError becomes Failed: a device or a
     disk that gives up ends the evaluation.
     """
     examine = partial(
-        _examine, entrants=entrants, protocols=protocols, max_pixels=max_pixels, workspace=workspace
+        _examine, methods=methods, protocols=protocols, max_pixels=max_pixels, workspace=workspace
     )
     workers = min(8, max(2, usable_cpus()))
     waiting: deque[Future[Scored | Failed]] = deque()
@@ -76,16 +76,16 @@ def evaluate(
 def _examine(
     pair: Pair,
     *,
-    entrants: Sequence[Entrant],
+    methods: Sequence[Method],
     protocols: Sequence[Protocol],
     max_pixels: int,
     workspace: Workspace | None,
 ) -> Scored | Failed:
     try:
-        key = _key(pair, entrants, protocols) if workspace is not None else ""
+        key = _key(pair, methods, protocols) if workspace is not None else ""
         recorded = workspace.recorded(key) if workspace is not None else None
         if recorded is None:
-            scores = _scores(pair, entrants, protocols, max_pixels)
+            scores = _scores(pair, methods, protocols, max_pixels)
             if workspace is not None:
                 workspace.record(key, scores)
             return Scored(pair, scores)
@@ -95,20 +95,20 @@ def _examine(
 
 
 def _scores(
-    pair: Pair, entrants: Sequence[Entrant], protocols: Sequence[Protocol], max_pixels: int
+    pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol], max_pixels: int
 ) -> dict[str, dict[str, Score]]:
     rainy, clean = read_pair(pair, max_pixels=max_pixels)
     for protocol in protocols:
         protocol.check_size(clean)  # before the network's work, not after it
-    restored = {entrant.name: entrant.restored(pair, rainy) for entrant in entrants}
+    restored = {method.name: method.restored(pair, rainy) for method in methods}
     return {
         name: {protocol.name: score(pixels, clean, protocol) for protocol in protocols}
         for name, pixels in restored.items()
     }
 
 
-def _key(pair: Pair, entrants: Sequence[Entrant], protocols: Sequence[Protocol]) -> str:
-    parts = [digest(pair), *(f"{entrant.name}={entrant.identity(pair)}" for entrant in entrants)]
+def _key(pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol]) -> str:
+    parts = [digest(pair), *(f"{method.name}={method.identity(pair)}" for method in methods)]
     parts += [protocol.name for protocol in protocols]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

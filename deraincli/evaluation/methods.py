@@ -25,7 +25,7 @@ RESULT_SUFFIXES = (".derained", "_derained", "_x")
 """What restoring programs append to a picture's name."""
 
 
-class Entrant(Protocol):
+class Method(Protocol):
     """Something that is scored: it has a restored picture for every pair."""
 
     name: str
@@ -51,7 +51,7 @@ class RainyInput:
         return rainy
 
 
-class ReadyResults:
+class PrecomputedResults:
     """A folder of restored pictures, matched by name with or without one of RESULT_SUFFIXES."""
 
     def __init__(self, name: str, folder: Path, pairs: Sequence[Pair], *, max_pixels: int) -> None:
@@ -86,7 +86,7 @@ class Restorer(Protocol):
         """H×W×3 or H×W×1 → the same shape and dtype, so rounded as a file would be."""
 
 
-class Model:
+class ModelMethod:
     """A model that restores every picture anew.
 
     folder: where the results are kept as NAME.png; None if they are not.

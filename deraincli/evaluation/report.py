@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from deraincli.datasets.pairs import Pair, read_pair
-from deraincli.evaluation.methods import Entrant, Model, RainyInput, ReadyResults
-from deraincli.evaluation.results import COLUMNS, Scoreboard, Summary
+from deraincli.evaluation.methods import Method, ModelMethod, PrecomputedResults, RainyInput
+from deraincli.evaluation.results import COLUMNS, EvaluationResults, MethodScores
 from deraincli.imaging.image import Pixels
 from deraincli.reporting.html_page import Comparison, Histogram, Table, render
 
@@ -16,23 +16,23 @@ TRUTH = "ground truth"
 
 
 def evaluation_report(
-    board: Scoreboard,
+    board: EvaluationResults,
     pairs: Sequence[Pair],
-    entrants: Sequence[Entrant],
+    methods: Sequence[Method],
     facts: Sequence[str],
     *,
     max_pixels: int,
 ) -> str:
     """The page as HTML, its pictures ordered by the first model's PSNR under the first protocol, worst first.
 
-    entrants: the board's models; their pictures are read again, a Model's from the folder it must have.
+    methods: the board's models; their pictures are read again, a ModelMethod's from the folder it must have.
     facts: short statements under the title, after fingerprint and protocol.
     """
     first = board.models[0]
     shown = [summary for summary in board.summaries if summary.protocol == first.protocol]
     failed = {outcome.pair for outcome in board.failed}
     by_name = {pair.name: pair for pair in pairs if pair not in failed}
-    kept = [_kept(entrant, list(by_name.values()), max_pixels) for entrant in entrants]
+    kept = [_kept(method, list(by_name.values()), max_pixels) for method in methods]
     if failed:
         facts = [*facts, f"{len(failed)} of {len(pairs)} pairs failed"]
     cells = {
@@ -58,20 +58,20 @@ def evaluation_report(
     )
 
 
-def _kept(entrant: Entrant, pairs: Sequence[Pair], max_pixels: int) -> Entrant:
+def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:
     """A model's results from its folder instead of the model."""
-    if isinstance(entrant, Model) and entrant.folder is not None:
-        return ReadyResults(entrant.name, entrant.folder, pairs, max_pixels=max_pixels)
-    return entrant
+    if isinstance(method, ModelMethod) and method.folder is not None:
+        return PrecomputedResults(method.name, method.folder, pairs, max_pixels=max_pixels)
+    return method
 
 
-def _states(pair: Pair, entrants: Sequence[Entrant], max_pixels: int) -> Mapping[str, Pixels]:
+def _states(pair: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
     rainy, clean = read_pair(pair, max_pixels=max_pixels)
-    restored = {entrant.name: entrant.restored(pair, rainy) for entrant in entrants}
+    restored = {method.name: method.restored(pair, rainy) for method in methods}
     return {RainyInput.name: rainy} | restored | {TRUTH: clean}
 
 
-def _histogram(summaries: Sequence[Summary]) -> Histogram | None:
+def _histogram(summaries: Sequence[MethodScores]) -> Histogram | None:
     series = {
         summary.model: [image.psnr for image in summary.images if math.isfinite(image.psnr)]
         for summary in summaries

@@ -29,8 +29,8 @@ class ImageScore(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Summary:
-    """One entrant under one protocol: its images, at least one, in the order they were asked for."""
+class MethodScores:
+    """One method under one protocol: its images, at least one, in the order they were asked for."""
 
     model: str
     protocol: str
@@ -57,24 +57,24 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Scoreboard:
-    """Every entrant under every protocol on one set.
+class EvaluationResults:
+    """Every method under every protocol on one set.
 
     dataset: how the user named it.
     fingerprint: of the pairs that were asked for, failed ones included.
     inputs: the rainy pictures' own summaries, one for each protocol.
-    models: the other entrants' summaries, protocol by protocol in the same order.
+    models: the other methods' summaries, protocol by protocol in the same order.
     failed: pairs without scores, in no summary.
     """
 
     dataset: str
     fingerprint: str
-    inputs: tuple[Summary, ...]
-    models: tuple[Summary, ...]
+    inputs: tuple[MethodScores, ...]
+    models: tuple[MethodScores, ...]
     failed: tuple[Failed, ...] = ()
 
     @property
-    def summaries(self) -> list[Summary]:
+    def summaries(self) -> list[MethodScores]:
         """Protocol by protocol, the input first."""
         return [
             summary
@@ -134,21 +134,21 @@ class Scoreboard:
         return text.getvalue()
 
 
-def build(
+def collect(
     dataset: str,
     fingerprint: str,
     models: Sequence[str],
     protocols: Sequence[str],
     scored: Sequence[Scored],
     failed: Sequence[Failed],
-) -> Scoreboard:
-    """The board of an evaluation that scored at least one pair, for RainyInput and the named entrants."""
+) -> EvaluationResults:
+    """The board of an evaluation that scored at least one pair, for RainyInput and the named methods."""
 
-    def summary(entrant: str, protocol: str) -> Summary:
-        images = (ImageScore(pair.pair.name, *pair.scores[entrant][protocol]) for pair in scored)
-        return Summary(entrant, protocol, tuple(images))
+    def summary(method: str, protocol: str) -> MethodScores:
+        images = (ImageScore(pair.pair.name, *pair.scores[method][protocol]) for pair in scored)
+        return MethodScores(method, protocol, tuple(images))
 
-    return Scoreboard(
+    return EvaluationResults(
         dataset,
         fingerprint,
         inputs=tuple(summary(RainyInput.name, protocol) for protocol in protocols),

@@ -20,7 +20,7 @@ from deraincli.export.parity import as_batch
 from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.export_metadata import Description
-from deraincli.inference.tiled import restore
+from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
 
 ALLOWED_LOSS = 0.05
@@ -124,7 +124,7 @@ def _scores(pair: Pair, runs: Sequence[Run], multiple: int, max_pixels: int) -> 
 
 
 def _restored(rainy: Pixels, run: Run, multiple: int) -> Pixels:
-    return restore(rainy, lambda tile: run(tile[None])[0], Tiling(None, 0, multiple)).image
+    return restore_tiled(rainy, lambda tile: run(tile[None])[0], Tiling(None, 0, multiple)).image
 
 
 def _psnr(restored: Pixels, clean: Pixels) -> float:

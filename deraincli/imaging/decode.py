@@ -24,7 +24,7 @@ from deraincli.errors import InputError, UnreadableImageError, missing
 from deraincli.imaging import arrays, colour, metadata, pixel_reader, png
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
-from deraincli.imaging.pixel_reader import refusing
+from deraincli.imaging.pixel_reader import decode_errors
 
 # Pillow warns and logs about damaged metadata on its way to a picture or an error; both are told in our
 # words. The handler leaves its log to whoever configures logging, rather than to stderr.
@@ -56,7 +56,7 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     if format is None or (format == "AVIF" and not avif_supported()):
         known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
         raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
-    with refusing(name, format):
+    with decode_errors(name, format):
         picture = _open(data, format)
         frames = getattr(picture, "n_frames", 1)
     width, height = picture.size
@@ -149,7 +149,7 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
-    with refusing(name, format):
+    with decode_errors(name, format):
         picture.load()
     # Both decoders turn TIFFs themselves.
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)

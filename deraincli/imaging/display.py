@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.imaging.colour import grey_to_rgb
-from deraincli.imaging.encode import adapt
+from deraincli.imaging.encode import fit_to_format
 from deraincli.imaging.image import Image
 
 
-def viewable(image: Image) -> NDArray[np.uint8]:
+def to_display_rgb(image: Image) -> NDArray[np.uint8]:
     """The picture as H×W×3 uint8 in sRGB, without its transparency."""
     # BMP is the format that holds just this.
-    pixels = adapt(replace(image, alpha=None), "BMP").pixels
+    pixels = fit_to_format(replace(image, alpha=None), "BMP").pixels
     return grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels.astype(np.uint8, copy=False)
 
 
-def reduced(pixels: NDArray[Any], longest_side: int) -> NDArray[Any]:
+def shrink_to(pixels: NDArray[Any], longest_side: int) -> NDArray[Any]:
     """H×W or H×W×C of any dtype, made smaller where a side is longer than `longest_side`."""
     height, width = pixels.shape[:2]
     scale = longest_side / max(height, width)

@@ -34,7 +34,7 @@ def encode(image: Image, format: str, *, quality: int | None = None, keep_metada
     Alpha is exact everywhere but in an AVIF for which a quality below 100 is asked.
 
     Args:
-        image: adapted first (see `adapt`) where the format holds less than it has.
+        image: adapted first (see `fit_to_format`) where the format holds less than it has.
         format: a key of `FORMATS`.
         quality: 1–100 for JPEG (default 95), WebP (95) and AVIF (90, with alpha 100); 100 makes WebP
             lossless. No effect on the others.
@@ -46,10 +46,10 @@ def encode(image: Image, format: str, *, quality: int | None = None, keep_metada
     """
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"Quality {quality} is not between 1 and 100.")
-    return _ENCODERS[format](adapt(image, format, keep_metadata=keep_metadata), quality)
+    return _ENCODERS[format](fit_to_format(image, format, keep_metadata=keep_metadata), quality)
 
 
-def adapt(image: Image, format: str, *, keep_metadata: bool = True) -> Image:
+def fit_to_format(image: Image, format: str, *, keep_metadata: bool = True) -> Image:
     """Bring a picture to what a format can hold, with a note for every loss.
 
     16 bits are rounded to 8; alpha that is opaque everywhere is dropped; colours are converted to sRGB

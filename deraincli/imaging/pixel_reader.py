@@ -45,7 +45,7 @@ def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | N
 
 
 @contextmanager
-def refusing(name: str, format: str) -> Iterator[None]:
+def decode_errors(name: str, format: str) -> Iterator[None]:
     """Turn what decoders raise into one sentence; only calls into them belong inside.
 
     On damaged data Pillow raises OSError, SyntaxError, ValueError, struct.error, IndexError, KeyError,
@@ -75,7 +75,7 @@ def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pi
     bits, colour_type = png.header(data)
     if bits == 16 and colour_type != png.GREY:
         picture.close()  # it has served as the check; its four bytes a pixel are wanted back
-        with refusing(name, "PNG"):
+        with decode_errors(name, "PNG"):
             deep = arrays.deep_colour(png.bare(data))
         colours, alpha = _split(deep, 1 if colour_type == png.GREY_ALPHA else 3)
     else:
@@ -103,7 +103,7 @@ def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pix
             f"{name} stores 16-bit colours in separate planes: save it with interleaved channels first."
         )
     picture.close()  # as above
-    with refusing(name, "TIFF"):
+    with decode_errors(name, "TIFF"):
         deep = arrays.deep_colour(data)
     colours, alpha = _split(deep, 3)
     if not has_alpha:  # a fourth channel, if any, has no stated meaning

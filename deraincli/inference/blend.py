@@ -21,22 +21,22 @@ class Blender:
         self._left = self._above = np.empty((0, 0, 0), np.float32)
 
     def settle(self, answer: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
-        """The final values of `tile.settled`, C×h×w, from the tile's answer (which is overwritten)."""
+        """The final values of `tile.core`, C×h×w, from the tile's answer (which is overwritten)."""
         rows, columns = tile.rows, tile.columns
-        top, left = rows.settled.start - rows.source.start, columns.settled.start - columns.source.start
-        height, width = tile.settled.size.height, tile.settled.size.width
+        top, left = rows.core.start - rows.source.start, columns.core.start - columns.source.start
+        height, width = tile.core.size.height, tile.core.size.width
         block = answer[:, top : top + height + rows.fade_out, left : left + width + columns.fade_out]
-        _fade(self._left, block[:, :, : columns.fade_in], _ramp(columns.fade_in))
+        _fade(self._left, block[:, :, : columns.blend_in], _ramp(columns.blend_in))
         self._left = block[:, :, width:]
 
         block = block[:, :, :width]
-        if rows.fade_in:
-            above = self._above[:, :, columns.settled.slice]
-            _fade(above, block[:, : rows.fade_in], _ramp(rows.fade_in)[:, None])
+        if rows.blend_in:
+            above = self._above[:, :, columns.core.slice]
+            _fade(above, block[:, : rows.blend_in], _ramp(rows.blend_in)[:, None])
         if rows.fade_out:
             if self._above.size == 0:
                 self._above = np.empty((len(answer), rows.fade_out, self._width), np.float32)
-            self._above[:, :, columns.settled.slice] = block[:, height:]
+            self._above[:, :, columns.core.slice] = block[:, height:]
         return block[:, :height]
 
 

@@ -42,7 +42,7 @@ class Restored(NamedTuple):
     """Whether one tile held it."""
 
 
-def restore(
+def restore_tiled(
     pixels: NDArray[Any],
     run_tile: RunTile,
     tiling: Tiling,
@@ -83,7 +83,7 @@ def _restore_tiles(
     blender = Blender(tiles)
     for done, tile in enumerate(tiles.tiles, start=1):
         block = blender.settle(run_tile(_read(pixels, tile.source)), tile)
-        rows, columns = tile.settled.slices
+        rows, columns = tile.core.slices
         image[rows, columns] = quantised(block[:3], pixels.dtype).transpose(1, 2, 0)
         if len(block) > 3:
             if maps is None:

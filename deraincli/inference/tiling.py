@@ -4,8 +4,8 @@ Two neighbours share at least `overlap` pixels. In the middle of what they share
 other over `overlap // 5` pixels; nearer to its edge than that a tile is never shown, because the
 network lacked context there. Rows and columns are cut alike, so all reasoning is along one axis:
 
-    tile 0   |---- settled ----|fade|·margin·|
-    tile 1        |·margin·|fade|---- settled ----|
+    tile 0   |---- core ----|fade|·margin·|
+    tile 1        |·margin·|fade|---- core ----|
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ class Tiling:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class AxisTile:
     """One tile along one axis."""
 
     source: Span
     """What the network sees; it may reach past the picture's end, and starts at a multiple."""
-    settled: Span
+    core: Span
     """The picture's pixels that are final once this tile is blended in; the next tile's follow them."""
-    fade_in: int
-    """Leading pixels of `settled` over which the tile before passes into this one."""
+    blend_in: int
+    """Leading pixels of `core` over which the tile before passes into this one."""
     fade_out: int
-    """Pixels after `settled` over which this tile passes into the next."""
+    """Pixels after `core` over which this tile passes into the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One tile: a cut of the rows by a cut of the columns."""
 
-    rows: Cut
-    columns: Cut
+    rows: AxisTile
+    columns: AxisTile
 
     @property
     def source(self) -> Region:
@@ -70,9 +70,9 @@ class Tile:
         return Region(self.rows.source, self.columns.source)
 
     @property
-    def settled(self) -> Region:
+    def core(self) -> Region:
         """The pixels that are final once this tile is blended in; all tiles' partition the picture."""
-        return Region(self.rows.settled, self.columns.settled)
+        return Region(self.rows.core, self.columns.core)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,19 @@ def plan(picture: Size, tiling: Tiling) -> Plan:
     return Plan(picture, tile, tuple(Tile(row, column) for row, column in product(rows, columns)))
 
 
-def _cut(length: int, tiling: Tiling) -> list[Cut]:
+def _cut(length: int, tiling: Tiling) -> list[AxisTile]:
     """Cuts of equal length, spread evenly, that cover `length` pixels and the padding after them."""
     multiple, overlap, fade = tiling.multiple, tiling.overlap, tiling.fade
     padded = round_up(length, multiple)
     if tiling.side is None or padded <= tiling.side:
-        return [Cut(Span(0, padded), Span(0, length), 0, 0)]
+        return [AxisTile(Span(0, padded), Span(0, length), 0, 0)]
     count = -(-(padded - overlap) // (tiling.side - overlap))
     side = round_up(-(-(padded + (count - 1) * overlap) // count), multiple)
     starts = [round_down(i * (padded - side) // (count - 1), multiple) for i in range(count)]
     # Each fade sits in the middle of what two neighbours share.
     fades = [(start + before + side - fade) // 2 for before, start in pairwise(starts)]
     return [
-        Cut(
+        AxisTile(
             Span(start, start + side), Span(begin, end), fade if begin > 0 else 0, fade if end < length else 0
         )
         for start, begin, end in zip(starts, [0, *fades], [*fades, length], strict=True)

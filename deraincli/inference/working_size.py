@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import UsageError
 from deraincli.geometry import Size, row_bands
-from deraincli.inference.tiled import Restored, RunTile, check_values, quantised, restore, unit_range
+from deraincli.inference.tiled import Restored, RunTile, check_values, quantised, restore_tiled, unit_range
 from deraincli.inference.tiling import Tiling
 
 SideChoice = int | Literal["auto", "full"]
@@ -48,10 +48,10 @@ def working_size(picture: Size, side: SideChoice) -> Size:
     return Size(round(picture.height * wanted / shorter), round(picture.width * wanted / shorter))
 
 
-def at_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
+def to_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
     """A picture H×W×C at its working size: itself, or smaller and then as float32 in 0–1.
 
-    Raises InputError for values that `restore` does not take.
+    Raises InputError for values that `restore_tiled` does not take.
     """
     picture = Size(*pixels.shape[:2])
     size = working_size(picture, side)
@@ -67,7 +67,7 @@ def at_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
     return unit_range(np.asarray(smaller)).clip(0, 1).reshape(size.height, size.width, pixels.shape[2])
 
 
-def restore_at(
+def restore_at_working_size(
     pixels: NDArray[Any],
     side: SideChoice,
     run_tile: RunTile,
@@ -76,12 +76,12 @@ def restore_at(
     on_progress: OnProgress | None = None,
     on_warning: OnWarning | None = None,
 ) -> Restored:
-    """As `restore`, at the working size: image and maps come back as large as `pixels`.
+    """As `restore_tiled`, at the working size: image and maps come back as large as `pixels`.
 
     Where restoring changes nothing, integers stay what they are.
     """
-    smaller = at_working_size(pixels, side)
-    result = restore(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
+    smaller = to_working_size(pixels, side)
+    result = restore_tiled(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
     if smaller is pixels:
         return result
     import cv2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deraincli.model_zoo.model_facts import Score
+from deraincli.model_zoo.model_facts import ReportedScore
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ShippedModel:
     """An identifier such as mit, or a name, a colon and the terms."""
     provenance: str
     """One or two sentences: design, data, what it has not seen."""
-    scores: tuple[Score, ...]
+    scores: tuple[ReportedScore, ...]
     """Measured with exactly this file; each line of `derain eval SET -m NAME`."""
     known_psnr: float
     """dB on the known picture, as `derain weights verify NAME` prints it."""
@@ -45,10 +45,10 @@ SHIPPED: dict[str, ShippedModel] = {
         "recorded layers, a fifth as in photos: in mist, at night, in JPEGs. It has seen streaks only: no "
         "lens raindrops or snow.",
         scores=(
-            Score("20 pairs of Rain100L (validation)", "prenet", 36.90, 0.9731),
-            Score("Rain12", "prenet", 37.30, 0.9676),
-            Score("10 pairs of Rain100H", "prenet", 27.04, 0.8121),
-            Score("5 pairs of Rain200H", "prenet", 27.34, 0.8008),
+            ReportedScore("20 pairs of Rain100L (validation)", "prenet", 36.90, 0.9731),
+            ReportedScore("Rain12", "prenet", 37.30, 0.9676),
+            ReportedScore("10 pairs of Rain100H", "prenet", 27.04, 0.8121),
+            ReportedScore("5 pairs of Rain200H", "prenet", 27.34, 0.8008),
         ),
         known_psnr=45.87,
     ),
@@ -61,7 +61,7 @@ SHIPPED: dict[str, ShippedModel] = {
         provenance="Begun from balnet-lite-streak and trained on 638 clean photos with lens drops drawn on "
         "the fly or taken from four pairs of the AGAN raindrop data, and on these. It has seen drops only: "
         "no streaks.",
-        scores=(Score("4 pairs of AGAN's test_a (validation)", "agan", 27.29, 0.8874),),
+        scores=(ReportedScore("4 pairs of AGAN's test_a (validation)", "agan", 27.29, 0.8874),),
         known_psnr=33.69,
     ),
     "balnet-small": ShippedModel(
@@ -73,16 +73,16 @@ SHIPPED: dict[str, ShippedModel] = {
         provenance="Begun as balnet-lite-streak with further blocks and trained in the same way; better "
         "on the sets below, and 1.7 times as slow. It has seen streaks only: no lens raindrops or snow.",
         scores=(
-            Score("20 pairs of Rain100L (validation)", "prenet", 37.06, 0.9741),
-            Score("Rain12", "prenet", 37.42, 0.9694),
-            Score("10 pairs of Rain100H", "prenet", 27.39, 0.8202),
-            Score("5 pairs of Rain200H", "prenet", 27.33, 0.8086),
+            ReportedScore("20 pairs of Rain100L (validation)", "prenet", 37.06, 0.9741),
+            ReportedScore("Rain12", "prenet", 37.42, 0.9694),
+            ReportedScore("10 pairs of Rain100H", "prenet", 27.39, 0.8202),
+            ReportedScore("5 pairs of Rain200H", "prenet", 27.33, 0.8086),
         ),
         known_psnr=46.51,
     ),
 }
 
-EITHER_RAIN = "balnet-lite"
+AUTO_MODEL = "balnet-lite"
 """Either of the two defaults below, chosen for each picture by `deraincli.restoration.auto_model`. Where one
 file is wanted, as for a warm start, it is the one for streaks."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from deraincli.errors import DeviceError, ModelError
 from deraincli.files.locations import cache_folder
 from deraincli.model_zoo.resolve import find_model
-from deraincli.models.header import EXPORTED, read_header, sha256
+from deraincli.models.header import EXPORT_SUFFIXES, read_header, sha256
 
 
 def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
@@ -30,7 +30,7 @@ def find_export(model: str, precision: str = "auto") -> tuple[str, Path]:
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
     name, weights = find_model(model)
-    if weights.suffix in EXPORTED:
+    if weights.suffix in EXPORT_SUFFIXES:
         raise ModelError(
             f"'{model}' is no ONNX file and cannot be made one: name the model that it was exported from."
         )

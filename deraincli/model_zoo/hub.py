@@ -159,7 +159,7 @@ def remove(address: HubAddress) -> int:
     raise ModelError(f"{address} is not in the cache: `derain weights list` shows what is.")
 
 
-def told_sha256(weights: Path) -> str | None:
+def blob_sha256(weights: Path) -> str | None:
     """The sha256 that the Hub told of a file in its cache, which names large files after it; else None."""
     name = weights.resolve().name
     return name if SHA256.fullmatch(name) else None
@@ -204,7 +204,7 @@ def _too_large(address: HubAddress, name: str) -> bool:
 
 
 def _check_hash(weights: Path, expected: str | None, address: HubAddress) -> None:
-    wanted = expected or told_sha256(weights)
+    wanted = expected or blob_sha256(weights)
     if wanted is not None and sha256(weights) != wanted:
         _discard(weights)
         raise ModelError(

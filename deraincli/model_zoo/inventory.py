@@ -9,16 +9,16 @@ from pathlib import Path
 
 from deraincli.errors import ModelError
 from deraincli.model_zoo import hub
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
-from deraincli.model_zoo.model_card import Told, read_card
+from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
+from deraincli.model_zoo.model_card import CardContents, read_card
 from deraincli.model_zoo.model_facts import DamagedModel, ModelFacts
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import WEIGHTS_FILE, read_header, sha256
 
 
-def facts(model: str) -> ModelFacts:
+def describe_model(model: str) -> ModelFacts:
     """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
-    if model == EITHER_RAIN:
+    if model == AUTO_MODEL:
         return _either_rain()
     if model in SHIPPED:
         return _shipped(model)
@@ -27,11 +27,11 @@ def facts(model: str) -> ModelFacts:
     return _described(model, "file", find_model(model)[1])
 
 
-def models_at_hand() -> Iterator[ModelFacts | DamagedModel]:
+def list_models() -> Iterator[ModelFacts | DamagedModel]:
     """Every model of the catalogue, then every model of ours in the Hub's cache."""
-    for name in (EITHER_RAIN, *SHIPPED):
+    for name in (AUTO_MODEL, *SHIPPED):
         try:
-            yield facts(name)
+            yield describe_model(name)
         except ModelError as error:
             yield DamagedModel(name, str(error))
     for address, path in hub.cached_models():
@@ -43,7 +43,7 @@ def _either_rain() -> ModelFacts:
     streak, drop = DEFAULTS["streak"], DEFAULTS["drop"]
     find_model(drop)  # which complains of a damaged file
     choice = f"Chooses {streak} or {drop} for each picture; what stands here is that of {streak}."
-    return replace(_shipped(streak), name=EITHER_RAIN, task="auto", provenance=choice)
+    return replace(_shipped(streak), name=AUTO_MODEL, task="auto", provenance=choice)
 
 
 def _shipped(name: str) -> ModelFacts:
@@ -55,7 +55,7 @@ def _shipped(name: str) -> ModelFacts:
 def _described(name: str, origin: str, path: Path) -> ModelFacts:
     header = read_header(path)
     card = path.with_name(hub.CARD_FILE)
-    told = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else Told(None, ())
+    told = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents(None, ())
     return ModelFacts(
         name=name,
         origin=origin,

@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
 
 from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
-from deraincli.model_zoo.model_facts import Score
+from deraincli.model_zoo.model_facts import ReportedScore
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ModelFacts
@@ -28,12 +28,12 @@ RAIN = {"streak": "rain streaks", "drop": "raindrops on the lens", "auto": "rain
 PSNR, SSIM = "psnr", "ssim"
 
 
-class Told(NamedTuple):
+class CardContents(NamedTuple):
     """What a card tells that a model file does not."""
 
     licence: str | None
     """An identifier, or the terms in words."""
-    scores: tuple[Score, ...]
+    scores: tuple[ReportedScore, ...]
     provenance: str | None = None
 
 
@@ -50,7 +50,7 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
     return f"---\n{data.to_yaml()}\n---\n\n{_text(facts, address)}"
 
 
-def read_card(path: Path) -> Told:
+def read_card(path: Path) -> CardContents:
     """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged.
 
     A card can be anybody's: it costs no more time or memory than its size, and nothing long is believed.
@@ -58,27 +58,29 @@ def read_card(path: Path) -> Told:
     text = path.read_text(encoding="utf-8", errors="replace")
     front, ending, body = text.removeprefix("---").partition("\n---")
     if not (text.startswith("---") and ending) or len(front) > MAX_FRONT:
-        return Told(None, ())
+        return CardContents(None, ())
     try:
         if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
-            return Told(None, ())  # a few lines of aliases can stand for gigabytes
+            return CardContents(None, ())  # a few lines of aliases can stand for gigabytes
         data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
     except (ValueError, YAMLError, RecursionError):
-        return Told(None, ())
+        return CardContents(None, ())
     licence = data.license
     if licence == "other":
         licence = _after(body, "\nLicence: ").removesuffix(".") or data.license_name
-    return Told(_short(licence), _scores(data.eval_results or []), _short(_after(body, f"\n{ORIGIN}\n\n")))
+    return CardContents(
+        _short(licence), _scores(data.eval_results or []), _short(_after(body, f"\n{ORIGIN}\n\n"))
+    )
 
 
-def _scores(results: list[EvalResult]) -> tuple[Score, ...]:
+def _scores(results: list[EvalResult]) -> tuple[ReportedScore, ...]:
     values: dict[tuple[str, str], dict[str, float]] = {}
     for result in results:
         key = _short(result.dataset_name), _short(result.metric_config)
         if isinstance(result.metric_value, int | float) and key[0] and key[1]:
             values.setdefault((key[0], key[1]), {})[str(result.metric_type)] = result.metric_value
     return tuple(
-        Score(dataset, protocol, both[PSNR], both[SSIM])
+        ReportedScore(dataset, protocol, both[PSNR], both[SSIM])
         for (dataset, protocol), both in values.items()
         if both.keys() >= {PSNR, SSIM}
     )
@@ -108,7 +110,7 @@ def _licence(licence: str | None) -> dict[str, Any]:
     return {"license": "other", "license_name": name, "license_link": LICENCE_FILE}
 
 
-def _results(score: Score) -> list[EvalResult]:
+def _results(score: ReportedScore) -> list[EvalResult]:
     place: dict[str, Any] = {
         "task_type": PIPELINE,
         "task_name": "Deraining",

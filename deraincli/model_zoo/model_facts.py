@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Score(NamedTuple):
+class ReportedScore(NamedTuple):
     """What a model reached on a set."""
 
     dataset: str
@@ -33,7 +33,7 @@ class ModelFacts:
     file: Path
     licence: str | None
     provenance: str | None
-    scores: tuple[Score, ...]
+    scores: tuple[ReportedScore, ...]
 
     def record(self) -> dict[str, Any]:
         """As a JSON object."""

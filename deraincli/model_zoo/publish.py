@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
 from deraincli.model_zoo.hub import CARD_FILE, LICENCE_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
-from deraincli.model_zoo.inventory import facts
+from deraincli.model_zoo.inventory import describe_model
 from deraincli.model_zoo.model_card import has_identifier, write_card
-from deraincli.model_zoo.model_facts import Score
+from deraincli.model_zoo.model_facts import ReportedScore
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 
 
 def repository_files(
-    model: str, address: HubAddress, *, licence: str | None = None, scores: Sequence[Score] = ()
+    model: str, address: HubAddress, *, licence: str | None = None, scores: Sequence[ReportedScore] = ()
 ) -> dict[str, bytes]:
     """What goes up for a model given as to `-m`: weights, config, card, and the licence's terms if any.
 
@@ -29,9 +29,9 @@ def repository_files(
     number finite, of a shipped model every bit. `licence` replaces what the catalogue says, but for a shipped
     model; `scores` join those that are known. Raises ModelError or UsageError.
     """
-    if model == EITHER_RAIN:
+    if model == AUTO_MODEL:
         raise UsageError(f"{model} is two models: push {' and '.join(DEFAULTS.values())} one by one.")
-    known = facts(model)
+    known = describe_model(model)
     if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
         raise UsageError(f"{model} ships under terms of its own (weights/README.md): leave --licence out.")
     from deraincli.models.checkpoint import load_model, refuse_not_finite

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.files.locations import weights_folder
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED, ShippedModel
+from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED, ShippedModel
 from deraincli.models.header import WEIGHTS_FILE, sha256
 
 if TYPE_CHECKING:
-    from deraincli.models.classical.registry import Solver
+    from deraincli.models.classical.registry import ClassicalMethod
 
 REINSTALL = "run `pip install --force-reinstall deraincli`"
 BEST_FILE = "best.safetensors"
@@ -27,9 +27,9 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
     A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
     is no such model, or a shipped one is damaged.
     """
-    if model in (None, EITHER_RAIN):
+    if model in (None, AUTO_MODEL):
         model = default_model(task)
-    if model == EITHER_RAIN:
+    if model == AUTO_MODEL:
         return model, _file_of(SHIPPED[DEFAULTS["streak"]])
     if model in SHIPPED:
         return model, _file_of(SHIPPED[model])
@@ -48,10 +48,10 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
 
 def _unknown(model: str) -> ModelError:
     """What to do with a name that no shipped model has."""
-    from deraincli.models.classical.registry import SOLVERS
+    from deraincli.models.classical.registry import CLASSICAL_METHODS
     from deraincli.models.registry import NETWORKS
 
-    if model in SOLVERS:
+    if model in CLASSICAL_METHODS:
         return ModelError(
             f"'{model}' is a solver, which image, compare and bench run; "
             "to score its results: derain eval DATASET --results DIR."
@@ -61,7 +61,7 @@ def _unknown(model: str) -> ModelError:
             f"'{model}' ships without weights: train it (derain train) and give its file, "
             "-m RUNDIR/best.safetensors."
         )
-    names = (EITHER_RAIN, *SHIPPED)
+    names = (AUTO_MODEL, *SHIPPED)
     near = difflib.get_close_matches(model, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(names)}."
     return ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
@@ -70,7 +70,7 @@ def _unknown(model: str) -> ModelError:
 def model_files(model: str | None, task: str = "auto") -> tuple[Path, ...]:
     """Every file that what a model makes of a picture depends on. Raises ModelError as `find_model`."""
     name, path = find_model(model, task)
-    if name != EITHER_RAIN or path != _file_of(SHIPPED[DEFAULTS["streak"]]):
+    if name != AUTO_MODEL or path != _file_of(SHIPPED[DEFAULTS["streak"]]):
         return (path,)
     return tuple(_file_of(SHIPPED[specialist]) for specialist in DEFAULTS.values())
 
@@ -99,17 +99,17 @@ def _weights_in(folder: Path) -> Path:
 
 
 def default_model(task: str) -> str:
-    """The name of the model that serves a task when none, or EITHER_RAIN, is named. Raises UsageError."""
+    """The name of the model that serves a task when none, or AUTO_MODEL, is named. Raises UsageError."""
     if task not in ("auto", "streak", "drop"):
         raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
-    return EITHER_RAIN if task == "auto" else DEFAULTS[task]
+    return AUTO_MODEL if task == "auto" else DEFAULTS[task]
 
 
-def find_solver(model: str | None) -> Solver | None:
+def find_classical_method(model: str | None) -> ClassicalMethod | None:
     """The solver of that name, which has its prior at hand; None where no solver has it."""
-    from deraincli.models.classical.registry import SOLVERS
+    from deraincli.models.classical.registry import CLASSICAL_METHODS
 
-    solver = SOLVERS.get(model) if model is not None else None
+    solver = CLASSICAL_METHODS.get(model) if model is not None else None
     if solver is None or solver.prior is None:
         return solver
     return replace(solver, restore=partial(solver.restore, prior=weights_folder() / solver.prior))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 
-class Restoration(NamedTuple):
+class NetworkOutput(NamedTuple):
     """The restored picture and, where the network has them, the maps that steered it."""
 
     image: Tensor

@@ -18,7 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.models.config_io import from_mapping, to_mapping
+from deraincli.models.config_io import dump_config, parse_config
 from deraincli.models.header import Header, read_header
 from deraincli.models.registry import NETWORKS
 
@@ -44,7 +44,7 @@ def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = tor
     """
     state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
     weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    config = json.dumps(to_mapping(info.config), sort_keys=True)
+    config = json.dumps(dump_config(info.config), sort_keys=True)
     return save(weights, {"network": info.network, "config": config, "task": info.task})
 
 
@@ -111,7 +111,7 @@ def _info(header: Header, path: Path) -> ModelInfo:
     config_class = type(NETWORKS[header.network].config)
     try:
         _refuse_absurd(header.config)
-        config = from_mapping(config_class, header.config, source=str(header.source))
+        config = parse_config(config_class, header.config, source=str(header.source))
     except (UsageError, ValueError) as error:
         raise ModelError(
             f"The config in {header.source} is damaged ({error}); fetch the file again."

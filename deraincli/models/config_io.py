@@ -14,12 +14,12 @@ from deraincli.errors import UsageError
 T = TypeVar("T")
 
 
-def to_mapping(config: Any) -> dict[str, Any]:
+def dump_config(config: Any) -> dict[str, Any]:
     """A frozen dataclass as nested plain dicts and lists, ready for JSON."""
     return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
-def from_mapping(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
+def parse_config(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
     """Builds `cls` from nested mappings.
 
     Raises UsageError, naming `source`, for an unknown key (with the nearest known one), a missing

@@ -18,10 +18,10 @@ WEIGHTS_FILE = "model.safetensors"
 """The names that a folder of the Hugging Face Hub has for the two."""
 
 TASKS = ("auto", "streak", "drop")
-EXPORTED = (".onnx", ".pt2")
+EXPORT_SUFFIXES = (".onnx", ".pt2")
 """Suffixes of files for other programs, which are no models here."""
 
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+BATCH_NORM_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 """What batch normalisation keeps beside its parameters."""
 
 
@@ -43,7 +43,7 @@ class Header:
     @property
     def parameters(self) -> int:
         """Learnable parameters."""
-        learnable = (shape for key, shape in self.shapes.items() if not key.endswith(STATISTICS))
+        learnable = (shape for key, shape in self.shapes.items() if not key.endswith(BATCH_NORM_BUFFERS))
         return sum(math.prod(shape) for shape in learnable)
 
 
@@ -103,6 +103,6 @@ def _unreadable(path: Path, error: Exception) -> str:
             f"{path} is a pickle, which can hold a program and is never loaded as a model: "
             "convert a published checkpoint with `derain weights import`."
         )
-    if path.suffix in EXPORTED:
+    if path.suffix in EXPORT_SUFFIXES:
         return f"{path} is an export for other programs: name the model that it was made from."
     return f"{path} is no intact safetensors file ({error}); fetch it again."

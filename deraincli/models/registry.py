@@ -18,7 +18,7 @@ from deraincli.models.baselines.eigen import Eigen, EigenConfig
 from deraincli.models.baselines.jorder import JORDER, JORDERConfig
 from deraincli.models.baselines.nledn import NLEDN, NLEDNConfig
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
-from deraincli.models.config_io import from_mapping, to_mapping
+from deraincli.models.config_io import dump_config, parse_config
 
 
 @dataclass(frozen=True)
@@ -53,4 +53,4 @@ def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
     if name not in NETWORKS:
         raise UsageError(f"network = '{name}' is not known: take one of {', '.join(NETWORKS)}.")
     default = NETWORKS[name].config
-    return from_mapping(type(default), {**to_mapping(default), **options}, source=source)
+    return parse_config(type(default), {**dump_config(default), **options}, source=source)

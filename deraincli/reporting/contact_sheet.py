@@ -11,7 +11,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL import ImageDraw
 
-from deraincli.imaging.display import reduced
+from deraincli.imaging.display import shrink_to
 from deraincli.reporting.fonts import Font, font_for
 
 Picture = NDArray[np.uint8]
@@ -35,7 +35,7 @@ def contact_sheet(pictures: Mapping[str, Picture], *, columns: int | None = None
     pictures: at least one, by label, which may have several lines.
     columns: so many beside each other; None chooses what comes nearest to ASPECT.
     """
-    panels = [reduced(picture, PANEL_SIDE) for picture in pictures.values()]
+    panels = [shrink_to(picture, PANEL_SIDE) for picture in pictures.values()]
     height, width = panels[0].shape[0], max(panels[0].shape[1], CELL_WIDTH)
     font = font_for("".join(pictures) + "…", max(12, width // 28))
     line_height = math.ceil(1.25 * font.getbbox("Ag")[3])

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deraincli.imaging.display import reduced
+from deraincli.imaging.display import shrink_to
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
 
@@ -144,14 +144,14 @@ def _embed(
 
 def _remark(pixels: Pixels, rendition: _Rendition, exact: bool) -> str:
     """How the page shows a picture otherwise than it is; empty where that was asked for."""
-    height, width = reduced(pixels, rendition.longest_side).shape[:2]
+    height, width = shrink_to(pixels, rendition.longest_side).shape[:2]
     size = [f"at {width}×{height}"] if (height, width) != pixels.shape[:2] else []
     lossy = ["lossy"] if exact and rendition.quality is not None else []
     return f"shown {', '.join(size + lossy)}" if size or lossy else ""
 
 
 def _data_url(pixels: Pixels, rendition: _Rendition) -> str:
-    pixels = reduced(pixels, rendition.longest_side)
+    pixels = shrink_to(pixels, rendition.longest_side)
     picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format=rendition.format)
     data = encode(picture, rendition.format, quality=rendition.quality)
     return f"data:image/{rendition.format.lower()};base64,{base64.b64encode(data).decode()}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import SideChoice, at_working_size
+from deraincli.inference.working_size import SideChoice, to_working_size
 from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice, check_shape
 
 WINDOW = 128
@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
         return self.drop_change > max(CHANGE_RATIO * self.streak_change, LEAST_CHANGE)
 
 
-class EitherRain(Derainer):
+class AutoDerainer(Derainer):
     """Two specialists behind one name. Tiling, device and precision are the same for both."""
 
     def __init__(
@@ -72,7 +72,7 @@ class EitherRain(Derainer):
         neither knows the rain, a misty park was taken for drops.
         """
         check_shape(pixels)
-        smaller = at_working_size(pixels, "auto")
+        smaller = to_working_size(pixels, "auto")
         tries = [_try(window, self._streak, self._drop) for window in _windows(smaller)]
         return Evidence(*np.mean(tries, 0).tolist())
 

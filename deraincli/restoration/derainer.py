@@ -18,9 +18,9 @@ from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import NAME as SOLVER
-from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import SideChoice, check_side, restore_at
+from deraincli.inference.working_size import SideChoice, check_side, restore_at_working_size
 
 if TYPE_CHECKING:
     from deraincli.inference.backends.torch_backend import TorchBackend
@@ -29,7 +29,7 @@ TileChoice = int | Literal["auto", "off"]
 OverlapChoice = int | Literal["auto"]
 
 
-class Maps(NamedTuple):
+class AttentionMaps(NamedTuple):
     """The attention maps that steered a restoration; None for networks without them."""
 
     ram: NDArray[np.float32] | None
@@ -85,11 +85,13 @@ class Derainer:
     @overload
     def __call__(self, image: PIL.Image.Image, *, return_maps: Literal[False] = False) -> PIL.Image.Image: ...
     @overload
-    def __call__(self, image: NDArray[Any], *, return_maps: Literal[True]) -> tuple[NDArray[Any], Maps]: ...
+    def __call__(
+        self, image: NDArray[Any], *, return_maps: Literal[True]
+    ) -> tuple[NDArray[Any], AttentionMaps]: ...
     @overload
     def __call__(
         self, image: PIL.Image.Image, *, return_maps: Literal[True]
-    ) -> tuple[PIL.Image.Image, Maps]: ...
+    ) -> tuple[PIL.Image.Image, AttentionMaps]: ...
     def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
         """Restores a picture; the same kind comes back.
 
@@ -103,7 +105,7 @@ class Derainer:
         else:
             result = self.restore(np.asarray(image), maps=return_maps)
             answer = result.image
-        return (answer, Maps(result.ram, result.cam)) if return_maps else answer
+        return (answer, AttentionMaps(result.ram, result.cam)) if return_maps else answer
 
     def restore(
         self,
@@ -127,12 +129,12 @@ class Derainer:
         def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
             if levels:
                 return run_recorded(self._recording_backend, tile, on_warning=on_warning)
-            if isinstance(self._backend, SolverBackend):
+            if isinstance(self._backend, ClassicalBackend):
                 return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
             return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
 
         colour = grey_to_rgb(pixels) if grey else pixels
-        result = restore_at(
+        result = restore_at_working_size(
             colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(image=rgb_to_grey(result.image)) if grey else result

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
-from deraincli.inference.backends.classical_backend import SolverBackend
+from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.working_size import SideChoice
-from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN, SHIPPED
-from deraincli.model_zoo.resolve import default_model, find_model, find_solver
-from deraincli.restoration.auto_model import EitherRain
+from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
+from deraincli.model_zoo.resolve import default_model, find_classical_method, find_model
+from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice
 
 
@@ -37,24 +37,26 @@ def load(
     `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
     Raises ModelError, DeviceError or UsageError.
     """
-    from deraincli.models.classical.registry import SOLVERS
+    from deraincli.models.classical.registry import CLASSICAL_METHODS
 
-    solver = find_solver(model)
+    solver = find_classical_method(model)
     if model is not None and solver is not None:
         if backend != "eager":
             raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
-        runner = SolverBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
+        runner = ClassicalBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
         return Derainer(model, runner, tile, overlap, working_side)
     if max_seconds is not None:
-        raise UsageError(f"A limit of time is for the solvers, {' and '.join(SOLVERS)}: leave it out.")
-    if model in (None, EITHER_RAIN):
+        raise UsageError(
+            f"A limit of time is for the solvers, {' and '.join(CLASSICAL_METHODS)}: leave it out."
+        )
+    if model in (None, AUTO_MODEL):
         model = default_model(task)
     if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
         raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    if model == EITHER_RAIN:
+    if model == AUTO_MODEL:
         streak = _open(DEFAULTS["streak"], device, precision, backend)
         drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
-        return EitherRain(EITHER_RAIN, streak, drop, tile, overlap, working_side)
+        return AutoDerainer(AUTO_MODEL, streak, drop, tile, overlap, working_side)
     derainer = Derainer(*_open(model, device, precision, backend), tile, overlap, working_side)
     known = SHIPPED.get(model)
     if known is not None and task not in ("auto", *known.tasks):

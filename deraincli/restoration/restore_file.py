@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.imaging.decode import decode
-from deraincli.imaging.encode import adapt, encode
+from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
 from deraincli.restoration.derainer import Derainer
@@ -27,7 +27,7 @@ class SaveOptions:
 
 
 @dataclass(frozen=True)
-class Restoration:
+class RestoredFile:
     """What became of a picture."""
 
     data: bytes
@@ -50,7 +50,7 @@ def read_for(
     Raises InputError, UnreadableImageError or OutputError.
     """
     image = decode(source, max_pixels=max_pixels)
-    image = adapt(image, options.format, keep_metadata=options.keep_metadata)
+    image = fit_to_format(image, options.format, keep_metadata=options.keep_metadata)
     for note in image.notes:
         if on_note:
             on_note(note)
@@ -65,7 +65,7 @@ def restore_file(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
-) -> Restoration:
+) -> RestoredFile:
     """Restores the picture in a file or in bytes; `on_note` hears what could not stay as it was.
 
     Raises InputError, UnreadableImageError, OutputError or DeviceError, before the long work where the
@@ -78,4 +78,4 @@ def restore_file(
     image = dataclasses.replace(image, pixels=result.image)
     data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
     height, width = image.pixels.shape[:2]
-    return Restoration(data, width, height, time.perf_counter() - start, str(result.tile), chosen.name)
+    return RestoredFile(data, width, height, time.perf_counter() - start, str(result.tile), chosen.name)

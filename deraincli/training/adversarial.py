@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from deraincli.training.config import OptimiserConfig
 from deraincli.training.discriminators import REGION, Discriminators
-from deraincli.training.distributed import Processes
-from deraincli.training.losses import fooling_loss, telling_apart_loss
+from deraincli.training.distributed import ProcessGroup
+from deraincli.training.losses import lsgan_discriminator_loss, lsgan_generator_loss
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Adversary:
     optimiser: torch.optim.AdamW
 
 
-def new_adversary(config: OptimiserConfig, group: Processes) -> Adversary:
+def new_adversary(config: OptimiserConfig, group: ProcessGroup) -> Adversary:
     """Discriminators about to be trained."""
     network = Discriminators().to(group.device)
     rate, betas = config.discriminator_rate, (0.5, 0.999)
@@ -32,7 +32,7 @@ def new_adversary(config: OptimiserConfig, group: Processes) -> Adversary:
     return Adversary(network, group.wrap(network), optimiser)
 
 
-def fooling(adversary: Adversary, output: Tensor, corners: Tensor) -> Tensor:
+def generator_loss(adversary: Adversary, output: Tensor, corners: Tensor) -> Tensor:
     """L_g^GD + L_g^LD: how little both discriminators take outputs (B×3×H×W) for clean photos.
 
     Gradients reach the output but not the discriminators.
@@ -40,14 +40,14 @@ def fooling(adversary: Adversary, output: Tensor, corners: Tensor) -> Tensor:
     adversary.network.requires_grad_(False)
     whole, region = adversary.network(output, corners)
     adversary.network.requires_grad_(True)
-    return fooling_loss(whole) + fooling_loss(region)
+    return lsgan_generator_loss(whole) + lsgan_generator_loss(region)
 
 
-def telling_apart(adversary: Adversary, output: Tensor, clean: Tensor, corners: Tensor) -> Tensor:
+def discriminator_loss(adversary: Adversary, output: Tensor, clean: Tensor, corners: Tensor) -> Tensor:
     """The loss of both discriminators; the local one sees the same regions of output and clean picture."""
     # One pass over both, as wrapped networks average gradients once for each pass.
     whole, region = adversary.forward(torch.cat([clean, output.detach()]), torch.cat([corners, corners]))
-    return telling_apart_loss(*whole.chunk(2)) + telling_apart_loss(*region.chunk(2))
+    return lsgan_discriminator_loss(*whole.chunk(2)) + lsgan_discriminator_loss(*region.chunk(2))
 
 
 def random_corners(seed: int, step: int, crops: range, side: int) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from deraincli.errors import InputError, UsageError
-from deraincli.models.config_io import from_mapping
+from deraincli.models.config_io import parse_config
 from deraincli.training.data.config import Count, DataConfig, Share
 from deraincli.training.losses import AttentionLoss, ReconstructionLoss
 from deraincli.training.vgg import FROM_TORCHVISION
@@ -102,7 +102,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     for setting in settings:
         _set(values, setting)
     source = " --set ".join([str(path), *settings])
-    return from_mapping(TrainingConfig, values, source=source)
+    return parse_config(TrainingConfig, values, source=source)
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

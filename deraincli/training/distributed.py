@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Processes:
+class ProcessGroup:
     """This process among those of the run, and the device it computes on."""
 
     rank: int = 0
@@ -60,7 +60,7 @@ def averaging(wrapped: nn.Module, wanted: bool) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def processes(device: torch.device) -> Iterator[Processes]:
+def processes(device: torch.device) -> Iterator[ProcessGroup]:
     """Joins the group that `torchrun` describes in the environment; alone without one.
 
     On CUDA every process of a machine takes the GPU of its own number. Raises DeviceError if there are
@@ -68,13 +68,13 @@ def processes(device: torch.device) -> Iterator[Processes]:
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
-        yield Processes(device=device)
+        yield ProcessGroup(device=device)
         return
     if device.type == "cuda":
         device = _own_gpu(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield Processes(dist.get_rank(), count, device)
+        yield ProcessGroup(dist.get_rank(), count, device)
     finally:
         dist.destroy_process_group()
 

@@ -15,10 +15,10 @@ from deraincli.errors import OutputError, TrainingError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.models.checkpoint import model_bytes
-from deraincli.models.config_io import to_mapping
+from deraincli.models.config_io import dump_config
 from deraincli.training.config import TrainingConfig
 from deraincli.training.data.batches import Feed, TrainingData, batches
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 from deraincli.training.interrupts import deferred_interrupts
 from deraincli.training.setup import prepare
 from deraincli.training.state import Best, load_state, state_bytes
@@ -58,7 +58,7 @@ class Run:
     """One run in a folder of its own: `config.json`, `state.pt`, `best.safetensors`, `last.safetensors`."""
 
     def __init__(
-        self, config: TrainingConfig, root: Path, folder: Path, group: Processes, *, resume: bool
+        self, config: TrainingConfig, root: Path, folder: Path, group: ProcessGroup, *, resume: bool
     ) -> None:
         """`root`: what the config's paths are relative to.
 
@@ -80,7 +80,7 @@ class Run:
         self.validation = ValidationSet(root / config.data.validation)
         self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
         make_folder(folder)
-        resolved = to_mapping(config)
+        resolved = dump_config(config)
         self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
         """Keys of the config that differ from those which the run was last trained with."""
         write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
@@ -111,7 +111,7 @@ class Run:
         return self.best
 
     def _agree(self, asked: bool, result: StepResult) -> bool:
-        """Whether to stop. Processes decide alike, or one that goes on would wait for the others forever."""
+        """Whether to stop. ProcessGroup decide alike, or one that goes on would wait for the others forever."""
         clock = self._clock
         diverged = not math.isfinite(sum(result.losses.values()))
         stop, broken, clock.seconds, clock.validating = self.group.largest(

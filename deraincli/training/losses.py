@@ -68,12 +68,12 @@ def perceptual_loss(estimate: Tensor, clean: Tensor) -> Tensor:
     return F.mse_loss(estimate.float(), clean.float())
 
 
-def fooling_loss(scores: Tensor) -> Tensor:
+def lsgan_generator_loss(scores: Tensor) -> Tensor:
     """L_g of one discriminator: E[(D(output) − 1)²] (LSGAN), as the document has it. Scores B×1×h×w."""
     return (scores.float() - 1).square().mean()
 
 
-def telling_apart_loss(real: Tensor, fake: Tensor) -> Tensor:
+def lsgan_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """What one discriminator minimises: ½E[(D(clean) − 1)²] + ½E[D(output)²].
 
     The document does not print it; this is LSGAN's (Mao et al., "Least Squares Generative Adversarial

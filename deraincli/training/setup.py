@@ -9,18 +9,18 @@ from typing import cast
 from torch import nn
 
 from deraincli.errors import DeviceError, TrainingError, UsageError
-from deraincli.model_zoo.catalogue import EITHER_RAIN, SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.balnet.net2net import deepened, deepens
 from deraincli.models.checkpoint import ModelInfo, load_model
 from deraincli.models.registry import NETWORKS, configure
 from deraincli.training.config import TrainingConfig
 from deraincli.training.discriminators import REGION
-from deraincli.training.distributed import Processes
-from deraincli.training.step import Trainee, new_trainee
+from deraincli.training.distributed import ProcessGroup
+from deraincli.training.step import TrainState, new_trainee
 
 
-def prepare(config: TrainingConfig, root: Path, group: Processes) -> tuple[Trainee, ModelInfo]:
+def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[TrainState, ModelInfo]:
     """The trainee of a run, and what its model files will say of it.
 
     Raises UsageError, DeviceError or TrainingError for a config that contradicts itself, the device or
@@ -49,7 +49,7 @@ def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
-    shipped = config.warm_start in (EITHER_RAIN, *SHIPPED)
+    shipped = config.warm_start in (AUTO_MODEL, *SHIPPED)
     path = find_model(config.warm_start)[1] if shipped else root / config.warm_start
     network, info = load_model(path)
     alike = info.network == config.network

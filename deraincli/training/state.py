@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from deraincli.errors import TrainingError
-from deraincli.training.step import Trainee
+from deraincli.training.step import TrainState
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Best:
     step: int = 0
 
 
-def state_bytes(trainee: Trainee, best: Best, seconds: float) -> bytes:
+def state_bytes(trainee: TrainState, best: Best, seconds: float) -> bytes:
     """The content of a state file; `seconds` is how long the run has taken.
 
     Batches depend on the seed and step alone, so no random generator is kept.
@@ -44,7 +44,7 @@ def state_bytes(trainee: Trainee, best: Best, seconds: float) -> bytes:
     return buffer.getvalue()
 
 
-def load_state(path: Path, trainee: Trainee) -> tuple[Best, float]:
+def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
     """Puts a saved state into a trainee, and returns its best validation and its seconds.
 
     Raises TrainingError if it is damaged or belongs to another network or other losses.

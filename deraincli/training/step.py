@@ -13,10 +13,16 @@ from torch.optim.swa_utils import AveragedModel
 
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
-from deraincli.models.base import Restoration
-from deraincli.training.adversarial import Adversary, fooling, new_adversary, random_corners, telling_apart
+from deraincli.models.base import NetworkOutput
+from deraincli.training.adversarial import (
+    Adversary,
+    discriminator_loss,
+    generator_loss,
+    new_adversary,
+    random_corners,
+)
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
-from deraincli.training.distributed import Processes, averaging
+from deraincli.training.distributed import ProcessGroup, averaging
 from deraincli.training.losses import attention_loss, perceptual_loss, reconstruction_loss
 from deraincli.training.muon import Muon, matrices
 from deraincli.training.schedule import rate_factor
@@ -24,7 +30,7 @@ from deraincli.training.vgg import VGG16Features, load_vgg
 
 
 @dataclass
-class Trainee:
+class TrainState:
     """What a run changes (network, average, optimisers, scaler, steps done) and what it needs for that."""
 
     network: nn.Module
@@ -36,7 +42,7 @@ class Trainee:
     """Idle but for fp16."""
     adversary: Adversary | None
     vgg: VGG16Features | None
-    group: Processes
+    group: ProcessGroup
     step: int = 0
 
 
@@ -49,13 +55,13 @@ class StepResult(NamedTuple):
     """Of the step's crops, RGB, dB."""
 
 
-def new_trainee(network: nn.Module, config: TrainingConfig, root: Path, group: Processes) -> Trainee:
+def new_trainee(network: nn.Module, config: TrainingConfig, root: Path, group: ProcessGroup) -> TrainState:
     """A network about to be trained. `root`: what the config's paths are relative to."""
     settings, loss = config.optimiser, config.loss
     network.train().to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=_moving_average(settings.ema), use_buffers=True)
     called: nn.Module = torch.compile(network) if config.compile else network  # type: ignore[assignment]
-    return Trainee(
+    return TrainState(
         network=network,
         forward=group.wrap(called),
         average=average.eval(),
@@ -90,7 +96,7 @@ def _moving_average(decay: float) -> Callable[..., None]:
 
 
 def losses(
-    output: Restoration, rainy: Tensor, clean: Tensor, config: LossConfig, vgg: VGG16Features | None
+    output: NetworkOutput, rainy: Tensor, clean: Tensor, config: LossConfig, vgg: VGG16Features | None
 ) -> dict[str, Tensor]:
     """Every loss but the adversarial by name, weighted."""
     parts = {"reconstruction": reconstruction_loss(output.image, clean, config.reconstruction)}
@@ -106,7 +112,7 @@ def losses(
 
 
 def train_step(
-    trainee: Trainee, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
+    trainee: TrainState, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
 ) -> StepResult:
     """Learns from this process's crops of one batch (uint8, B×3×H×W, on any device).
 
@@ -128,7 +134,7 @@ def train_step(
     return StepResult(means, means.pop("psnr"))
 
 
-def _all_optimisers(trainee: Trainee) -> tuple[torch.optim.Optimizer, ...]:
+def _all_optimisers(trainee: TrainState) -> tuple[torch.optim.Optimizer, ...]:
     """The network's, then the discriminators' if there are any."""
     adversary = trainee.adversary
     return trainee.optimisers if adversary is None else (*trainee.optimisers, adversary.optimiser)
@@ -142,7 +148,7 @@ def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
 
 
 def _learn(
-    trainee: Trainee, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
+    trainee: TrainState, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
 ) -> dict[str, Tensor]:
     """Adds the gradients of some of a step's crops; processes exchange theirs with the `last` of them."""
     device, adversary, share = trainee.group.device, trainee.adversary, 1 / config.optimiser.accumulate
@@ -153,11 +159,11 @@ def _learn(
         parts = losses(output, rainy, clean, config.loss, trainee.vgg)
         if adversary is not None:
             corners = random_corners(config.seed, trainee.step, crops, config.data.crop)
-            parts["adversarial"] = config.loss.adversarial * fooling(adversary, output.image, corners)
+            parts["adversarial"] = config.loss.adversarial * generator_loss(adversary, output.image, corners)
         trainee.scaler.scale(share * torch.stack(list(parts.values())).sum()).backward()
     if adversary is not None:
         with averaging(adversary.forward, last):
-            parts["discriminators"] = telling_apart(adversary, output.image, clean, corners)
+            parts["discriminators"] = discriminator_loss(adversary, output.image, clean, corners)
             trainee.scaler.scale(share * parts["discriminators"]).backward()
     parts["psnr"] = -10 * (output.image - clean).square().mean((1, 2, 3)).clamp(min=1e-10).log10().mean()
     return {name: value.detach() for name, value in parts.items()}
@@ -169,7 +175,7 @@ def _on_device(side: Tensor, device: torch.device) -> Tensor:
     return moved.to(memory_format=torch.channels_last)
 
 
-def _update(trainee: Trainee, config: OptimiserConfig) -> None:
+def _update(trainee: TrainState, config: OptimiserConfig) -> None:
     for optimiser in trainee.optimisers:
         trainee.scaler.unscale_(optimiser)
     nn.utils.clip_grad_norm_(trainee.network.parameters(), config.clip)

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from deraincli.datasets.image_pool import pair_files
 from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, score
-from deraincli.imaging.display import reduced
+from deraincli.imaging.display import shrink_to
 from deraincli.imaging.image import Picture
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 SAMPLES = 4
 """So many pictures are shown."""
@@ -59,7 +59,7 @@ class ValidationSet:
             results.append((result.psnr, result.ssim, _ram_iou(output, x, target)))
             if len(samples) < SAMPLES:
                 maps = [np.repeat(_picture(m), 3, 2) for m in (output.ram, output.cam) if m is not None]
-                strip = [reduced(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
+                strip = [shrink_to(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
                 samples.append(np.concatenate(strip, axis=1))
         psnr, ssim, ious = zip(*results, strict=True)
         found = [iou for iou in ious if iou is not None]
@@ -67,7 +67,7 @@ class ValidationSet:
         return Validation(mean_psnr(psnr), fmean(ssim), iou, tuple(samples))
 
 
-def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:
+def _restore(network: nn.Module, x: Tensor, precision: str) -> NetworkOutput:
     """The whole picture at once, 1×3×H×W, whatever its size; outputs on the same H×W."""
     height, width = x.shape[2:]
     multiple = cast(int, network.size_multiple)
@@ -76,10 +76,10 @@ def _restore(network: nn.Module, x: Tensor, precision: str) -> Restoration:
     with torch.inference_mode(), torch.autocast(x.device.type, dtype, enabled=precision != "fp32"):
         output = network(padded.to(memory_format=torch.channels_last))
     ram, cam = (None if m is None else m[:, :, :height, :width] for m in (output.ram, output.cam))
-    return Restoration(output.image[:, :, :height, :width], ram, cam)
+    return NetworkOutput(output.image[:, :, :height, :width], ram, cam)
 
 
-def _ram_iou(output: Restoration, rainy: Tensor, clean: Tensor) -> float | None:
+def _ram_iou(output: NetworkOutput, rainy: Tensor, clean: Tensor) -> float | None:
     if output.ram is None:
         return None
     found = output.ram > 0.5

@@ -27,14 +27,14 @@ from deraincli.benchmark.timing import time_in_turn
 from deraincli.benchmark.workloads import ForwardPass
 from deraincli.datasets.pairs import find_pairs
 from deraincli.evaluation.evaluate import Scored, evaluate
-from deraincli.evaluation.methods import Entrant, Model, RainyInput
+from deraincli.evaluation.methods import Method, ModelMethod, RainyInput
 from deraincli.evaluation.metrics import Score, protocols_named
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_device import choose_precision
 from deraincli.models.checkpoint import load_model
 from deraincli.training.config import load_config
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 from deraincli.training.step import train_step
 
@@ -62,7 +62,7 @@ class Row:
 def open_run(recipe: str, folder: Path, steps: int) -> Run:
     """A run of so many steps, new or to be gone on with."""
     config = load_config(RECIPES / f"{recipe}.toml", (f"optimiser.steps={steps}",))
-    return Run(config, RECIPES, folder, Processes(), resume=(folder / "state.pt").exists())
+    return Run(config, RECIPES, folder, ProcessGroup(), resume=(folder / "state.pt").exists())
 
 
 def affordable_steps(minutes: float, out: Path) -> dict[str, int]:
@@ -108,10 +108,13 @@ def score(models: dict[str, Path], pairs: Path, precision: str) -> dict[str, Sco
     restorers = {
         name: deraincli.load(str(file), device="cpu", precision=precision) for name, file in models.items()
     }
-    entrants: list[Entrant] = [RainyInput(), *(Model(name, each, name) for name, each in restorers.items())]
+    methods: list[Method] = [
+        RainyInput(),
+        *(ModelMethod(name, each, name) for name, each in restorers.items()),
+    ]
     protocols = protocols_named(PROTOCOL)
-    found: dict[str, list[Score]] = {entrant.name: [] for entrant in entrants}
-    for outcome in evaluate(find_pairs(pairs).pairs, entrants, protocols, max_pixels=DEFAULT_MAX_PIXELS):
+    found: dict[str, list[Score]] = {method.name: [] for method in methods}
+    for outcome in evaluate(find_pairs(pairs).pairs, methods, protocols, max_pixels=DEFAULT_MAX_PIXELS):
         if not isinstance(outcome, Scored):
             raise SystemExit(outcome.reason)
         for name, scores in outcome.scores.items():

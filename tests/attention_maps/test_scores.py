@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from paired import rain_on, scene
 
-from deraincli.attention_maps.scores import mean_scores, mirror_gap, roc_auc, score_maps
+from deraincli.attention_maps.scores import complementarity_gap, mean_scores, roc_auc, score_maps
 
 GREY_LEVELS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 """Few, so that there are ties."""
@@ -101,5 +101,5 @@ def test_what_is_undefined_is_left_out_of_means():
 
 def test_the_gap_is_zero_only_for_a_map_and_its_opposite():
     ram = np.random.default_rng(0).random((20, 30), np.float32)
-    assert mirror_gap(ram, 1 - ram) == pytest.approx(0, abs=1e-7)
-    assert mirror_gap(ram, 1 - ram / 2) == pytest.approx(ram.mean() / 2, rel=1e-5)
+    assert complementarity_gap(ram, 1 - ram) == pytest.approx(0, abs=1e-7)
+    assert complementarity_gap(ram, 1 - ram / 2) == pytest.approx(ram.mean() / 2, rel=1e-5)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deraincli.batch.outcome import Outcome
-from deraincli.batch.summary import SHOWN, Summary
+from deraincli.batch.summary import SHOWN, BatchSummary
 from deraincli.files.manifest import Job
 
 OUTCOMES = st.tuples(st.integers(0, 60), st.sampled_from(["done", "skipped", "failed"]))
@@ -22,7 +22,7 @@ def outcome(number: int, status: str) -> Outcome:
 
 @given(st.lists(OUTCOMES, max_size=200))
 def test_the_last_outcome_of_each_picture_counts(events):
-    summary, last = Summary(), {}
+    summary, last = BatchSummary(), {}
     for number, status in events:
         summary.add(outcome(number, status))
         last[number] = status
@@ -36,6 +36,6 @@ def test_the_last_outcome_of_each_picture_counts(events):
 
 
 def test_small_speeds_have_digits():
-    summary = Summary()
+    summary = BatchSummary()
     summary.add(outcome(0, "done"))
     assert summary.row(1)[:5] == ["1", "0", "0", "0", "0.00"]

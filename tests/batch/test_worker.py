@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from deraincli.batch.jobs import Naming, find_jobs
-from deraincli.batch.outcome import Settings
+from deraincli.batch.outcome import RestoreSettings
 from deraincli.batch.worker import Worker
 from deraincli.files.manifest import Manifest
 from deraincli.restoration.load import load
@@ -28,7 +28,7 @@ def jobs(tmp_path):
 def settings(small_model):
     choices = {"task": "auto", "precision": "fp32", "backend": "eager", "tile": "off"}
     choices |= {"overlap": "auto", "working_side": "auto"}
-    return Settings({"model": str(small_model), **choices}, "sha256")
+    return RestoreSettings({"model": str(small_model), **choices}, "sha256")
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from deraincli.benchmark.flops import count_flops, count_parameters
 from deraincli.benchmark.memory import Pass, peak_in_own_process
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
-from deraincli.benchmark.targets import all_names, compared_names, find_subject
+from deraincli.benchmark.targets import all_names, compared_names, find_target
 from deraincli.errors import ModelError
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 from deraincli.models.checkpoint import ModelInfo, model_bytes
-from deraincli.models.classical.registry import SOLVERS
+from deraincli.models.classical.registry import CLASSICAL_METHODS
 from deraincli.models.registry import NETWORKS
 
 
@@ -25,8 +25,8 @@ class TwoLayers(nn.Module):
         self.heavy = nn.Conv2d(3, 64, 9, padding=4)
         self.light = nn.Conv2d(64, 3, 1, bias=False)
 
-    def forward(self, x: Tensor) -> Restoration:
-        return Restoration(x + self.light(self.heavy(x)))
+    def forward(self, x: Tensor) -> NetworkOutput:
+        return NetworkOutput(x + self.light(self.heavy(x)))
 
 
 @pytest.mark.parametrize("side", [16, 48])
@@ -88,17 +88,17 @@ def test_memory_does_not_depend_on_where_the_weights_come_from(tmp_path) -> None
 
 
 def test_subjects_are_found_by_every_kind_of_name(random_model) -> None:
-    assert find_subject(None).weights == "shipped"
-    assert find_subject("ddn").weights == "random"
-    assert find_subject(str(random_model)).weights == "file"
+    assert find_target(None).weights == "shipped"
+    assert find_target("ddn").weights == "random"
+    assert find_target(str(random_model)).weights == "file"
     assert {"balnet-lite", "balnet", "ddn"} <= set(all_names())
     assert set(compared_names()) < set(all_names())
     for name in all_names():
-        network = find_subject(name).build()
-        assert (network is None) == (name in SOLVERS)
+        network = find_target(name).build()
+        assert (network is None) == (name in CLASSICAL_METHODS)
 
 
 @pytest.mark.parametrize("name", ["balnet_lite", "ddm", "there-is-nothing-like-it-at-all"])
 def test_an_unknown_model_brings_the_nearest_names(name: str) -> None:
     with pytest.raises(ModelError, match=r"balnet-lite|ddn"):
-        find_subject(name)
+        find_target(name)

@@ -1,4 +1,4 @@
-"""The clockwork, on contestants whose order and speed are known."""
+"""The clockwork, on workloads whose order and speed are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Listed:
-    """A contestant whose passes take the seconds of a list, the last one for ever."""
+    """A workload whose passes take the seconds of a list, the last one for ever."""
 
     def __init__(self, clock: Clock, seconds: list[float], log: list[Listed], fails_at: int = -1) -> None:
         self.clock, self.seconds, self.log, self.fails_at = clock, seconds, log, fails_at

@@ -101,7 +101,7 @@ def test_threshold_and_alpha(derain, model, photo, tmp_path):
 def test_one_map_and_its_opposite_mirror_each_other(derain, photo, tmp_path, attention):
     ablated = model_file(tmp_path, "balnet-lite", attention=attention)
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", ablated, *PLAIN, "--levels", "--json")
-    assert json.loads(done.out)["mirror_gap"] == pytest.approx(0, abs=1e-6)
+    assert json.loads(done.out)["complementarity_gap"] == pytest.approx(0, abs=1e-6)
 
 
 def test_ground_truth_scores_a_picture_as_json_and_as_table(derain, model, photo, tmp_path):
@@ -120,7 +120,7 @@ def test_ground_truth_scores_a_picture_as_json_and_as_table(derain, model, photo
 
     table = derain("attn", photo, *options, "--overwrite").out.decode()
     assert f"{record['ram']['auc']:.3f}" in table
-    assert f"{record['mirror_gap']:.3f}" in table
+    assert f"{record['complementarity_gap']:.3f}" in table
 
 
 def test_a_paired_set_ends_in_its_means(derain, model, tmp_path):
@@ -133,7 +133,9 @@ def test_a_paired_set_ends_in_its_means(derain, model, tmp_path):
         for number in ("auc", "iou", "precision", "recall"):
             expected = np.mean([record[which][number] for record in records])
             assert mean[which][number] == pytest.approx(expected)
-    assert mean["mirror_gap"] == pytest.approx(np.mean([record["mirror_gap"] for record in records]))
+    assert mean["complementarity_gap"] == pytest.approx(
+        np.mean([record["complementarity_gap"] for record in records])
+    )
 
 
 def test_a_broken_picture_of_a_folder_is_named_and_the_others_done(derain, model, tmp_path):

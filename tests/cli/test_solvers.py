@@ -14,7 +14,7 @@ import deraincli
 from deraincli.errors import ModelError, UsageError
 from deraincli.files.locations import weights_folder
 from deraincli.models.classical.gmm import PRIOR_FILE
-from deraincli.models.classical.registry import SOLVERS
+from deraincli.models.classical.registry import CLASSICAL_METHODS
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def pixels_of(path: Path) -> np.ndarray:
     return cv2.imread(str(path))[..., ::-1]
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", CLASSICAL_METHODS)
 def test_no_time_gives_the_picture_back_and_says_so(derain, rainy: Path, solver: str) -> None:
     out = rainy.with_name("out.png")
     done = derain("image", rainy, "-o", out, "-m", solver, "--max-seconds", 0)
     assert done.code == 0
     np.testing.assert_array_equal(pixels_of(out), pixels_of(rainy))
-    assert f"after 0 of {SOLVERS[solver].steps} steps" in done.err
+    assert f"after 0 of {CLASSICAL_METHODS[solver].steps} steps" in done.err
 
 
 def test_a_whole_picture_is_restored_whatever_its_sides(derain, tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_progress_counts_the_solvers_steps() -> None:
     heard: list[tuple[int, int]] = []
     derainer = deraincli.load("gmm")
     derainer.restore(scene(1, 16, 16), on_progress=lambda done, total: heard.append((done, total)))
-    steps = SOLVERS["gmm"].steps
+    steps = CLASSICAL_METHODS["gmm"].steps
     assert heard[: steps + 1] == [(done, steps) for done in range(steps + 1)]
 
 

@@ -13,7 +13,7 @@ from paired import rain_on, scene, write_picture, write_set
 from deraincli.datasets.pairs import find_pairs, read_pair
 from deraincli.errors import DeviceError, InputError, OutputError
 from deraincli.evaluation.evaluate import Failed, Scored, evaluate
-from deraincli.evaluation.methods import Model, RainyInput, ReadyResults
+from deraincli.evaluation.methods import ModelMethod, PrecomputedResults, RainyInput
 from deraincli.evaluation.metrics import PROTOCOLS, score
 from deraincli.evaluation.workspace import Workspace
 from deraincli.files.journal import Journal
@@ -44,12 +44,12 @@ def pairs(tmp_path):
     return find_pairs(write_set(tmp_path / "set")).pairs
 
 
-def run(pairs, entrants, protocols=EVERY_PROTOCOL, **options):
-    return list(evaluate(pairs, entrants, protocols, max_pixels=MAX_PIXELS, **options))
+def run(pairs, methods, protocols=EVERY_PROTOCOL, **options):
+    return list(evaluate(pairs, methods, protocols, max_pixels=MAX_PIXELS, **options))
 
 
 def test_scores_are_those_of_each_picture_in_order(pairs):
-    outcomes = run(pairs, [RainyInput(), Model("median", Median(), "median")])
+    outcomes = run(pairs, [RainyInput(), ModelMethod("median", Median(), "median")])
 
     assert [outcome.pair for outcome in outcomes] == list(pairs)
     for outcome in outcomes:
@@ -62,7 +62,7 @@ def test_scores_are_those_of_each_picture_in_order(pairs):
 
 def test_a_model_runs_in_one_thread_and_tells_how(pairs):
     restorer = Median()
-    model = Model("median", restorer, "median")
+    model = ModelMethod("median", restorer, "median")
     run(pairs * 5, [model])
     assert len(restorer.given) == 20
     assert len(restorer.threads) == 1
@@ -74,15 +74,15 @@ def test_a_model_runs_in_one_thread_and_tells_how(pairs):
 def test_saved_results_score_like_the_model_under_any_usual_name(pairs, tmp_path, suffix):
     folder = tmp_path / "results"
     folder.mkdir()
-    by_model = run(pairs, [Model("it", Median(), "median", folder=folder)])
+    by_model = run(pairs, [ModelMethod("it", Median(), "median", folder=folder)])
     for file in list(folder.iterdir()):
         file.rename(file.with_name(f"{file.stem}{suffix}.png"))
-    by_files = run(pairs, [ReadyResults("it", folder, pairs, max_pixels=MAX_PIXELS)])
+    by_files = run(pairs, [PrecomputedResults("it", folder, pairs, max_pixels=MAX_PIXELS)])
     assert by_files == by_model
 
 
 def test_ground_truth_as_results_is_perfect(pairs):
-    results = ReadyResults("truth", pairs[0].clean.parent, pairs, max_pixels=MAX_PIXELS)
+    results = PrecomputedResults("truth", pairs[0].clean.parent, pairs, max_pixels=MAX_PIXELS)
     for outcome in run(pairs, [results]):
         for protocol in EVERY_PROTOCOL:
             assert outcome.scores["truth"][protocol.name] == (math.inf, pytest.approx(1.0))
@@ -92,7 +92,9 @@ def test_results_of_another_picture_are_never_matched_by_position(pairs, tmp_pat
     folder = tmp_path / "results"
     for pair in pairs[1:]:
         shutil.copy(pair.clean, write_picture(folder / f"{pair.name}.png", scene(0)))
-    first, *others = run(pairs, [RainyInput(), ReadyResults("partial", folder, pairs, max_pixels=MAX_PIXELS)])
+    first, *others = run(
+        pairs, [RainyInput(), PrecomputedResults("partial", folder, pairs, max_pixels=MAX_PIXELS)]
+    )
     assert isinstance(first, Failed)
     assert "no result for '1'" in first.reason
     assert all(outcome.scores["partial"]["rgb"].psnr == math.inf for outcome in others)
@@ -100,14 +102,14 @@ def test_results_of_another_picture_are_never_matched_by_position(pairs, tmp_pat
 
 def test_unusable_results_folders_are_refused(pairs, tmp_path):
     with pytest.raises(InputError, match="is no folder"):
-        ReadyResults("r", tmp_path / "missing", pairs, max_pixels=MAX_PIXELS)
+        PrecomputedResults("r", tmp_path / "missing", pairs, max_pixels=MAX_PIXELS)
     write_picture(tmp_path / "other" / "unrelated.png", scene(0))
     with pytest.raises(InputError, match="has the name of a rainy one"):
-        ReadyResults("r", tmp_path / "other", pairs, max_pixels=MAX_PIXELS)
+        PrecomputedResults("r", tmp_path / "other", pairs, max_pixels=MAX_PIXELS)
     for name in ("1.png", "1_derained.png"):
         write_picture(tmp_path / "twice" / name, scene(0))
     with pytest.raises(InputError, match=r"Both .* claim '1'"):
-        ReadyResults("r", tmp_path / "twice", pairs, max_pixels=MAX_PIXELS)
+        PrecomputedResults("r", tmp_path / "twice", pairs, max_pixels=MAX_PIXELS)
 
 
 def test_bad_pictures_fail_by_name_and_the_rest_is_scored(tmp_path):
@@ -119,7 +121,7 @@ def test_bad_pictures_fail_by_name_and_the_rest_is_scored(tmp_path):
         write_picture(folder / side / "4.png", scene(4, height=10))
     restorer = Median()
 
-    outcomes = run(find_pairs(folder).pairs, [RainyInput(), Model("median", restorer, "median")])
+    outcomes = run(find_pairs(folder).pairs, [RainyInput(), ModelMethod("median", restorer, "median")])
 
     reasons = {outcome.pair.name: outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
     assert set(reasons) == {"2", "3", "4"}
@@ -133,7 +135,7 @@ def test_bad_pictures_fail_by_name_and_the_rest_is_scored(tmp_path):
 def test_results_of_another_size_fail(pairs, tmp_path):
     for pair in pairs:
         write_picture(tmp_path / "results" / f"{pair.name}.png", scene(0, height=47))
-    outcomes = run(pairs, [ReadyResults("r", tmp_path / "results", pairs, max_pixels=MAX_PIXELS)])
+    outcomes = run(pairs, [PrecomputedResults("r", tmp_path / "results", pairs, max_pixels=MAX_PIXELS)])
     assert all("64×47 but its ground truth 64×48" in outcome.reason for outcome in outcomes)
 
 
@@ -144,7 +146,9 @@ def test_deep_and_grey_pairs_keep_their_kind(tmp_path, dtype, channels):
     write_picture(tmp_path / "input" / "1.png", clean // 2)
     restorer = Median()
     (tmp_path / "results").mkdir()
-    (outcome,) = run(find_pairs(tmp_path).pairs, [Model("m", restorer, "m", folder=tmp_path / "results")])
+    (outcome,) = run(
+        find_pairs(tmp_path).pairs, [ModelMethod("m", restorer, "m", folder=tmp_path / "results")]
+    )
     np.testing.assert_array_equal(restorer.given[0], clean // 2)
     saved = cv2.imread(str(tmp_path / "results" / "1.png"), cv2.IMREAD_UNCHANGED)
     assert saved.dtype == dtype
@@ -160,15 +164,15 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(pairs, tmp_path):
                 raise KeyboardInterrupt
             return super().restore(pixels, on_warning=on_warning)
 
-    def entrants(restorer):
-        return [RainyInput(), Model("median", restorer, "median", folder=tmp_path)]
+    def methods(restorer):
+        return [RainyInput(), ModelMethod("median", restorer, "median", folder=tmp_path)]
 
-    expected = run(pairs, entrants(Median()))
+    expected = run(pairs, methods(Median()))
     with pytest.raises(KeyboardInterrupt):
-        run(pairs, entrants(InterruptedAtThird()), journal=Journal(tmp_path / "journal"))
+        run(pairs, methods(InterruptedAtThird()), journal=Journal(tmp_path / "journal"))
     again = Median()
 
-    outcomes = run(pairs, entrants(again), journal=Journal(tmp_path / "journal"))
+    outcomes = run(pairs, methods(again), journal=Journal(tmp_path / "journal"))
 
     assert outcomes == expected
     assert len(again.given) == 2
@@ -177,13 +181,13 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(pairs, tmp_path):
 @pytest.mark.parametrize("changed", ["model", "protocol", "picture"])
 def test_what_changed_is_computed_again(pairs, tmp_path, changed):
     journal = tmp_path / "journal"
-    run(pairs, [Model("median", Median(), "v1")], [PROTOCOLS["rgb"]], journal=Journal(journal))
+    run(pairs, [ModelMethod("median", Median(), "v1")], [PROTOCOLS["rgb"]], journal=Journal(journal))
     if changed == "picture":
         write_picture(pairs[0].rainy, rain_on(scene(1), seed=99))
     again = Median()
     identity = "v2" if changed == "model" else "v1"
     protocols = [PROTOCOLS["agan" if changed == "protocol" else "rgb"]]
-    run(pairs, [Model("median", again, identity)], protocols, journal=Journal(journal))
+    run(pairs, [ModelMethod("median", again, identity)], protocols, journal=Journal(journal))
     assert len(again.given) == (1 if changed == "picture" else 4)
 
 
@@ -205,7 +209,7 @@ def test_a_device_that_gives_up_ends_the_evaluation(pairs):
             raise DeviceError("Out of memory.")
 
     with pytest.raises(DeviceError):
-        run(pairs, [Model("broken", Broken(), "broken")])
+        run(pairs, [ModelMethod("broken", Broken(), "broken")])
 
 
 def test_a_workspace_keeps_foreign_files_and_cleans_up_its_own(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from deraincli.datasets.pairs import Pair
 from deraincli.evaluation.evaluate import Failed, Scored
 from deraincli.evaluation.metrics import Score
-from deraincli.evaluation.results import COLUMNS, build
+from deraincli.evaluation.results import COLUMNS, collect
 
 INPUT = [Score(20.0, 0.5), Score(30.0, 0.7), Score(25.0, 0.6)]
 MODEL = [Score(30.0, 0.9), Score(math.inf, 1.0), Score(26.0, 0.8)]
@@ -24,7 +24,7 @@ def board():
         Scored(pair, {"rainy input": {"rgb": rainy}, "net": {"rgb": restored}})
         for pair, rainy, restored in zip(pairs, INPUT, MODEL, strict=False)
     ]
-    return build("set", "0123456789abcdef", ["net"], ["rgb"], scored, [Failed(pairs[3], "It is damaged.")])
+    return collect("set", "0123456789abcdef", ["net"], ["rgb"], scored, [Failed(pairs[3], "It is damaged.")])
 
 
 def test_equal_pictures_count_100_db_in_means_and_are_null_in_json(board):

@@ -11,7 +11,7 @@ import torch
 from deraincli.export.formats import FORMATS
 from deraincli.export.parity import as_batch, difference, rainy_photos
 from deraincli.imaging.decode import decode
-from deraincli.inference.tiled import restore
+from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
 from deraincli.models.checkpoint import load_model
 
@@ -26,7 +26,7 @@ def test_padding_is_that_of_restoring() -> None:
         seen.append(tile.copy())
         return tile
 
-    restore(picture, run_tile, Tiling(None, 0, 32))
+    restore_tiled(picture, run_tile, Tiling(None, 0, 32))
     np.testing.assert_array_equal(as_batch(picture, 32)[0], seen[0])
 
 

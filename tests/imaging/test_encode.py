@@ -32,7 +32,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from deraincli.errors import OutputError, UsageError
 from deraincli.imaging.colour import to_8_bit
 from deraincli.imaging.decode import decode
-from deraincli.imaging.encode import adapt, encode
+from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import avif_supported, format_of
 from deraincli.imaging.image import Image
 
@@ -200,8 +200,8 @@ def test_png_keeps_its_gamma_and_resolution() -> None:
 @pytest.mark.parametrize(("gamma", "notes"), [(100_000, 1), (45_455, 0)])
 def test_gamma_of_a_png_that_gets_lost_is_noted(gamma: int, notes: int) -> None:
     image = replace(picture(), png_chunks=((b"gAMA", struct.pack(">I", gamma)),))
-    assert len(adapt(image, "JPEG").notes) == notes
-    assert adapt(image, "PNG") is image
+    assert len(fit_to_format(image, "JPEG").notes) == notes
+    assert fit_to_format(image, "PNG") is image
 
 
 def test_rounding_to_8_bits_is_to_the_nearest() -> None:
@@ -211,10 +211,10 @@ def test_rounding_to_8_bits_is_to_the_nearest() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP"])
 def test_16_bits_are_rounded_with_a_note(format: str) -> None:
-    image = adapt(picture(dtype=np.uint16), format)
+    image = fit_to_format(picture(dtype=np.uint16), format)
     assert "16 bits" in image.notes[0]
     np.testing.assert_array_equal(image.pixels, np.rint(picture(dtype=np.uint16).pixels / 257))
-    assert adapt(image, format) is image
+    assert fit_to_format(image, format) is image
     assert encode(image, format) == encode(picture(dtype=np.uint16), format)
 
 
@@ -238,10 +238,10 @@ def test_longest_side_of_a_format(format: str, side: int) -> None:
 
 def test_metadata_too_long_for_jpeg_is_left_out_with_a_note() -> None:
     image = replace(described(), exif=described().exif + bytes(70_000), xmp=XMP + b" " * 70_000)
-    adapted = adapt(image, "JPEG")
+    adapted = fit_to_format(image, "JPEG")
     assert [note.split()[1] for note in adapted.notes] == ["EXIF", "XMP"]
     assert opened(encode(image, "JPEG")).info.keys().isdisjoint({"exif", "xmp"})
-    assert adapt(image, "PNG").exif == image.exif
+    assert fit_to_format(image, "PNG").exif == image.exif
 
 
 def _srgb_of_linear(values: np.ndarray) -> np.ndarray:
@@ -260,19 +260,19 @@ def test_colours_become_srgb_where_their_profile_has_no_place(
     format: str, colours: int, profile: bytes
 ) -> None:
     image = replace(picture(colours), icc=profile)
-    adapted = adapt(image, format)
+    adapted = fit_to_format(image, format)
     assert adapted.icc is None
     assert adapted.pixels.shape == image.pixels.shape
     assert "sRGB" in adapted.notes[0]
     assert np.abs(adapted.pixels - _srgb_of_linear(image.pixels)).max() <= 2
-    assert adapt(replace(image, icc=b"damaged"), "BMP").icc is None
+    assert fit_to_format(replace(image, icc=b"damaged"), "BMP").icc is None
 
 
 @pytest.mark.parametrize("format", METADATA_FORMATS)
 def test_damaged_exif_is_copied_or_left_out_with_a_note(format: str) -> None:
     """A resolution in letters: its bytes can be copied, but not be arranged anew."""
     block = b"II*\0" + struct.pack("<IHHHI4sI", 8, 1, 0x011A, 2, 4, b"abc\0", 0)
-    adapted = adapt(replace(picture(), exif=block), format)
+    adapted = fit_to_format(replace(picture(), exif=block), format)
     data = encode(adapted, format)
     np.testing.assert_array_equal(opened(data).size, (53, 37))
     if format in ("TIFF", "AVIF"):

@@ -20,7 +20,7 @@ def blend(cuts: Plan, answers: list[np.ndarray]) -> np.ndarray:
     result = np.full((answers[0].shape[0], cuts.picture.height, cuts.picture.width), np.nan, np.float32)
     blender = Blender(cuts)
     for answer, tile in zip(answers, cuts.tiles, strict=True):
-        rows, columns = tile.settled.slices
+        rows, columns = tile.core.slices
         result[:, rows, columns] = blender.settle(answer.copy(), tile)
     return result
 
@@ -41,11 +41,11 @@ def weighted_mean(cuts: Plan, answers: list[np.ndarray]) -> np.ndarray:
 
 def _weights(cut, length: int) -> np.ndarray:
     weight = np.zeros(length)
-    weight[cut.settled.slice] = 1
-    for i in range(cut.fade_in):
-        weight[cut.settled.start + i] = 0.5 - 0.5 * np.cos(np.pi * (i + 0.5) / cut.fade_in)
+    weight[cut.core.slice] = 1
+    for i in range(cut.blend_in):
+        weight[cut.core.start + i] = 0.5 - 0.5 * np.cos(np.pi * (i + 0.5) / cut.blend_in)
     for i in range(cut.fade_out):
-        weight[cut.settled.stop + i] = 0.5 + 0.5 * np.cos(np.pi * (i + 0.5) / cut.fade_out)
+        weight[cut.core.stop + i] = 0.5 + 0.5 * np.cos(np.pi * (i + 0.5) / cut.fade_out)
     return weight
 
 

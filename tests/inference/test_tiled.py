@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deraincli.errors import DeviceError, InputError
-from deraincli.inference.tiled import restore
+from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling, choose_tiling
 
 WHOLE = Tiling(None, 0, 8)
@@ -36,7 +36,7 @@ def test_an_identity_network_returns_the_picture_exactly(
 ) -> None:
     tiling = choose_tiling(max(max(height, width) // tiles, 1), "auto", margin=margin, multiple=multiple)
     pixels = noise(height, width, dtype)
-    restored = restore(pixels, identity, tiling)
+    restored = restore_tiled(pixels, identity, tiling)
     assert restored.image.dtype == pixels.dtype
     np.testing.assert_array_equal(restored.image, pixels)
 
@@ -46,7 +46,7 @@ def test_every_level_survives(dtype: type) -> None:
     levels = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 256)
     pixels = np.repeat(levels[..., None], 3, axis=2)
     tiling = choose_tiling(64, 32, margin=0, multiple=8)
-    np.testing.assert_array_equal(restore(pixels, identity, tiling).image, pixels)
+    np.testing.assert_array_equal(restore_tiled(pixels, identity, tiling).image, pixels)
 
 
 @given(st.integers(1, 120), st.integers(1, 120), st.integers(3, 10), st.integers(1, 6))
@@ -68,14 +68,14 @@ def test_what_lies_within_the_margin_of_a_tile_is_never_shown(
         max(length - margin - 3, 0) for length in (height, width)
     )  # 3: padding to multiples of 4
     inner = np.s_[margin:bottom, margin:right]
-    np.testing.assert_array_equal(restore(pixels, spoil, tiling).image[inner], pixels[inner])
+    np.testing.assert_array_equal(restore_tiled(pixels, spoil, tiling).image[inner], pixels[inner])
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_picture_is_mirrored_past_its_borders(height: int, width: int) -> None:
     seen = []
     pixels = noise(height, width, np.float32)
-    restore(pixels, lambda tile: seen.append(tile.copy()) or tile, Tiling(None, 0, 16))
+    restore_tiled(pixels, lambda tile: seen.append(tile.copy()) or tile, Tiling(None, 0, 16))
     down, right = -height % 16, -width % 16
     mode = [("reflect" if length > 1 else "edge") for length in (height, width)]
     expected = np.pad(pixels, ((0, down), (0, 0), (0, 0)), mode=mode[0])
@@ -87,8 +87,8 @@ def test_tiles_see_what_the_whole_picture_shows_there() -> None:
     """Also in the mirrored part, where the last tile alone holds less than is mirrored."""
     whole, tiles = [], []
     pixels = noise(33, 65, np.float32)
-    restore(pixels, lambda tile: whole.append(tile.copy()) or tile, Tiling(None, 0, 32))
-    restore(pixels, lambda tile: tiles.append(tile.copy()) or tile, Tiling(32, 0, 32))
+    restore_tiled(pixels, lambda tile: whole.append(tile.copy()) or tile, Tiling(None, 0, 32))
+    restore_tiled(pixels, lambda tile: tiles.append(tile.copy()) or tile, Tiling(32, 0, 32))
     rows = [np.concatenate(tiles[i : i + 3], axis=2) for i in (0, 3)]
     np.testing.assert_array_equal(np.concatenate(rows, axis=1), whole[0])
 
@@ -96,7 +96,7 @@ def test_tiles_see_what_the_whole_picture_shows_there() -> None:
 def test_integers_are_rounded_and_clamped() -> None:
     pixels = np.full((1, 4, 3), 100, np.uint8)
     answer = np.array([-0.5, 1.5, 100.4 / 255, 100.6 / 255], np.float32)
-    restored = restore(pixels, lambda tile: np.tile(answer, (3, 1, 1)), Tiling(None, 0, 1))
+    restored = restore_tiled(pixels, lambda tile: np.tile(answer, (3, 1, 1)), Tiling(None, 0, 1))
     assert restored.image[0, :, 0].tolist() == [0, 255, 100, 101]
 
 
@@ -108,7 +108,7 @@ def test_maps_are_blended_like_the_picture() -> None:
         answer = tile * np.random.default_rng(tile.size).random(tile.shape, np.float32)
         return np.concatenate([answer, answer[:1], 1 - answer[1:2]])
 
-    restored = restore(pixels, with_maps, tiling)
+    restored = restore_tiled(pixels, with_maps, tiling)
     assert restored.ram is not None
     assert restored.cam is not None
     np.testing.assert_array_equal(restored.ram, restored.image[..., 0])
@@ -116,7 +116,7 @@ def test_maps_are_blended_like_the_picture() -> None:
 
 
 def test_without_maps_there_are_none() -> None:
-    restored = restore(noise(5, 5), identity, WHOLE)
+    restored = restore_tiled(noise(5, 5), identity, WHOLE)
     assert restored.ram is None
     assert restored.cam is None
 
@@ -130,13 +130,13 @@ def test_the_input_is_left_alone() -> None:
         tile[...] = 0
         return tile
 
-    restore(pixels, overwrite, Tiling(16, 0, 8))
+    restore_tiled(pixels, overwrite, Tiling(16, 0, 8))
     np.testing.assert_array_equal(pixels, before)
 
 
 def test_progress_counts_every_tile() -> None:
     calls = []
-    restore(noise(100, 100), identity, Tiling(32, 0, 8), on_progress=lambda *call: calls.append(call))
+    restore_tiled(noise(100, 100), identity, Tiling(32, 0, 8), on_progress=lambda *call: calls.append(call))
     assert calls == [(done, 16) for done in range(1, 17)]
 
 
@@ -150,7 +150,7 @@ def test_tiles_shrink_until_they_fit() -> None:
         return tile
 
     pixels = noise(200, 300)
-    restored = restore(
+    restored = restore_tiled(
         pixels, small_only, choose_tiling(160, 16, margin=0, multiple=8), on_warning=warnings.append
     )
     np.testing.assert_array_equal(restored.image, pixels)
@@ -166,7 +166,7 @@ def test_a_picture_smaller_than_its_tile_is_halved_itself() -> None:
         return tile
 
     warnings = []
-    restored = restore(noise(64, 64), small_only, Tiling(4096, 0, 8), on_warning=warnings.append)
+    restored = restore_tiled(noise(64, 64), small_only, Tiling(4096, 0, 8), on_warning=warnings.append)
     assert restored.tile.height == 32
     assert len(warnings) == 1
 
@@ -177,7 +177,7 @@ def test_when_nothing_fits_the_user_learns_what_to_do(tiling: Tiling) -> None:
         raise MemoryError
 
     with pytest.raises(DeviceError, match=r"set tile|set device"):
-        restore(noise(100, 100), full, tiling)
+        restore_tiled(noise(100, 100), full, tiling)
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_when_nothing_fits_the_user_learns_what_to_do(tiling: Tiling) -> None:
 )
 def test_other_arrays_are_refused(pixels: NDArray) -> None:
     with pytest.raises(InputError):
-        restore(pixels, identity, WHOLE)
+        restore_tiled(pixels, identity, WHOLE)

@@ -24,7 +24,7 @@ def tilings(draw: st.DrawFn) -> Tiling:
 def test_every_pixel_is_settled_once(height: int, width: int, tiling: Tiling) -> None:
     count = np.zeros((height, width), int)
     for tile in plan(Size(height, width), tiling).tiles:
-        count[tile.settled.slices] += 1
+        count[tile.core.slices] += 1
     assert (count == 1).all()
 
 
@@ -47,8 +47,8 @@ def test_what_is_shown_of_a_tile_keeps_its_distance_from_neighbours(length: int,
     margin = 2 * tiling.overlap // 5
     tiles = plan(Size(1, length), tiling).tiles
     for before, after in pairwise(tiles):
-        seam = after.columns.settled.start
-        assert before.columns.fade_out == after.columns.fade_in == tiling.fade
+        seam = after.columns.core.start
+        assert before.columns.fade_out == after.columns.blend_in == tiling.fade
         assert seam - after.columns.source.start >= margin
         assert before.columns.source.stop - (seam + tiling.fade) >= margin
 

@@ -12,10 +12,15 @@ import deraincli
 from deraincli.errors import InputError, UsageError
 from deraincli.geometry import Size
 from deraincli.inference.tiling import Tiling
-from deraincli.inference.working_size import at_working_size, enlarged_rows, restore_at, working_size
+from deraincli.inference.working_size import (
+    enlarged_rows,
+    restore_at_working_size,
+    to_working_size,
+    working_size,
+)
 from deraincli.rain.drops import add_drops, magnified
 from deraincli.rain.streaks import StreakStyle, add_rain, streak_layer
-from deraincli.restoration.auto_model import EitherRain
+from deraincli.restoration.auto_model import AutoDerainer
 
 WHOLE = Tiling(None, 0, 1)
 BROAD = StreakStyle(length=40, defocus=1.5, angle=10, convergence=0, coverage=0.2, peak=0.4, clustering=0.5)
@@ -67,8 +72,8 @@ def test_what_changes_evenly_changes_as_at_full_size(dtype: type) -> None:
     def darken(tile: np.ndarray) -> np.ndarray:
         return 0.5 * tile
 
-    whole = restore_at(picture, "full", darken, WHOLE).image
-    by_halves = restore_at(picture, 60, darken, WHOLE).image
+    whole = restore_at_working_size(picture, "full", darken, WHOLE).image
+    by_halves = restore_at_working_size(picture, 60, darken, WHOLE).image
     assert by_halves.dtype == picture.dtype
     scale = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
     np.testing.assert_allclose(by_halves / scale, whole / scale, atol=0.01)
@@ -77,7 +82,7 @@ def test_what_changes_evenly_changes_as_at_full_size(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_what_is_left_alone_stays_to_the_bit(dtype: type) -> None:
     noise = np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1, (90, 140, 3)).astype(dtype)
-    image = restore_at(noise, 30, lambda tile: tile + np.float32(1e-6), WHOLE).image
+    image = restore_at_working_size(noise, 30, lambda tile: tile + np.float32(1e-6), WHOLE).image
     np.testing.assert_array_equal(image, noise)
 
 
@@ -88,7 +93,7 @@ def test_maps_come_back_at_the_size_of_the_picture_and_in_place() -> None:
     def mapped(tile: np.ndarray) -> np.ndarray:
         return np.concatenate([tile, tile[:2], tile[:2]])
 
-    result = restore_at(picture, 30, mapped, WHOLE)
+    result = restore_at_working_size(picture, 30, mapped, WHOLE)
     assert result.ram is not None
     assert result.levels is not None
     assert result.levels.shape == (1, 2, 90, 120)
@@ -101,7 +106,7 @@ def test_maps_come_back_at_the_size_of_the_picture_and_in_place() -> None:
 @pytest.mark.parametrize("size", [(1378, 1396), (601, 903), (777, 1000)])
 def test_white_floats_stay_within_their_range(size: tuple[int, int], dtype: type) -> None:
     """Averages of ones may come out above one."""
-    smaller = at_working_size(np.ones((*size, 3), dtype), "auto")
+    smaller = to_working_size(np.ones((*size, 3), dtype), "auto")
     assert smaller.max() <= 1
     assert smaller.min() > 0.999
 
@@ -109,7 +114,7 @@ def test_white_floats_stay_within_their_range(size: tuple[int, int], dtype: type
 @pytest.mark.parametrize(("value", "dtype"), [(2, np.float32), (np.nan, np.float32), (1, np.int32)])
 def test_what_is_no_picture_is_refused_before_it_is_reduced(value: float, dtype: type) -> None:
     with pytest.raises(InputError, match="A picture"):
-        at_working_size(np.full((800, 900, 3), value, dtype), "auto")
+        to_working_size(np.full((800, 900, 3), value, dtype), "auto")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ def test_rain_of_a_large_photo_goes_only_at_the_working_size(large_photo: np.nda
 
 def test_the_specialist_is_chosen_at_the_working_size(large_photo: np.ndarray) -> None:
     either = deraincli.load(precision="fp32", working_side="full")  # which does not bear on the choice
-    assert isinstance(either, EitherRain)
+    assert isinstance(either, AutoDerainer)
     rainy, _ = add_drops(large_photo, np.random.default_rng(4), magnified(DROPS, 3))
     for picture in (rainy, cv2.cvtColor(rainy, cv2.COLOR_RGB2GRAY)[..., None]):
         smaller = cv2.resize(picture, (600, 400), interpolation=cv2.INTER_AREA)

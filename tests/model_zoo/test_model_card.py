@@ -9,14 +9,14 @@ import yaml
 
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.hub import HubAddress
-from deraincli.model_zoo.inventory import facts
-from deraincli.model_zoo.model_card import Told, read_card, write_card
-from deraincli.model_zoo.model_facts import Score
+from deraincli.model_zoo.inventory import describe_model
+from deraincli.model_zoo.model_card import CardContents, read_card, write_card
+from deraincli.model_zoo.model_facts import ReportedScore
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_models_card_tells_all_that_the_catalogue_does(tmp_path: Path, name: str) -> None:
-    card = write_card(facts(name), HubAddress(f"someone/{name}"))
+    card = write_card(describe_model(name), HubAddress(f"someone/{name}"))
     entry = SHIPPED[name]
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["library_name"] == "deraincli"
@@ -34,7 +34,7 @@ def test_a_shipped_models_card_tells_all_that_the_catalogue_does(tmp_path: Path,
         assert fact in card
     path = tmp_path / "README.md"
     path.write_text(card)
-    assert read_card(path) == Told(entry.licence, entry.scores, entry.provenance)
+    assert read_card(path) == CardContents(entry.licence, entry.scores, entry.provenance)
     assert "pip install deraincli" in card
 
 
@@ -63,7 +63,7 @@ BOMB = "---\nx0: &x0 [a, a]\n{}license: *x40\n---\n".format(
 def test_a_card_without_sense_tells_nothing(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"
     path.write_text(text)
-    assert read_card(path) == Told(None, ())
+    assert read_card(path) == CardContents(None, ())
 
 
 def test_what_a_card_tells_stays_on_its_line(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_what_a_card_tells_stays_on_its_line(tmp_path: Path) -> None:
 def test_scores_of_several_protocols_stay_apart(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    scores = (Score("a set", "prenet", 30.0, 0.9), Score("a set", "rgb", 28.5, 0.875))
-    known = replace(facts(next(iter(SHIPPED))), licence="mit", scores=scores)
+    scores = (ReportedScore("a set", "prenet", 30.0, 0.9), ReportedScore("a set", "rgb", 28.5, 0.875))
+    known = replace(describe_model(next(iter(SHIPPED))), licence="mit", scores=scores)
     path = tmp_path / "README.md"
     path.write_text(write_card(known, HubAddress("someone/rain")))
-    assert read_card(path) == Told("mit", scores, known.provenance)
+    assert read_card(path) == CardContents("mit", scores, known.provenance)

@@ -19,7 +19,7 @@ from deraincli.model_zoo.publish import repository_files
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
-from deraincli.models.config_io import to_mapping
+from deraincli.models.config_io import dump_config
 from deraincli.models.header import read_header
 from deraincli.models.registry import NETWORKS
 
@@ -129,7 +129,7 @@ def test_the_hubs_own_mixin_reads_our_folder(model: Path, tmp_path: Path) -> Non
         (tmp_path / "folder" / name).write_bytes(content)
     theirs = Hubbed.from_pretrained(tmp_path / "folder", strict=True)
     ours, info = load_model(model)
-    assert theirs.config == to_mapping(info.config)
+    assert theirs.config == dump_config(info.config)
     for key, value in ours.state_dict().items():
         assert torch.equal(theirs.state_dict()[key], value), key
 
@@ -184,7 +184,7 @@ def test_headers_that_lie_are_refused(tmp_path: Path) -> None:
 def test_absurd_configs_are_refused_before_memory_is_taken(tmp_path: Path, name: str, change: dict) -> None:
     path = tmp_path / "absurd.safetensors"
     write(path, name, NETWORKS[name].config)
-    config = to_mapping(NETWORKS[name].config)
+    config = dump_config(NETWORKS[name].config)
     for key, value in change.items():
         config[key] = config[key] | value if isinstance(value, dict) else value
     path.write_bytes(save(load(path.read_bytes()), {"network": name, "config": json.dumps(config)}))

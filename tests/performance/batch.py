@@ -21,8 +21,8 @@ import psutil
 
 from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.local_engine import run
-from deraincli.batch.outcome import Settings
-from deraincli.batch.worker import Lane, Worker
+from deraincli.batch.outcome import RestoreSettings
+from deraincli.batch.worker import DeviceSlot, Worker
 from deraincli.files.manifest import Job
 from deraincli.imaging.decode import decode
 from deraincli.model_zoo.resolve import find_model
@@ -46,9 +46,9 @@ def write_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Job]:
     return find_jobs([str(folder)], Naming()).jobs
 
 
-def settings() -> Settings:
+def settings() -> RestoreSettings:
     network = dict.fromkeys(("task", "precision", "tile", "overlap"), "auto") | {"working_side": "full"}
-    return Settings(network, sha256(find_model(None)[1]), overwrite=True)
+    return RestoreSettings(network, sha256(find_model(None)[1]), overwrite=True)
 
 
 def overhead(folder: Path, count: int) -> None:
@@ -59,7 +59,7 @@ def overhead(folder: Path, count: int) -> None:
     for start in range(0, count, TURN):
         turn = jobs[start : start + TURN]
         pictures = [decode(job.source, max_pixels=10**7).pixels for job in turn]
-        lane = Lane(derainer)
+        lane = DeviceSlot(derainer)
         began = time.perf_counter()
         for pixels in pictures:
             lane.restore(pixels, worker.stop, print)

@@ -1,6 +1,6 @@
 """Speed at 320×320 as ratios within one run: python tests/benchmarks/speed.py
 
-Every contestant is timed in turn, round after round, so that a drifting machine cancels; medians.
+Every workload is timed in turn, round after round, so that a drifting machine cancels; medians.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROUNDS = 15
 SIDE = 320
 
 
-def contestants() -> dict[str, Callable[[], object]]:
+def workloads() -> dict[str, Callable[[], object]]:
     """Name → one forward pass."""
     picture = torch.rand(1, 3, SIDE, SIDE)
     last = picture.contiguous(memory_format=torch.channels_last)
@@ -39,7 +39,7 @@ def contestants() -> dict[str, Callable[[], object]]:
 
 @torch.inference_mode()
 def main() -> None:
-    runs = contestants()
+    runs = workloads()
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(ROUNDS + 2):
         for name, run in runs.items():

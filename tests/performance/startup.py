@@ -21,7 +21,7 @@ ROUNDS = 7
 SIDE = 320
 
 
-def contestants(picture: Path) -> dict[str, list[str]]:
+def workloads(picture: Path) -> dict[str, list[str]]:
     """Name → arguments of the interpreter."""
     image = [
         "-m",
@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "in.png"
         PIL.Image.fromarray(skimage.data.astronaut()[:SIDE, :SIDE]).save(picture)
-        commands = contestants(picture)
+        commands = workloads(picture)
         seconds: dict[str, list[float]] = {name: [] for name in commands}
         for turn in range(ROUNDS + 1):
             for name, arguments in commands.items():

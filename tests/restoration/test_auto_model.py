@@ -11,20 +11,20 @@ from paired import DROPS
 
 import deraincli
 from deraincli.rain.drops import add_drops
-from deraincli.restoration.auto_model import WINDOW, EitherRain, _windows
+from deraincli.restoration.auto_model import WINDOW, AutoDerainer, _windows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
-def either() -> EitherRain:
+def either() -> AutoDerainer:
     derainer = deraincli.load(precision="fp32")
-    assert isinstance(derainer, EitherRain)
+    assert isinstance(derainer, AutoDerainer)
     return derainer
 
 
 @pytest.mark.parametrize("photo", ["coffee", "astronaut"])
-def test_drops_go_to_the_one_for_drops(either: EitherRain, photo: str) -> None:
+def test_drops_go_to_the_one_for_drops(either: AutoDerainer, photo: str) -> None:
     clean = getattr(skimage.data, photo)()
     rainy, _ = add_drops(clean, np.random.default_rng(5), DROPS)
     assert either.for_picture(rainy).name == "balnet-lite-drop"
@@ -33,14 +33,14 @@ def test_drops_go_to_the_one_for_drops(either: EitherRain, photo: str) -> None:
 
 
 @pytest.mark.parametrize("picture", ["rainy_coffee.jpg", "rainy_astronaut.jpg", "rainy_chelsea.jpg"])
-def test_streaks_go_to_the_one_for_streaks(either: EitherRain, picture: str) -> None:
+def test_streaks_go_to_the_one_for_streaks(either: AutoDerainer, picture: str) -> None:
     rainy = skimage.io.imread(EXAMPLES / picture)
     assert either.for_picture(rainy).name == "balnet-lite-streak"
     assert either.for_picture(rainy.astype(np.uint16) * 257).name == "balnet-lite-streak"
 
 
 @pytest.mark.parametrize("photo", ["coffee", "astronaut", "chelsea"])
-def test_a_dry_picture_goes_to_the_one_that_does_less_harm(either: EitherRain, photo: str) -> None:
+def test_a_dry_picture_goes_to_the_one_that_does_less_harm(either: AutoDerainer, photo: str) -> None:
     assert either.for_picture(getattr(skimage.data, photo)()).name == "balnet-lite-streak"
 
 

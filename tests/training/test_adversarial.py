@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deraincli.training.adversarial import fooling, new_adversary, random_corners, telling_apart
+from deraincli.training.adversarial import discriminator_loss, generator_loss, new_adversary, random_corners
 from deraincli.training.config import OptimiserConfig
 from deraincli.training.discriminators import REGION, Discriminators, cut_regions, patch_gan
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 
 
 def test_a_patch_score_sees_70_pixels() -> None:
@@ -53,10 +53,10 @@ def test_regions_are_random_but_set_by_seed_step_and_place() -> None:
 
 def test_the_network_learns_from_scores_that_it_cannot_change() -> None:
     torch.manual_seed(0)
-    adversary = new_adversary(OptimiserConfig(), Processes())
+    adversary = new_adversary(OptimiserConfig(), ProcessGroup())
     output = torch.rand(2, 3, 96, 96, requires_grad=True)
     corners = random_corners(0, 0, range(2), 96)
-    loss = fooling(adversary, output, corners)
+    loss = generator_loss(adversary, output, corners)
     with torch.no_grad():
         whole, region = adversary.network(output, corners)
     expected = sum(((score.numpy() - 1) ** 2).mean() for score in (whole, region))
@@ -69,13 +69,13 @@ def test_the_network_learns_from_scores_that_it_cannot_change() -> None:
 
 def test_discriminators_learn_to_tell_pictures_apart_without_touching_the_network() -> None:
     torch.manual_seed(0)
-    adversary = new_adversary(OptimiserConfig(discriminator_rate=2e-4), Processes())
+    adversary = new_adversary(OptimiserConfig(discriminator_rate=2e-4), ProcessGroup())
     clean = torch.rand(1, 3, 72, 72)
     output = torch.nn.functional.avg_pool2d(clean, 3, 1, 1).requires_grad_()  # too smooth to be true
     history: list[float] = []
     for step in range(8):
         corners = random_corners(0, step, range(1), 72)
-        loss = telling_apart(adversary, output, clean, corners)
+        loss = discriminator_loss(adversary, output, clean, corners)
         adversary.optimiser.zero_grad()
         loss.backward()
         adversary.optimiser.step()

@@ -12,7 +12,7 @@ import torch
 from paired import scene, write_picture, write_set
 
 from deraincli.training.config import load_config
-from deraincli.training.distributed import Processes, processes
+from deraincli.training.distributed import ProcessGroup, processes
 from deraincli.training.loop import Progress, Run
 
 CONFIG = """
@@ -43,7 +43,7 @@ SMALL = (
 )
 
 
-def gradients(folder: Path, out: str, group: Processes) -> dict[str, torch.Tensor]:
+def gradients(folder: Path, out: str, group: ProcessGroup) -> dict[str, torch.Tensor]:
     """Of the network and of the discriminators after one step."""
     run = Run(load_config(folder / "config.toml"), folder, folder / out, group, resume=False)
     run.train(lambda progress: None)
@@ -55,7 +55,7 @@ def gradients(folder: Path, out: str, group: Processes) -> dict[str, torch.Tenso
     }
 
 
-def interrupted_at(folder: Path, group: Processes) -> int:
+def interrupted_at(folder: Path, group: ProcessGroup) -> int:
     """The step at which a run stops if only the second process gets Ctrl-C, in its second step."""
     run = Run(load_config(folder / "config.toml", SMALL), folder, folder / "stopped", group, resume=False)
 
@@ -93,7 +93,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("network", ["network", "discriminators"])
 def test_two_processes_get_the_gradient_of_the_joined_batch(folder: Path, network: str) -> None:
-    alone = gradients(folder, f"one-{network}", Processes())[network]
+    alone = gradients(folder, f"one-{network}", ProcessGroup())[network]
     for rank in (0, 1):
         shared = torch.load(folder / f"rank{rank}.pt", weights_only=True)["gradients"][network]
         assert (shared - alone).norm() < 1e-5 * alone.norm()

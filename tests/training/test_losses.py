@@ -14,10 +14,10 @@ from deraincli.training.losses import (
     OWN_CLASS_WEIGHT,
     SMOOTH_BELOW,
     attention_loss,
-    fooling_loss,
+    lsgan_discriminator_loss,
+    lsgan_generator_loss,
     perceptual_loss,
     reconstruction_loss,
-    telling_apart_loss,
 )
 
 
@@ -142,8 +142,8 @@ def test_the_perceptual_loss_is_the_squared_distance_over_c_w_h() -> None:
 
 def test_adversarial_losses_are_least_squares() -> None:
     real, fake = torch.tensor([[[[0.5, 2.0]]]]), torch.tensor([[[[0.25, -1.0]]]])
-    assert fooling_loss(fake).item() == pytest.approx(((0.25 - 1) ** 2 + (-1 - 1) ** 2) / 2)
+    assert lsgan_generator_loss(fake).item() == pytest.approx(((0.25 - 1) ** 2 + (-1 - 1) ** 2) / 2)
     on_real, on_fake = ((0.5 - 1) ** 2 + (2 - 1) ** 2) / 2, (0.25**2 + 1) / 2
-    assert telling_apart_loss(real, fake).item() == pytest.approx((on_real + on_fake) / 2)
-    assert fooling_loss(torch.ones(1, 1, 3, 3)).item() == 0
-    assert telling_apart_loss(torch.ones(1, 1, 3, 3), torch.zeros(1, 1, 3, 3)).item() == 0
+    assert lsgan_discriminator_loss(real, fake).item() == pytest.approx((on_real + on_fake) / 2)
+    assert lsgan_generator_loss(torch.ones(1, 1, 3, 3)).item() == 0
+    assert lsgan_discriminator_loss(torch.ones(1, 1, 3, 3), torch.zeros(1, 1, 3, 3)).item() == 0

@@ -16,7 +16,7 @@ from deraincli.model_zoo.resolve import find_model
 from deraincli.models.balnet.config import BALNET_SMALL
 from deraincli.models.checkpoint import load_model
 from deraincli.training.config import load_config
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
 from deraincli.training.tensorboard_writer import open_board
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 def make_run(folder: Path, out: str, *settings: str, resume: bool = False) -> Run:
     config = load_config(folder / "config.toml", settings)
-    return Run(config, folder, folder / out, Processes(), resume=resume)
+    return Run(config, folder, folder / out, ProcessGroup(), resume=resume)
 
 
 def ignore(progress: Progress) -> None:
@@ -262,13 +262,13 @@ def test_tensorboard_gets_curves_and_pictures(folder: Path) -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_training_on_cuda_learns_as_on_the_cpu(folder: Path, precision: str) -> None:
     config = load_config(folder / "config.toml", (f"precision={precision}",))
-    run = Run(config, folder, folder / "cuda", Processes(device=torch.device("cuda", 0)), resume=False)
+    run = Run(config, folder, folder / "cuda", ProcessGroup(device=torch.device("cuda", 0)), resume=False)
     seen: list[Progress] = []
     run.train(seen.append)
     reference: list[Progress] = []
     make_run(folder, "cpu").train(reference.append)
     assert seen[0].losses["reconstruction"] == pytest.approx(reference[0].losses["reconstruction"], rel=0.05)
-    resumed = Run(config, folder, folder / "cuda", Processes(device=torch.device("cuda", 0)), resume=True)
+    resumed = Run(config, folder, folder / "cuda", ProcessGroup(device=torch.device("cuda", 0)), resume=True)
     assert resumed.trainee.step == 6
 
 

@@ -1,4 +1,4 @@
-"""Training runs on small pictures made here: resuming, interrupting, learning, refusing."""
+"""Training runs on small pictures made here: resuming, interrupting, learning, decode_errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deraincli.models.checkpoint import load_model
 from deraincli.rain.streaks import add_rain, light_rain, light_style, streak_layer
 from deraincli.training.config import load_config
 from deraincli.training.data.batches import TrainingData
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
 
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 def make_run(folder: Path, out: str, *settings: str, resume: bool = False) -> Run:
     config = load_config(folder / "config.toml", settings)
-    return Run(config, folder, folder / out, Processes(), resume=resume)
+    return Run(config, folder, folder / out, ProcessGroup(), resume=resume)
 
 
 def weights(folder: Path, out: str) -> dict[str, torch.Tensor]:
@@ -173,7 +173,7 @@ def test_the_resolved_config_lies_in_the_run_folder(folder: Path) -> None:
     make_run(folder, "run", "optimiser.rate=0.5")
     resolved = json.loads((folder / "run/config.json").read_text())
     assert resolved["optimiser"]["rate"] == 0.5
-    assert resolved["data"]["dry_share"] == 0.08
+    assert resolved["data"]["clean_share"] == 0.08
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_an_unknown_network_is_named(folder: Path) -> None:
 
 def test_crops_do_not_depend_on_how_many_processes_share_the_batch(folder: Path) -> None:
     config = load_config(folder / "config.toml").data
-    whole = TrainingData(config, folder, 0, Processes().share(4))[5]
-    parts = [TrainingData(config, folder, 0, Processes(rank, 2).share(4))[5] for rank in (0, 1)]
+    whole = TrainingData(config, folder, 0, ProcessGroup().share(4))[5]
+    parts = [TrainingData(config, folder, 0, ProcessGroup(rank, 2).share(4))[5] for rank in (0, 1)]
     for side in (0, 1):
         assert torch.equal(whole[side], torch.cat([part[side] for part in parts]))
 

@@ -125,11 +125,11 @@ def command(
 
 def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
     """What needs no model to be loaded to be known."""
-    from deraincli.model_zoo.resolve import find_solver
+    from deraincli.model_zoo.resolve import find_classical_method
 
     if backend == "onnxruntime":
         raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
-    if find_solver(model):
+    if find_classical_method(model):
         raise UsageError(
             f"'{model}' is a solver and has no attention maps: choose a BAL-Net or AGAN with --model."
         )
@@ -200,7 +200,7 @@ def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:
         picture,
         look.record,
         "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}, "
-        "|RAM + CAM − 1| {mirror_gap:.3f}",
+        "|RAM + CAM − 1| {complementarity_gap:.3f}",
     )
     return look
 
@@ -241,7 +241,7 @@ def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Outp
 def _look(derainer: Derainer, name: str, request: _Request) -> Look:
     """Restores one picture, writes its files and scores its maps."""
     from deraincli.attention_maps.outputs import inspect_file, write_files
-    from deraincli.attention_maps.scores import mirror_gap, score_maps
+    from deraincli.attention_maps.scores import complementarity_gap, score_maps
     from deraincli.datasets.pairs import read_pair
 
     jobs, wanted, out = request.jobs, request.wanted, request.out
@@ -259,7 +259,7 @@ def _look(derainer: Derainer, name: str, request: _Request) -> Look:
         )
     files = write_files(inspected, request.folder, name, wanted, overwrite=request.overwrite)
     scores = score_maps(inspected.ram, inspected.cam, *sides, threshold=wanted.threshold) if sides else None
-    gap = mirror_gap(inspected.ram, inspected.cam)
+    gap = complementarity_gap(inspected.ram, inspected.cam)
     height, width = inspected.ram.shape
     record = {
         "status": "done",
@@ -272,7 +272,7 @@ def _look(derainer: Derainer, name: str, request: _Request) -> Look:
         "tile": str(inspected.tile),
         "files": [str(file) for file in files],
         "threshold": wanted.threshold,
-        "mirror_gap": gap,
+        "complementarity_gap": gap,
     }
     return Look(name, record | (scores.record() if scores else {}), scores, gap)
 
@@ -289,7 +289,7 @@ class Look(NamedTuple):
     """The rest of its JSON record."""
     scores: Scores | None
     """None without ground truth."""
-    mirror_gap: float
+    complementarity_gap: float
 
 
 def summarise(
@@ -308,12 +308,12 @@ def summarise(
         output.error(f"{failed} of {count} pictures failed.")
     if not looks:
         return
-    scored = [(look.name, look.scores, look.mirror_gap) for look in looks if look.scores is not None]
+    scored = [(look.name, look.scores, look.complementarity_gap) for look in looks if look.scores is not None]
     mean = mean_scores([scores for _, scores, _ in scored]) if scored else None
-    gap = fmean(look.mirror_gap for look in looks)
+    gap = fmean(look.complementarity_gap for look in looks)
     if out.json and count > 1:
         record = {"source": str(source), "count": len(looks), "threshold": threshold}
-        out.result(record | {"mirror_gap": gap} | (mean.record() if mean else {}), "")
+        out.result(record | {"complementarity_gap": gap} | (mean.record() if mean else {}), "")
     elif mean and not out.json and not out.quiet:
         rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
         columns = ("picture", "map", *NUMBERS.values(), "|RAM+CAM−1|")

@@ -15,10 +15,10 @@ from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
-    from deraincli.batch.jobs import Request
-    from deraincli.batch.outcome import Outcome, Settings
+    from deraincli.batch.jobs import BatchRequest
+    from deraincli.batch.outcome import Outcome, RestoreSettings
     from deraincli.batch.run import Engine
-    from deraincli.batch.summary import Summary
+    from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
 
 NAMED_FAILURES = 20
@@ -102,17 +102,17 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Take the rain out of all pictures of a folder: derain batch photos"""
-    from deraincli.batch.jobs import Naming, Request
-    from deraincli.batch.outcome import Settings
+    from deraincli.batch.jobs import BatchRequest, Naming
+    from deraincli.batch.outcome import RestoreSettings
     from deraincli.batch.report import BatchReport
     from deraincli.batch.run import tidy
     from deraincli.batch.shards import Shard
-    from deraincli.batch.summary import Summary
+    from deraincli.batch.summary import BatchSummary
     from deraincli.imaging.formats import format_named
 
     out = options.make_output(quiet, verbose, json)
     named = None if format is None else format_named(format)
-    request = Request(
+    request = BatchRequest(
         tuple(inputs), Naming(destination, suffix, named), Shard.parse(shard) if shard else None
     )
     if watch and engine == "ray":
@@ -121,13 +121,13 @@ def command(
         "model": model
     }
     del network["device"]  # each worker has its own
-    settings = Settings(
+    settings = RestoreSettings(
         network, _digest(model, task), named, quality, metadata == "keep", max_pixels, overwrite
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
     tidy(found)
-    summary, total = Summary(), None if watch else len(found)
+    summary, total = BatchSummary(), None if watch else len(found)
 
     def write_page() -> None:
         if page is not None:
@@ -164,7 +164,7 @@ def _digest(model: str | None, task: str) -> str:
     return " ".join(sha256(path) for path in files)
 
 
-def _find(request: Request, settings: Settings, out: Output) -> list[Job]:
+def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> list[Job]:
     """The jobs, without collisions; tells what is left out."""
     from deraincli.batch.jobs import refuse_collisions
 
@@ -184,7 +184,7 @@ def _find(request: Request, settings: Settings, out: Output) -> list[Job]:
 
 def _engine(
     name: str,
-    settings: Settings,
+    settings: RestoreSettings,
     devices: Sequence[str],
     jobs: int | None,
     ray_address: str | None,
@@ -203,14 +203,14 @@ def _engine(
     return RayEngine(settings, devices[0], jobs, ray_address)
 
 
-def _once(jobs: Sequence[Job], settings: Settings, run: Engine) -> Iterator[Outcome]:
+def _once(jobs: Sequence[Job], settings: RestoreSettings, run: Engine) -> Iterator[Outcome]:
     from deraincli.batch.run import run_batch
 
     return run_batch(jobs, settings, run)
 
 
 def _watched(
-    request: Request, settings: Settings, run: Engine, out: Output, on_calm: Callable[[], None]
+    request: BatchRequest, settings: RestoreSettings, run: Engine, out: Output, on_calm: Callable[[], None]
 ) -> Iterator[Outcome]:
     from deraincli.batch.watch import watch
 
@@ -223,7 +223,12 @@ def _watched(
 
 
 def _follow(
-    outcomes: Iterator[Outcome], summary: Summary, progress: BatchProgress, out: Output, *, fail_fast: bool
+    outcomes: Iterator[Outcome],
+    summary: BatchSummary,
+    progress: BatchProgress,
+    out: Output,
+    *,
+    fail_fast: bool,
 ) -> None:
     """Tells and counts the outcomes. Raises OutputError when the disk gives up."""
     with closing(outcomes):  # type: ignore[type-var]
@@ -231,7 +236,7 @@ def _follow(
             summary.add(outcome)
             progress.advance(summary)
             _tell(outcome, out)
-            if outcome.hopeless:
+            if outcome.fatal:
                 raise OutputError(
                     "Nothing more can be written there: make room, then the same command goes on."
                 )
@@ -253,7 +258,7 @@ def _tell(outcome: Outcome, out: Output) -> None:
         out.detail(line.format_map(outcome.record()))
 
 
-def _conclude(summary: Summary, total: int, jobs: Sequence[Job], out: Output) -> None:
+def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Output) -> None:
     from deraincli.batch.summary import COLUMNS
 
     if out.json or out.quiet:

@@ -13,8 +13,8 @@ from deraincli.cli.output import Output
 from deraincli.errors import DeviceError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from deraincli.benchmark.results import Sheet
-    from deraincli.benchmark.targets import Subject
+    from deraincli.benchmark.results import SizeReport
+    from deraincli.benchmark.targets import Target
 
 LARGEST_SIDE = 1_000_000
 """Far beyond any device's memory; PyTorch counts the bytes of much larger pictures wrong."""
@@ -82,12 +82,12 @@ def command(
     """Measure speed, memory and size on this machine: derain bench --size 320 --peers"""
     if roofline:  # PyTorch's profiler reads it when PyTorch is loaded; without, its log goes to stderr
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from deraincli.benchmark.runner import Request, benchmark
+    from deraincli.benchmark.runner import BenchmarkRequest, benchmark
 
     out = options.make_output(quiet, verbose, json)
     if json and markdown:
         raise UsageError("--json and --markdown each want standard output for themselves: choose one.")
-    request = Request(
+    request = BenchmarkRequest(
         subjects=_subjects(options.model_names(context, model, models, optional=False), peers),
         sides=[_side(text) for text in _listed(size)],
         precisions=_listed(precision),
@@ -110,13 +110,13 @@ def command(
     _tell_failures(sheets)
 
 
-def _subjects(names: Sequence[str | None], peers: bool) -> list[Subject]:
-    from deraincli.benchmark.targets import all_names, compared_names, find_subject
+def _subjects(names: Sequence[str | None], peers: bool) -> list[Target]:
+    from deraincli.benchmark.targets import all_names, compared_names, find_target
 
     if "all" in names:
         names = all_names()
     wanted = [*names, *(compared_names() if peers else ())]
-    return list(dict.fromkeys(find_subject(name) for name in wanted))
+    return list(dict.fromkeys(find_target(name) for name in wanted))
 
 
 def _listed(text: str) -> list[str]:
@@ -131,7 +131,7 @@ def _side(text: str) -> int:
     return int(text)
 
 
-def _print(sheets: Sequence[Sheet], out: Output, *, peers: bool, markdown: bool) -> None:
+def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: bool) -> None:
     from deraincli.benchmark import tables
 
     sheets = [sheet for sheet in sheets if sheet.measured]
@@ -174,7 +174,7 @@ def _print(sheets: Sequence[Sheet], out: Output, *, peers: bool, markdown: bool)
         )
 
 
-def _tell_failures(sheets: Sequence[Sheet]) -> None:
+def _tell_failures(sheets: Sequence[SizeReport]) -> None:
     """Names what failed, and exits accordingly."""
     failed = [row for sheet in sheets for row in sheet.rows if row.error]
     for row in failed:

@@ -18,9 +18,9 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from deraincli.datasets.pairs import Pair, PairedSet
     from deraincli.evaluation.evaluate import Failed, Scored
-    from deraincli.evaluation.methods import Entrant, Model
+    from deraincli.evaluation.methods import Method, ModelMethod
     from deraincli.evaluation.metrics import Protocol
-    from deraincli.evaluation.results import Scoreboard
+    from deraincli.evaluation.results import EvaluationResults
     from deraincli.evaluation.workspace import Workspace
 
 WORST = 5
@@ -90,10 +90,10 @@ def command(
 ) -> None:
     """Score a model, or ready results, on a paired set: derain eval Rain100L --protocol all"""
     from deraincli.datasets.pairs import find_pairs, fingerprint
-    from deraincli.evaluation.methods import ReadyResults
+    from deraincli.evaluation.methods import PrecomputedResults
     from deraincli.evaluation.metrics import protocols_named
     from deraincli.evaluation.report import evaluation_report
-    from deraincli.evaluation.results import build
+    from deraincli.evaluation.results import collect
     from deraincli.evaluation.workspace import Workspace
     from deraincli.files.atomic import check_destination, write_atomically
 
@@ -117,21 +117,21 @@ def command(
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     network = options.network(task, device, precision, backend, tile, overlap, working_side)
     loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
-    entrants: list[Entrant] = [*loaded]
+    methods: list[Method] = [*loaded]
     if results is not None:
-        entrants.append(ReadyResults(str(results), results, pairs, max_pixels=max_pixels))
+        methods.append(PrecomputedResults(str(results), results, pairs, max_pixels=max_pixels))
 
     began = time.perf_counter()
-    scored, failed = _evaluate(pairs, entrants, protocols, space, max_pixels, out)
+    scored, failed = _evaluate(pairs, methods, protocols, space, max_pixels, out)
     _tell_times(loaded, len(pairs), time.perf_counter() - began, out)
     if sort == "worst":
-        scored.sort(key=lambda pair: pair.scores[entrants[0].name][protocols[0].name].psnr)
-    names_of = [entrant.name for entrant in entrants]
-    board = build(str(dataset), content, names_of, [p.name for p in protocols], scored, failed)
+        scored.sort(key=lambda pair: pair.scores[methods[0].name][protocols[0].name].psnr)
+    names_of = [method.name for method in methods]
+    board = collect(str(dataset), content, names_of, [p.name for p in protocols], scored, failed)
     _print(board, loaded, found, out, csv=csv, markdown=markdown)
     if report is not None:
         page = evaluation_report(
-            board, pairs, entrants, [str(model) for model in loaded], max_pixels=max_pixels
+            board, pairs, methods, [str(model) for model in loaded], max_pixels=max_pixels
         )
         write_atomically(report, page.encode(), overwrite=overwrite)
     if failed:
@@ -139,9 +139,11 @@ def command(
     space.close()
 
 
-def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool) -> Model:
-    """A model as an entrant, called as the user did where there are several."""
-    from deraincli.evaluation.methods import Model
+def _load(
+    name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool
+) -> ModelMethod:
+    """A model as an method, called as the user did where there are several."""
+    from deraincli.evaluation.methods import ModelMethod
     from deraincli.model_zoo.resolve import model_files
     from deraincli.models.header import sha256
     from deraincli.restoration.load import load
@@ -155,7 +157,7 @@ def _load(name: str | None, network: dict[str, Any], space: Workspace, out: Outp
     settings = derainer.device, derainer.precision, derainer.backend, *sizes
     identity = f"{weights} {settings} {__version__}"
     folder = space.folder_for(label, alone=alone)
-    return Model(label, derainer, identity, folder=folder, on_warning=out.note)
+    return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 
 
 def _tell_unpaired(found: PairedSet, out: Output) -> None:
@@ -166,7 +168,7 @@ def _tell_unpaired(found: PairedSet, out: Output) -> None:
 
 def _evaluate(
     pairs: Sequence[Pair],
-    entrants: Sequence[Entrant],
+    methods: Sequence[Method],
     protocols: Sequence[Protocol],
     space: Workspace,
     max_pixels: int,
@@ -178,10 +180,10 @@ def _evaluate(
 
     scored: list[Scored] = []
     failed: list[Failed] = []
-    all_entrants = [RainyInput(), *entrants]
+    all_methods = [RainyInput(), *methods]
     try:
         with out.progress("evaluating") as meter:
-            for outcome in evaluate(pairs, all_entrants, protocols, max_pixels=max_pixels, workspace=space):
+            for outcome in evaluate(pairs, all_methods, protocols, max_pixels=max_pixels, workspace=space):
                 if isinstance(outcome, Failed):
                     failed.append(outcome)
                     output.error(f"{outcome.pair.name}: {outcome.reason}")
@@ -201,7 +203,13 @@ def _evaluate(
 
 
 def _print(
-    board: Scoreboard, loaded: Sequence[Model], found: PairedSet, out: Output, *, csv: bool, markdown: bool
+    board: EvaluationResults,
+    loaded: Sequence[ModelMethod],
+    found: PairedSet,
+    out: Output,
+    *,
+    csv: bool,
+    markdown: bool,
 ) -> None:
     from deraincli.evaluation.results import COLUMNS
 
@@ -225,6 +233,6 @@ def _print(
         out.line(str(model))
 
 
-def _tell_times(loaded: Sequence[Model], count: int, seconds: float, out: Output) -> None:
+def _tell_times(loaded: Sequence[ModelMethod], count: int, seconds: float, out: Output) -> None:
     working = sum(model.seconds for model in loaded)
     out.detail(f"{count} pairs in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")

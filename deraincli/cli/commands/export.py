@@ -88,13 +88,13 @@ def _try_to_write_in(folder: Path) -> None:
 
 def _specialists(model: str | None, destination: Path | None) -> list[str]:
     """The models to export, by default both specialists. Raises UsageError where two would go to one file."""
-    from deraincli.model_zoo.catalogue import DEFAULTS, EITHER_RAIN
+    from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS
 
-    if model is not None and model != EITHER_RAIN:
+    if model is not None and model != AUTO_MODEL:
         return [model]
     if destination is not None:
         raise UsageError(
-            f"{EITHER_RAIN} is two models, and one file holds one: name {' or '.join(DEFAULTS.values())}."
+            f"{AUTO_MODEL} is two models, and one file holds one: name {' or '.join(DEFAULTS.values())}."
         )
     return list(DEFAULTS.values())
 

@@ -13,7 +13,7 @@ from deraincli.cli.output import Output
 from deraincli.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from deraincli.datasets.synthetic import Plan, Request
+    from deraincli.datasets.synthetic import PlannedPair, SynthesisRequest
 
 
 def command(
@@ -43,11 +43,11 @@ def command(
 
     The same command goes on where it was stopped.
     """
-    from deraincli.datasets.synthetic import Request, finished, plan
+    from deraincli.datasets.synthetic import SynthesisRequest, finished, plan
     from deraincli.rain.synthesis import Recipe
 
     out = options.make_output(quiet, verbose, json)
-    request = Request(Recipe(kind, heavy, blend, veil), seed)
+    request = SynthesisRequest(Recipe(kind, heavy, blend, veil), seed)
     plans = plan(source, destination, copies)
     done = {planned: finished(planned, request, overwrite=overwrite) for planned in plans}
     there = [planned for planned in plans if done[planned]]
@@ -68,7 +68,9 @@ def command(
         _complain(failed, len(plans))
 
 
-def _make(planned: Plan, request: Request, max_pixels: int, overwrite: bool, out: Output) -> bool:
+def _make(
+    planned: PlannedPair, request: SynthesisRequest, max_pixels: int, overwrite: bool, out: Output
+) -> bool:
     """Makes a pair and reports it; False if the photo cannot be used."""
     from deraincli.datasets.synthetic import make
 
@@ -89,7 +91,7 @@ def _make(planned: Plan, request: Request, max_pixels: int, overwrite: bool, out
     return True
 
 
-def _record(planned: Plan) -> dict[str, Any]:
+def _record(planned: PlannedPair) -> dict[str, Any]:
     """What is known of a pair beforehand, for --json."""
     files = {side: str(path) for side, path in planned.files.items()}
     paths = {"output": files["input"], "target": files["target"], "mask": files["mask"]}

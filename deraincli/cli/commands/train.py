@@ -68,9 +68,9 @@ def command(
 
     said = options.make_output(quiet, verbose, json)
     given = _as_settings(warm_start, max_minutes, strict)
-    settled = load_config(config, (*(settings or ()), *given))
+    core = load_config(config, (*(settings or ()), *given))
     with processes(choose_device(device)) as group:
-        run = Run(settled, config.parent, out, group, resume=resume)
+        run = Run(core, config.parent, out, group, resume=resume)
         if group.rank > 0:
             run.train(_silence)
             return
@@ -80,9 +80,9 @@ def command(
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
             said.note(test_pictures)
-        if settled.task == "drop" and not settled.data.paired and settled.data.drop_share == 0:
+        if core.task == "drop" and not core.data.paired and core.data.drop_share == 0:
             said.note("task = 'drop' only names the model; drops are drawn with data.drop_share = 1.")
-        reporter = _Reporter(said, settled.data.batch, out, run.trainee.step)
+        reporter = _Reporter(said, core.data.batch, out, run.trainee.step)
         try:
             said.line(_beginning(run))
             best = run.train(reporter)

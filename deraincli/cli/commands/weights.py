@@ -12,7 +12,7 @@ from deraincli.cli.commands import export
 from deraincli.errors import ExitCode, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from deraincli.model_zoo.model_facts import Score
+    from deraincli.model_zoo.model_facts import ReportedScore
 
 app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
 app.command("export")(export.command)
@@ -29,11 +29,11 @@ VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
 @app.command("list")
 def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: options.Json = False) -> None:
     """List the models at hand: shipped, and those of the Hub that are in the cache."""
-    from deraincli.model_zoo.inventory import models_at_hand
+    from deraincli.model_zoo.inventory import list_models
     from deraincli.model_zoo.model_facts import DamagedModel
 
     out = options.make_output(quiet, verbose, json)
-    models = list(models_at_hand())
+    models = list(list_models())
     if out.json:
         for model in models:
             out.result(model.record(), "")
@@ -60,10 +60,10 @@ def info(
     json: options.Json = False,
 ) -> None:
     """Tell what is known of a model: task, size, hash, licence, provenance, measured scores."""
-    from deraincli.model_zoo.inventory import facts
+    from deraincli.model_zoo.inventory import describe_model
 
     out = options.make_output(quiet, verbose, json)
-    known = facts(model)
+    known = describe_model(model)
     if out.json:
         out.result(known.record(), "")
         return
@@ -95,10 +95,10 @@ def pull(
     json: options.Json = False,
 ) -> None:
     """Fetch a model from the Hub into its cache: derain weights pull hf:OWNER/NAME"""
-    from deraincli.model_zoo.inventory import facts
+    from deraincli.model_zoo.inventory import describe_model
 
     out = options.make_output(quiet, verbose, json)
-    known = facts(model)
+    known = describe_model(model)
     said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
     out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
 
@@ -196,17 +196,19 @@ def push(
     out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
 
 
-def _measured(model: str, dataset: Path) -> list[Score]:
+def _measured(model: str, dataset: Path) -> list[ReportedScore]:
     """Scores a model on a paired set under every protocol, at full size and full precision."""
     from deraincli.datasets.pairs import find_pairs
     from deraincli.evaluation.card_scores import measure
-    from deraincli.model_zoo.model_facts import Score
+    from deraincli.model_zoo.model_facts import ReportedScore
     from deraincli.restoration.load import load
 
     pairs = find_pairs(dataset).pairs
     found = measure(load(model, precision="fp32", working_side="full"), pairs)
     label = f"{dataset.resolve().name}, {len(pairs)} pairs"
-    return [Score(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in found.items()]
+    return [
+        ReportedScore(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in found.items()
+    ]
 
 
 @app.command("import")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deraincli.callbacks import OnWarning
 from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.models.balnet.unet import Maps
+from deraincli.models.balnet.unet import MapInjection
 
 
 def level_strides(backend: TorchBackend) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def recorded_levels(networks: Sequence[nn.Module]) -> Iterator[list[tuple[Tensor
     thread = threading.get_ident()
 
     def record(level: nn.Module, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
-        assert isinstance(level, Maps)
+        assert isinstance(level, MapInjection)
         if threading.get_ident() == thread:
             if level in first:
                 recorded.clear()
@@ -69,6 +69,6 @@ def recorded_levels(networks: Sequence[nn.Module]) -> Iterator[list[tuple[Tensor
             hook.remove()
 
 
-def _levels(network: nn.Module) -> list[Maps]:
+def _levels(network: nn.Module) -> list[MapInjection]:
     """The modules by which maps enter the encoder, from its finest level down."""
-    return [module for module in network.modules() if isinstance(module, Maps)]
+    return [module for module in network.modules() if isinstance(module, MapInjection)]

@@ -13,12 +13,12 @@ from deraincli.errors import DeviceError, UsageError
 from deraincli.inference.tiling import Tiling
 
 if TYPE_CHECKING:
-    from deraincli.models.classical.registry import Solver
+    from deraincli.models.classical.registry import ClassicalMethod
 
 NAME = "solver"
 
 
-class SolverBackend:
+class ClassicalBackend:
     """A solver. It keeps nothing between pictures, so several threads may call it at once."""
 
     device = "cpu"
@@ -28,7 +28,7 @@ class SolverBackend:
 
     def __init__(
         self,
-        solver: Solver,
+        solver: ClassicalMethod,
         *,
         device: str = "auto",
         precision: str = "auto",

@@ -23,7 +23,7 @@ from deraincli.inference.backends.torch_memory import (
     room_for_network,
 )
 from deraincli.inference.tiling import Tiling, tiling_for
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 
 class TorchBackend:
@@ -43,7 +43,7 @@ class TorchBackend:
     def __init__(
         self, network: nn.Module, *, device: str = "auto", precision: str = "auto", backend: str = "eager"
     ) -> None:
-        """Takes over `network`, which has float32 weights, maps B×3×H×W to a Restoration, and has
+        """Takes over `network`, which has float32 weights, maps B×3×H×W to a NetworkOutput, and has
         `size_multiple` and `tile_margin`. Raises DeviceError for a device, precision or backend that is not
         there, UsageError for an unknown backend.
         """
@@ -100,7 +100,7 @@ class TorchBackend:
         raise MemoryError(shortage)
 
     @torch.inference_mode()
-    def run_batch(self, pictures: Tensor) -> Restoration:
+    def run_batch(self, pictures: Tensor) -> NetworkOutput:
         """B×3×H×W float32 in 0–1 on the device, sides multiples of `size_multiple`; unchecked."""
         return self._run(pictures)
 
@@ -137,7 +137,7 @@ class TorchBackend:
         return affordable_side(self.bytes_per_pixel(), self.device, least=least)
 
 
-def _stack(answer: Restoration, maps: bool) -> Tensor:
+def _stack(answer: NetworkOutput, maps: bool) -> Tensor:
     """C×h×w float32: the picture and, where asked for and there, RAM and CAM."""
     layers = [answer.image]
     if maps and answer.ram is not None and answer.cam is not None:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from deraincli.errors import DeviceError, UsageError
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
-RunNetwork = Callable[[Tensor], Restoration]
+RunNetwork = Callable[[Tensor], NetworkOutput]
 
 BACKENDS = ("eager", "compile", "cudagraphs")
 
@@ -67,10 +67,10 @@ class GraphReplay:
         self._lock = threading.Lock()
         self._graph: torch.cuda.CUDAGraph | None = None
         self._input = torch.empty(0)
-        self._answer = Restoration(self._input)
+        self._answer = NetworkOutput(self._input)
 
-    def __call__(self, rainy: Tensor) -> Restoration:
-        """As the network: B×3×H×W to a Restoration of its own memory."""
+    def __call__(self, rainy: Tensor) -> NetworkOutput:
+        """As the network: B×3×H×W to a NetworkOutput of its own memory."""
         with self._lock:
             if self._graph is None or self._input.shape != rainy.shape:
                 self._record(rainy)
@@ -79,7 +79,7 @@ class GraphReplay:
             self._graph.replay()
             image, ram, cam = (None if each is None else each.clone() for each in self._answer)
             assert image is not None
-            return Restoration(image, ram, cam)
+            return NetworkOutput(image, ram, cam)
 
     def _record(self, rainy: Tensor) -> None:
         self._graph = None  # frees the memory of the one before

@@ -16,8 +16,8 @@ from deraincli.models.balnet.attention import BiAttention
 from deraincli.models.balnet.blocks import DRB, MMB, SE_CELL, SLOPE
 from deraincli.models.balnet.config import BALNetConfig
 from deraincli.models.balnet.pix2pix import Pix2PixUNet
-from deraincli.models.balnet.unet import Maps, MultiScaleUNet
-from deraincli.models.base import Restoration
+from deraincli.models.balnet.unet import MapInjection, MultiScaleUNet
+from deraincli.models.base import NetworkOutput
 
 
 class BALNet(nn.Module):
@@ -55,7 +55,7 @@ class BALNet(nn.Module):
         """Pixels of context that a tile needs on every side."""
         return self.config.tile_margin
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1; H and W must be multiples of `size_multiple`."""
         picture = rainy.to(next(self.parameters()).dtype)
         x = F.pixel_unshuffle(picture, self.config.unshuffle)
@@ -68,7 +68,7 @@ class BALNet(nn.Module):
             residual = self.restorer(x)
         else:
             residual = F.pixel_shuffle(self.restorer(x, maps), self.config.unshuffle)
-        return Restoration(rainy.float() + residual.float(), ram, cam)
+        return NetworkOutput(rainy.float() + residual.float(), ram, cam)
 
 
 def _initialise(module: nn.Module) -> None:
@@ -85,7 +85,7 @@ def _initialise(module: nn.Module) -> None:
     # `apply` visits children first, so these rescale what was just drawn.
     if isinstance(module, DRB | MMB):
         module.fuse.weight.data.mul_(0.1)
-    if isinstance(module, Maps):
+    if isinstance(module, MapInjection):
         module.project.weight.data.mul_(0.1)
     if isinstance(module, MultiScaleUNet):
         nn.init.zeros_(module.head.weight)

@@ -12,7 +12,7 @@ from deraincli.models.balnet.blocks import DC, DRB, MMB, MSC, MSFE, Down, Squeez
 from deraincli.models.balnet.config import UNetConfig
 
 
-class Maps(nn.Module):
+class MapInjection(nn.Module):
     """Attention injection: F + 1×1(SE[F⊙RAM ‖ F⊙CAM]), the maps reduced to the features' resolution."""
 
     def __init__(self, channels: int, stride: int, se: nn.Module) -> None:
@@ -65,7 +65,7 @@ class MultiScaleUNet(nn.Module):
         self.up = nn.ModuleList([Up(b, a) for a, b in pairwise(widths)])
         self.inject = nn.ModuleList(
             [
-                Maps(width, strides[level], self._se(2 * width, level, strides[level]))
+                MapInjection(width, strides[level], self._se(2 * width, level, strides[level]))
                 for level, width in enumerate(widths)
                 if steered
             ]

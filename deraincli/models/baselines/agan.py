@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 WIDTH = 32
 """Channels of the recurrent network."""
@@ -44,13 +44,13 @@ class AGAN(nn.Module):
         self.attention = RecurrentAttention(config.passes)
         self.painter = Autoencoder()
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1, sides multiples of 4. RAM is the last mask, CAM its opposite."""
         picture = rainy.to(self.painter.head.weight.dtype)
         mask = self.attention(picture)[-1]
         image = self.painter(torch.cat([picture, mask], 1))
         ram = mask.float().clamp(0, 1)
-        return Restoration(image.float(), ram, 1 - ram)
+        return NetworkOutput(image.float(), ram, 1 - ram)
 
 
 class RecurrentAttention(nn.Module):

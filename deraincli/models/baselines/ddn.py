@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 RADIUS = 15
 """Of the guided filter's windows, pixels."""
@@ -51,13 +51,13 @@ class DDN(nn.Module):
         self.last, self.last_norm = _layer(width, 3)
         nn.init.constant_(self.last_norm.weight, FIRST_SCALE)
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1 of any size."""
         rainy = rainy.float()
         x = self.stem(detail(rainy).to(self.last.weight.dtype))
         for pair in self.pairs:
             x = x + pair(x)
-        return Restoration(rainy + self.last_norm(self.last(x)).float())
+        return NetworkOutput(rainy + self.last_norm(self.last(x)).float())
 
 
 def detail(picture: Tensor) -> Tensor:

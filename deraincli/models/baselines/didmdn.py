@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 LABEL_CHANNELS = 8
 POOLS = (32, 16, 8, 4)
@@ -102,7 +102,7 @@ class DIDMDN(nn.Module):
         self.refine = nn.ModuleList([nn.Conv2d(3, 8, 7, padding=3), nn.Conv2d(8, 3, 3, padding=1)])
         self.unused = _never_run(nn.BatchNorm2d(20), nn.BatchNorm2d(1))
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1, sides multiples of 32."""
         picture = 2 * rainy.to(self.fuse.weight.dtype) - 1
         a, b, c = (stream(picture) for stream in self.streams)
@@ -115,7 +115,7 @@ class DIDMDN(nn.Module):
         ]
         residual = torch.tanh(self.residual(torch.cat([*contexts, x], 1)))
         x = F.leaky_relu(self.refine[0](picture - residual), 0.2)
-        return Restoration((torch.tanh(self.refine[1](x).float()) + 1) / 2)
+        return NetworkOutput((torch.tanh(self.refine[1](x).float()) + 1) / 2)
 
 
 class Stream(nn.Module):

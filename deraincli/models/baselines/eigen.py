@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 SEEN, PAINTED = 16, 8
 """Sides of the patches seen and painted, pixels."""
@@ -48,14 +48,14 @@ class Eigen(nn.Module):
             nn.init.normal_(layer.weight, std=FIRST_STD)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1; H and W must be `size_multiple` or more."""
         border = (SEEN - PAINTED) // 2
         x = F.pad(rainy.to(self.see.weight.dtype), (border,) * 4, mode="replicate")
         x = torch.tanh(self.think(torch.tanh(self.see(x))))
         count = _patches_over_each_pixel(*x.shape[2:]).to(rainy.device)
         bias = self.paint.bias.float().view(3, 1, 1)  # type: ignore[union-attr]
-        return Restoration((self.paint(x).float() - bias) / count + bias)
+        return NetworkOutput((self.paint(x).float() - bias) / count + bias)
 
 
 def _patches_over_each_pixel(height: int, width: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """R, G, B in 0–1 → Y − 16/255, which runs from 0 to 219/255 (ITU-R BT.601)."""
@@ -54,7 +54,7 @@ class JORDER(nn.Module):
         self.head = _conv(width, 1)
         nn.init.normal_(self.head.weight, std=FIRST_STD)
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1 of any size."""
         rainy = rainy.float()
         luminance = 16 / 255 + (rainy * torch.tensor(LUMA, device=rainy.device).view(3, 1, 1)).sum(1, True)
@@ -63,7 +63,7 @@ class JORDER(nn.Module):
             x = F.relu(0.5 * x + 0.5 * pair(x))
         change = self.head(0.5 * first + 0.5 * x).float()
         # Y alone changes, Cb and Cr stay: the same for R, G and B.
-        return Restoration(rainy + 255 / 219 * change)
+        return NetworkOutput(rainy + 255 / 219 * change)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

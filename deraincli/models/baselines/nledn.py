@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 DENSE_LAYERS = 4
 
@@ -48,7 +48,7 @@ class NLEDN(nn.Module):
         self.fuse = nn.Sequential(nn.Conv2d(3 * width, width, 1), _conv(width, width))
         self.head = _conv(width, 3)
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1, sides multiples of 16."""
         shallow = self.shallow(rainy.to(self.head.weight.dtype))
         features = self.features(shallow)
@@ -62,7 +62,7 @@ class NLEDN(nn.Module):
         x = self.decoder[1](self.joins[1](torch.cat([x1, x], 1)))
         x = _unpool(x, indices1)
         x = self.fuse(torch.cat([features, x, first], 1)) + shallow
-        return Restoration(rainy.float() - torch.tanh(self.head(x)).float())
+        return NetworkOutput(rainy.float() - torch.tanh(self.head(x)).float())
 
 
 class Block(nn.Module):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 WIDTH = 32
 RESIDUAL_BLOCKS = 5
@@ -43,7 +43,7 @@ class PReNet(nn.Module):
         )
         self.head = _conv(WIDTH, 3)
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1 of any size."""
         picture = rainy.to(self.head.weight.dtype)
         batch, _, height, width = picture.shape
@@ -58,7 +58,7 @@ class PReNet(nn.Module):
             for block in self.residual:
                 x = F.relu(x + F.relu(block(x)))
             change = self.head(x)
-        return Restoration(rainy.float() + change.float())
+        return NetworkOutput(rainy.float() + change.float())
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

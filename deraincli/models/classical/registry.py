@@ -15,7 +15,7 @@ Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Solver:
+class ClassicalMethod:
     """How to run one solver."""
 
     restore: Callable[..., Iterator[Picture]]
@@ -28,7 +28,7 @@ class Solver:
     """File of what it knows of clean photos, below the folder `weights`; None if it needs none."""
 
 
-SOLVERS: dict[str, Solver] = {
-    "dsc": Solver(dsc.restore, dsc.STEPS, multiple=16),
-    "gmm": Solver(gmm.restore, gmm.STEPS, multiple=8, prior=gmm.PRIOR_FILE),
+CLASSICAL_METHODS: dict[str, ClassicalMethod] = {
+    "dsc": ClassicalMethod(dsc.restore, dsc.STEPS, multiple=16),
+    "gmm": ClassicalMethod(gmm.restore, gmm.STEPS, multiple=8, prior=gmm.PRIOR_FILE),
 }

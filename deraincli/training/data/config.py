@@ -34,16 +34,16 @@ class DataConfig:
     """Folders of clean photos to rain on, searched with their sub-folders."""
     paired: tuple[PairedSource, ...] = ()
     """Paired data sets to train on, beside the clean photos or alone."""
-    layers: str = ""
+    streak_layers: str = ""
     """A folder of recorded rain layers (grey PNG); empty: procedural streaks only."""
-    panes: str = ""
+    drop_layers: str = ""
     """A paired data set with drops on the lens, whose drops are put before the clean photos, too, and stay in
     memory whatever `memory_mib` says; empty: procedural drops only."""
-    dry_share: Share = 0.08
+    clean_share: Share = 0.08
     """Share of crops without any rain, 0–1, to learn to leave clean pictures alone."""
     drop_share: Share = 0.0
     """Share of the rainy crops from clean photos with lens drops instead of streaks, 0–1."""
-    photographed_share: Share = 0.2
+    realistic_share: Share = 0.2
     """Share of the crops from clean photos, but for those with drops, whose rain is as in photos rather than
     as in the data sets, 0–1: before mist or at night, from any side, of any opacity, at times as JPEG."""
     layer_share: Share = 0.5

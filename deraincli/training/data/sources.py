@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import cv2
 import numpy as np
 
-from deraincli.datasets.image_pool import SceneFile, Scenes, clean_photos, pair_files
+from deraincli.datasets.image_pool import ImagePool, ImageSource, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.image import Picture
 from deraincli.rain.drops import add_drops
@@ -43,7 +43,7 @@ Cropper = Callable[[Picture, np.random.Generator], Picture]
 class Source(Protocol):
     """Something that draws crops."""
 
-    scenes: tuple[Scenes, ...]
+    scenes: tuple[ImagePool, ...]
     """All that it reads."""
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
@@ -68,17 +68,19 @@ class SyntheticRain:
         if not len(self._photos):
             folders = ", ".join(str(root / folder) for folder in config.clean)
             raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
-        self.recorded = RecordedLayers(root / config.layers) if config.layers else None
-        panes = _read_pairs(root / config.panes, config) if config.panes else None
-        self.panes = RecordedDrops(panes[i] for i in range(len(panes))) if panes else None
-        self.scenes: tuple[Scenes, ...] = (self._photos, panes) if panes else (self._photos,)
+        self.recorded = RecordedLayers(root / config.streak_layers) if config.streak_layers else None
+        drop_layers = _read_pairs(root / config.drop_layers, config) if config.drop_layers else None
+        self.drop_layers = (
+            RecordedDrops(drop_layers[i] for i in range(len(drop_layers))) if drop_layers else None
+        )
+        self.scenes: tuple[ImagePool, ...] = (self._photos, drop_layers) if drop_layers else (self._photos,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """A crop with streaks or lens drops, or at times dry, and the crop itself."""
-        dry = rng.random() < self.config.dry_share
+        dry = rng.random() < self.config.clean_share
         if rng.random() < self.config.drop_share:
             pair = self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
-        elif rng.random() < self.config.photographed_share:
+        elif rng.random() < self.config.realistic_share:
             pair = self._photographed(rng, dry=dry)
         else:
             pair = self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
@@ -109,8 +111,8 @@ class SyntheticRain:
     def _with_drops(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         photo = self._photo(rng)
         clean = self._soft_crop(photo, rng)
-        if self.panes is not None and rng.random() < self.config.layer_share:
-            return self.panes.add(clean, rng), clean
+        if self.drop_layers is not None and rng.random() < self.config.layer_share:
+            return self.drop_layers.add(clean, rng), clean
         return add_drops(clean, rng, surroundings=photo)[0], clean
 
     def _dry(
@@ -159,13 +161,13 @@ class ReadyPairs:
         """Raises InputError if no pair of the folder can be used."""
         self.config = config
         self._pairs = _read_pairs(folder, config)
-        self.scenes: tuple[Scenes, ...] = (self._pairs,)
+        self.scenes: tuple[ImagePool, ...] = (self._pairs,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """The same crop of both pictures, or at times the clean one twice."""
         views = self._pairs[int(rng.integers(len(self._pairs)))]
         rainy, clean = crop_alike(views, self.config.crop, rng)
-        if rng.random() < self.config.dry_share:
+        if rng.random() < self.config.clean_share:
             return clean, clean
         return rainy, clean
 
@@ -176,8 +178,8 @@ def open_sources(config: DataConfig, root: Path) -> Sources:
     Raises UsageError if they name nothing or the weights leave nothing to the photos, InputError if a
     folder holds nothing of use.
     """
-    if config.panes and not config.clean:
-        raise UsageError("data.panes are put before the photos of data.clean: name folders there.")
+    if config.drop_layers and not config.clean:
+        raise UsageError("data.drop_layers are put before the photos of data.clean: name folders there.")
     shares = _shares(config)
     sources: list[Source] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
     if config.clean:
@@ -200,7 +202,7 @@ def _shares(config: DataConfig) -> tuple[float, ...]:
     return (*weights, rest)
 
 
-def _read_pairs(folder: Path, config: DataConfig) -> Scenes:
+def _read_pairs(folder: Path, config: DataConfig) -> ImagePool:
     """Raises InputError if no pair of the folder can be used."""
     pairs = _read(pair_files(folder), config)
     if not len(pairs):
@@ -208,6 +210,6 @@ def _read_pairs(folder: Path, config: DataConfig) -> Scenes:
     return pairs
 
 
-def _read(files: list[SceneFile], config: DataConfig) -> Scenes:
+def _read(files: list[ImageSource], config: DataConfig) -> ImagePool:
     budget = config.memory_mib * 2**20
-    return Scenes(files, smallest_side=config.crop, budget=budget, strict=config.strict)
+    return ImagePool(files, smallest_side=config.crop, budget=budget, strict=config.strict)

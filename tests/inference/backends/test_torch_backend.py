@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.inference.tiled import restore
+from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
 from deraincli.models.balnet.config import BALNET_LITE
 from deraincli.models.balnet.network import BALNet
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 
 class SmallNetwork(nn.Module):
@@ -36,10 +36,10 @@ class SmallNetwork(nn.Module):
             nn.Conv2d(8, 3, 3, padding=1),
         )
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         residual = self.convs(rainy.to(self.convs[0].weight.dtype)).float()
         ram = residual[:, :1].sigmoid()
-        return Restoration(rainy + residual, ram, 1 - ram)
+        return NetworkOutput(rainy + residual, ram, 1 - ram)
 
 
 class Overflowing(SmallNetwork):
@@ -49,8 +49,8 @@ class Overflowing(SmallNetwork):
         super().__init__()
         self.weight = nn.Parameter(torch.tensor(1 + 2.0**-12))
 
-    def forward(self, rainy: Tensor) -> Restoration:
-        return Restoration(rainy * (2.0**-12 / (self.weight - 1)).float())
+    def forward(self, rainy: Tensor) -> NetworkOutput:
+        return NetworkOutput(rainy * (2.0**-12 / (self.weight - 1)).float())
 
 
 class Greedy(SmallNetwork):
@@ -60,7 +60,7 @@ class Greedy(SmallNetwork):
         super().__init__()
         self.run_out = run_out
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         if rainy[0, 0].numel() > 64 * 64:
             self.run_out()
         return super().forward(rainy)
@@ -86,8 +86,8 @@ FP32 = TorchBackend(SmallNetwork(), device="cpu", precision="fp32")
 def test_tiles_agree_with_the_whole_picture(height: int, width: int, tile: int) -> None:
     pixels = noise(height, width)
     run_tile = partial(FP32.run_tile, maps=True)
-    whole = restore(pixels, run_tile, FP32.tiling("off", "auto"))
-    tiled = restore(pixels, run_tile, FP32.tiling(tile, "auto"))
+    whole = restore_tiled(pixels, run_tile, FP32.tiling("off", "auto"))
+    tiled = restore_tiled(pixels, run_tile, FP32.tiling(tile, "auto"))
     assert np.abs(whole.image - tiled.image).max() < 1e-5
     assert np.abs(whole.ram - tiled.ram).max() < 1e-5
     assert np.abs(whole.cam - tiled.cam).max() < 1e-5
@@ -99,8 +99,8 @@ def test_a_shifted_picture_is_restored_alike(down: int, right: int) -> None:
     """By any number of grid cells, away from the picture's borders."""
     pixels, margin = noise(110, 120), 4
     top, left = 4 * down, 4 * right
-    whole = restore(pixels, FP32.run_tile, FP32.tiling(32, "auto")).image
-    part = restore(pixels[top:, left:], FP32.run_tile, FP32.tiling(40, "auto")).image
+    whole = restore_tiled(pixels, FP32.run_tile, FP32.tiling(32, "auto")).image
+    part = restore_tiled(pixels[top:, left:], FP32.run_tile, FP32.tiling(40, "auto")).image
     inner = np.s_[margin:, margin:]
     assert np.abs(whole[top:, left:][inner] - part[inner]).max() < 1e-5
 
@@ -112,8 +112,8 @@ def test_the_real_network_agrees_with_itself_whole_and_in_tiles() -> None:
     nn.init.normal_(network.restorer.head.weight, std=0.02)
     backend = TorchBackend(network, device="cpu", precision="fp32")
     pixels = gaussian_filter(noise(150, 440), (2, 2, 0)) * 3 % 1
-    whole = restore(pixels, backend.run_tile, backend.tiling("off", "auto")).image
-    tiled = restore(pixels, backend.run_tile, backend.tiling(320, "auto"))
+    whole = restore_tiled(pixels, backend.run_tile, backend.tiling("off", "auto")).image
+    tiled = restore_tiled(pixels, backend.run_tile, backend.tiling(320, "auto"))
     assert tiled.tile.width <= 320
     difference = np.abs(whole - tiled.image) * 255
     assert np.abs(whole - pixels).mean() * 255 > 10
@@ -127,7 +127,7 @@ def test_one_tile_is_what_the_network_says() -> None:
     with torch.no_grad():
         expected = SmallNetwork()(tensor).image.clamp(0, 1)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(
-        restore(pixels, FP32.run_tile, FP32.tiling("off", 0)).image, expected, atol=1e-6
+        restore_tiled(pixels, FP32.run_tile, FP32.tiling("off", 0)).image, expected, atol=1e-6
     )
 
 
@@ -146,24 +146,26 @@ def test_bf16_stays_close_and_the_picture_itself_exact() -> None:
 def test_tiles_are_halved_when_memory_runs_out(run_out: Callable[[], object]) -> None:
     backend = TorchBackend(Greedy(run_out), device="cpu", precision="fp32")
     pixels, warnings = noise(150, 200), []
-    restored = restore(pixels, backend.run_tile, backend.tiling(128, "auto"), on_warning=warnings.append)
+    restored = restore_tiled(
+        pixels, backend.run_tile, backend.tiling(128, "auto"), on_warning=warnings.append
+    )
     assert restored.tile.height * restored.tile.width <= 64 * 64
     assert len(warnings) == 1
-    whole = restore(pixels, FP32.run_tile, FP32.tiling("off", 0)).image
+    whole = restore_tiled(pixels, FP32.run_tile, FP32.tiling("off", 0)).image
     assert np.abs(whole - restored.image).max() < 1e-5
 
 
 def test_other_errors_of_torch_are_ours() -> None:
     backend = TorchBackend(Greedy(lambda: torch.ones(2, 3) @ torch.ones(2, 3)), device="cpu")
     with pytest.raises(RuntimeError, match="shapes"):
-        restore(noise(100, 100), backend.run_tile, backend.tiling("off", "auto"))
+        restore_tiled(noise(100, 100), backend.run_tile, backend.tiling("off", "auto"))
 
 
 def test_an_overflow_is_computed_again_in_fp32_and_said() -> None:
     backend = TorchBackend(Overflowing(), device="cpu", precision="bf16")
     pixels, warnings = noise(40, 40), []
     run_tile = partial(backend.run_tile, on_warning=warnings.append)
-    np.testing.assert_array_equal(restore(pixels, run_tile, backend.tiling("off", 0)).image, pixels)
+    np.testing.assert_array_equal(restore_tiled(pixels, run_tile, backend.tiling("off", 0)).image, pixels)
     assert len(warnings) == 1
     assert "fp32" in warnings[0]
 
@@ -174,7 +176,7 @@ def test_damaged_weights_are_noticed(precision: str) -> None:
     network.convs[0].weight.data[0, 0, 0, 0] = torch.nan
     backend = TorchBackend(network, device="cpu", precision=precision)
     with pytest.raises(ModelError):
-        restore(noise(8, 8), backend.run_tile, backend.tiling("off", 0))
+        restore_tiled(noise(8, 8), backend.run_tile, backend.tiling("off", 0))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "auto"])
@@ -184,7 +186,7 @@ def test_threads_get_the_bytes_they_would_get_alone(precision: str) -> None:
     pictures = [noise(90 + 7 * i, 120, seed=i) for i in range(8)]
 
     def run(pixels: NDArray[np.float32]) -> bytes:
-        return restore(pixels, backend.run_tile, tiling).image.tobytes()
+        return restore_tiled(pixels, backend.run_tile, tiling).image.tobytes()
 
     alone = [run(pixels) for pixels in pictures]
     with ThreadPoolExecutor(4) as pool:

@@ -13,7 +13,7 @@ from torch._inductor import config as inductor_config
 from deraincli.errors import DeviceError, UsageError
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_graphs import GraphReplay, can_compile, choose_backend
-from deraincli.models.base import Restoration
+from deraincli.models.base import NetworkOutput
 
 CPU = torch.device("cpu")
 
@@ -29,10 +29,10 @@ class Layer(nn.Module):
         torch.manual_seed(0)
         self.conv = nn.Conv2d(3, 3, 3, padding=1)
 
-    def forward(self, rainy: Tensor) -> Restoration:
+    def forward(self, rainy: Tensor) -> NetworkOutput:
         residual = self.conv(rainy)
         ram = residual[:, :1].sigmoid()
-        return Restoration(rainy + residual, ram, 1 - ram)
+        return NetworkOutput(rainy + residual, ram, 1 - ram)
 
 
 def tile(side: int) -> np.ndarray:

@@ -12,14 +12,14 @@ from paired import rain_on, scene, write_picture, write_set
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deraincli.benchmark.paper_figures import DOCUMENT
+from deraincli.benchmark.paper_figures import PAPER_FIGURES
 from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.inference.tiled import restore
+from deraincli.inference.tiled import restore_tiled
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.registry import NETWORKS
 from deraincli.training.config import OptimiserConfig, TrainingConfig
 from deraincli.training.data.config import DataConfig
-from deraincli.training.distributed import Processes
+from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 
 PARAMETERS = {
@@ -95,7 +95,7 @@ def test_two_steps_of_training_move_every_parameter_that_runs(pictures, tmp_path
     data = DataConfig(validation="valid", clean=("clean",), crop=32, batch=2)
     settings = OptimiserConfig(rate=1e-3, steps=2, warmup=1)
     config = TrainingConfig(name, data, optimiser=settings, precision="fp32")
-    run = Run(config, pictures, tmp_path / "run", Processes(), resume=False)
+    run = Run(config, pictures, tmp_path / "run", ProcessGroup(), resume=False)
     steps: list[Progress] = []
     run.train(steps.append)
     assert len(steps) == 2
@@ -178,15 +178,15 @@ def test_tiles_agree_with_the_whole_picture(name: str) -> None:
     shared = backend.tiling(4096, "auto").overlap
     pixels = noise(48, 2 * shared + 3 * multiple + 17)[0].permute(1, 2, 0).numpy()
     tiling = backend.tiling(2 * shared + multiple, "auto")
-    whole = restore(pixels, backend.run_tile, backend.tiling("off", "auto"))
-    tiled = restore(pixels, backend.run_tile, tiling)
+    whole = restore_tiled(pixels, backend.run_tile, backend.tiling("off", "auto"))
+    tiled = restore_tiled(pixels, backend.run_tile, tiling)
     assert tiled.tile.width < whole.tile.width
     assert np.abs(whole.image - tiled.image).max() < (1e-3 if name == "agan" else 1e-4)
 
 
 def test_every_network_has_the_documents_figures() -> None:
-    assert set(DOCUMENT) - {"dsc", "gmm"} == set(NETWORKS) - {"balnet-lite", "balnet-small"}
-    same = {name for name, figures in DOCUMENT.items() if figures.parameters == PARAMETERS.get(name, 0)}
+    assert set(PAPER_FIGURES) - {"dsc", "gmm"} == set(NETWORKS) - {"balnet-lite", "balnet-small"}
+    same = {name for name, figures in PAPER_FIGURES.items() if figures.parameters == PARAMETERS.get(name, 0)}
     assert same == {"ddn"}
-    for name, figures in DOCUMENT.items():
+    for name, figures in PAPER_FIGURES.items():
         assert figures.note or name in same

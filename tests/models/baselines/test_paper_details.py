@@ -131,7 +131,7 @@ def test_the_attention_command_shows_agans_mask(derain, tmp_path: Path) -> None:
     options = ("--device", "cpu", "--precision", "fp32", "--figure", "none", "--json")
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", file, *options)
     assert done.code == 0, done.err
-    assert json.loads(done.out)["mirror_gap"] < 1e-6  # one map and its opposite
+    assert json.loads(done.out)["complementarity_gap"] < 1e-6  # one map and its opposite
 
     pixels = torch.from_numpy(rain_on(scene(0), 0)).permute(2, 0, 1)[None] / 255
     with torch.inference_mode():

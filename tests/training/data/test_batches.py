@@ -11,15 +11,15 @@ import torch
 from paired import rain_on, scene, write_picture, write_set
 
 from deraincli.errors import InputError, UsageError
-from deraincli.models.config_io import from_mapping
+from deraincli.models.config_io import parse_config
 from deraincli.training.data.augmentation import crop_alike, crop_tilted
 from deraincli.training.data.batches import TrainingData
 from deraincli.training.data.config import DataConfig
 
 
 def data(root: Path, seed: int = 0, share: range = range(64), **values: object) -> TrainingData:
-    settings = {"validation": "unused", "crop": 32, "dry_share": 0, **values}
-    return TrainingData(from_mapping(DataConfig, settings, source="test"), root, seed, share)
+    settings = {"validation": "unused", "crop": 32, "clean_share": 0, **values}
+    return TrainingData(parse_config(DataConfig, settings, source="test"), root, seed, share)
 
 
 def agan(folder: Path) -> Path:
@@ -121,7 +121,7 @@ def test_lens_drops_come_in_their_share(tmp_path: Path) -> None:
         write_picture(tmp_path / f"clean/{n}.png", scene(n))
     darkened = []
     for share in (0, 0.5, 1):
-        rainy, clean = data(tmp_path, clean=["clean"], drop_share=share, photographed_share=0)[0]
+        rainy, clean = data(tmp_path, clean=["clean"], drop_share=share, realistic_share=0)[0]
         darkened.append((rainy < clean).flatten(1).any(1).float().mean().item())
     assert 0 == darkened[0] < darkened[1] < darkened[2]
 
@@ -133,7 +133,7 @@ def test_real_panes_stand_before_the_photos_in_their_share(tmp_path: Path) -> No
         write_picture(tmp_path / f"pair/{side}/1.png", np.full((80, 80, 3), colour, np.uint8))
     shares = []
     for share in (0.0, 0.5, 1.0):
-        wish = {"clean": ["clean"], "panes": "pair", "drop_share": 1, "layer_share": share}
+        wish = {"clean": ["clean"], "drop_layers": "pair", "drop_share": 1, "layer_share": share}
         rainy, _ = data(tmp_path, **wish)[0]
         red = (rainy[:, 0] > 80) & (rainy[:, 1:].amax(1) < 40)
         shares.append(red.flatten(1).float().mean(1).gt(0.9).float().mean().item())
@@ -144,16 +144,16 @@ def test_unusable_panes_are_named_and_left_out(tmp_path: Path) -> None:
     write_picture(tmp_path / "clean/1.png", scene(1))
     write_set(tmp_path / "pairs", count=2)
     write_picture(tmp_path / "pairs/input/2.png", scene(3, 20, 20))
-    found = data(tmp_path, clean=["clean"], panes="pairs", drop_share=1, layer_share=1)
+    found = data(tmp_path, clean=["clean"], drop_layers="pairs", drop_share=1, layer_share=1)
     assert len(found.skipped) == 1
     assert "2.png" in found.skipped[0]
     found[0]
     with pytest.raises(InputError, match="No pair of at least"):
-        data(tmp_path, clean=["clean"], panes=write_set(tmp_path / "tiny", height=20, width=20).name)
+        data(tmp_path, clean=["clean"], drop_layers=write_set(tmp_path / "tiny", height=20, width=20).name)
     with pytest.raises(InputError, match="nowhere"):
-        data(tmp_path, clean=["clean"], panes="nowhere")
+        data(tmp_path, clean=["clean"], drop_layers="nowhere")
     with pytest.raises(UsageError, match=r"data\.clean"):
-        data(tmp_path, paired=[{"folder": "pairs"}], panes="pairs")
+        data(tmp_path, paired=[{"folder": "pairs"}], drop_layers="pairs")
 
 
 def test_some_crops_have_no_colour_with_and_without_rain(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_dry_crops_are_those_most_like_what_is_learnt(tmp_path: Path) -> None:
     write_picture(tmp_path / "clean/blobs.png", blobs)
     fine = []
     for drop_share in (0, 1):
-        _, clean = data(tmp_path, clean=["clean"], drop_share=drop_share, dry_share=1)[0]
+        _, clean = data(tmp_path, clean=["clean"], drop_share=drop_share, clean_share=1)[0]
         fine.append(clean.float().diff(dim=3).abs().mean((1, 2, 3)).gt(25).float().mean().item())
     assert fine[0] > 0.75
     assert fine[1] < 0.25
@@ -273,14 +273,14 @@ def test_rain_as_in_photos_is_kept_as_a_jpeg_in_half_of_the_crops(tmp_path: Path
     """Rain alone never darkens, what JPEG makes of it does; dry scenes are their own targets."""
     for n in range(3):
         write_picture(tmp_path / f"clean/{n}.png", scene(n))
-    settings = {"clean": ["clean"], "photographed_share": 1}
+    settings = {"clean": ["clean"], "realistic_share": 1}
     rainy, clean = (side.float() for side in data(tmp_path, **settings)[0])
     assert (rainy != clean).flatten(1).any(1).float().mean() > 0.9
     darker = (rainy < clean).flatten(1).any(1)
     assert 0.3 < darker.float().mean() < 0.7
-    settings |= {"dry_share": 1, "share": range(300)}
+    settings |= {"clean_share": 1, "share": range(300)}
     dry, itself = data(tmp_path, **settings)[0]
     assert torch.equal(dry, itself)
-    plain = data(tmp_path, **{**settings, "photographed_share": 0})[0][1]
+    plain = data(tmp_path, **{**settings, "realistic_share": 0})[0][1]
     darkest, plain_darkest = (side.float().flatten(1).mean(1).quantile(0.05) for side in (itself, plain))
     assert darkest < 0.8 * plain_darkest  # an eighth of the scenes lies in the dark
