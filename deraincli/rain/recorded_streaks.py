@@ -18,10 +18,7 @@ class RecordedLayers:
 
     def __init__(self, folder: Path) -> None:
         """Reads every PNG of the folder. Raises InputError if there is none."""
-        paths = sorted(folder.glob("*.png"))
-        if not paths:
-            raise InputError(f"No rain layers (*.png) in {folder}.")
-        self.layers = [_read(path) for path in paths]
+        self.layers = read_layers(folder)
 
     def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
         """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
@@ -33,6 +30,14 @@ class RecordedLayers:
         floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
         peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
         return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
+
+
+def read_layers(folder: Path) -> list[NDArray[np.uint8]]:
+    """Reads every PNG of a folder as grey, each H×W. Raises InputError if there is none."""
+    paths = sorted(folder.glob("*.png"))
+    if not paths:
+        raise InputError(f"No rain layers (*.png) in {folder}.")
+    return [_read(path) for path in paths]
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

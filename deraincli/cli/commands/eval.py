@@ -142,7 +142,7 @@ def command(
 def _load(
     name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool
 ) -> ModelMethod:
-    """A model as an method, called as the user did where there are several."""
+    """A model as a method, called as the user did where there are several."""
     from deraincli.evaluation.methods import ModelMethod
     from deraincli.model_zoo.resolve import model_files
     from deraincli.models.header import sha256

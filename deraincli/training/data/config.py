@@ -36,6 +36,14 @@ class DataConfig:
     """Paired data sets to train on, beside the clean photos or alone."""
     streak_layers: str = ""
     """A folder of recorded rain layers (grey PNG); empty: procedural streaks only."""
+    streak_frames: str = ""
+    """A folder of frames of rendered rain (grey PNG), from which light streaks like those of Rain100L are made.
+    Empty: light streaks come from `streak_layers` or are procedural."""
+    frame_share: Share = 0.85
+    """Share of the crops with light streaks that take one of `streak_frames`, 0–1."""
+    pattern_share: Share = 0.0
+    """Share of the crops of clean photos that show a pattern which looks like rain, such as a grid, a mesh,
+    blinds or lettering, 0–1. The pattern belongs to the scene, so that the network learns to keep it."""
     drop_layers: str = ""
     """A paired data set with drops on the lens, whose drops are put before the clean photos, too, and stay in
     memory whatever `memory_mib` says; empty: procedural drops only."""

@@ -13,19 +13,21 @@ from deraincli.datasets.image_pool import ImagePool, ImageSource, clean_photos, 
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.image import Picture
 from deraincli.rain.drops import add_drops
+from deraincli.rain.patterns import add_pattern
 from deraincli.rain.realistic import as_jpeg, rain_before, rainy_scene
 from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.recorded_streaks import RecordedLayers
+from deraincli.rain.streak_frames import StreakFrames
 from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
 from deraincli.training.data.augmentation import crop_alike, crop_tilted
 from deraincli.training.data.config import DataConfig
 from deraincli.training.data.defocus import out_of_focus
 
-DRY_CANDIDATES = 4
-"""A dry crop is the one of so many that looks most like the rain that is learnt."""
+CLEAN_CANDIDATES = 4
+"""Number of crops drawn for each rain-free one. The crop that looks most like rain is taken."""
 SOFT_SHARE = 0.3
-"""Where drops are learnt, share of the crops that lie partly out of focus, which is no drop; more of the dry
-ones, as they are the softest of several."""
+"""Share of the crops for drops that lie partly out of focus, which is not a drop, 0–1. Rain-free crops have
+more, because they are the softest of several."""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
 TILTED_SHARE = 0.08
@@ -69,6 +71,7 @@ class SyntheticRain:
             folders = ", ".join(str(root / folder) for folder in config.clean)
             raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
         self.recorded = RecordedLayers(root / config.streak_layers) if config.streak_layers else None
+        self.frames = StreakFrames(root / config.streak_frames) if config.streak_frames else None
         drop_layers = _read_pairs(root / config.drop_layers, config) if config.drop_layers else None
         self.drop_layers = (
             RecordedDrops(drop_layers[i] for i in range(len(drop_layers))) if drop_layers else None
@@ -76,14 +79,14 @@ class SyntheticRain:
         self.scenes: tuple[ImagePool, ...] = (self._photos, drop_layers) if drop_layers else (self._photos,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
-        """A crop with streaks or lens drops, or at times dry, and the crop itself."""
-        dry = rng.random() < self.config.clean_share
+        """Draws a crop with streaks or lens drops, at times rain-free, and the clean crop."""
+        rain_free = rng.random() < self.config.clean_share
         if rng.random() < self.config.drop_share:
-            pair = self._dry(rng, self._soft_crop, _softness) if dry else self._with_drops(rng)
+            pair = self._rain_free(rng, self._soft_crop, _softness) if rain_free else self._with_drops(rng)
         elif rng.random() < self.config.realistic_share:
-            pair = self._photographed(rng, dry=dry)
+            pair = self._with_realistic_rain(rng, rain_free=rain_free)
         else:
-            pair = self._dry(rng, self._crop, _uprightness) if dry else self._with_streaks(rng)
+            pair = self._rain_free(rng, self._crop, _uprightness) if rain_free else self._with_streaks(rng)
         if rng.random() < GREY_SHARE:
             rainy, clean = (cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in pair)
             return cv2.merge([rainy] * 3), cv2.merge([clean] * 3)
@@ -93,16 +96,22 @@ class SyntheticRain:
         side = self.config.crop
         clean = self._crop(self._photo(rng), rng)
         heavy = rng.random() < self.config.heavy_share
+        if self.frames is not None and not heavy and rng.random() < self.config.frame_share:
+            return add_rain(clean, self.frames.sample(side, side, rng)), clean
         if self.recorded is not None and rng.random() < self.config.layer_share:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
         draw = heavy_rain if heavy else light_rain
         return add_rain(clean, draw(side, side, rng)), clean
 
-    def _photographed(self, rng: np.random.Generator, *, dry: bool) -> tuple[Picture, Picture]:
-        """The mist and the dark of a rainy scene stay, as do the traces of JPEG: only the rain is to go."""
-        photo = self._dry(rng, self._crop, _uprightness)[0] if dry else self._crop(self._photo(rng), rng)
+    def _with_realistic_rain(self, rng: np.random.Generator, *, rain_free: bool) -> tuple[Picture, Picture]:
+        """Draws a crop with realistic rain. Mist, darkness and traces of JPEG stay in the clean crop."""
+        photo = (
+            self._rain_free(rng, self._crop, _uprightness)[0]
+            if rain_free
+            else self._crop(self._photo(rng), rng)
+        )
         scene = rainy_scene(photo, rng)
-        rainy = scene if dry else rain_before(scene, rng)
+        rainy = scene if rain_free else rain_before(scene, rng)
         if rng.random() < JPEG_SHARE:
             quality = int(rng.integers(60, 96))
             return as_jpeg(rainy, quality), as_jpeg(scene, quality)
@@ -115,11 +124,11 @@ class SyntheticRain:
             return self.drop_layers.add(clean, rng), clean
         return add_drops(clean, rng, surroundings=photo)[0], clean
 
-    def _dry(
+    def _rain_free(
         self, rng: np.random.Generator, crop: Cropper, likeness: Callable[[Picture], float]
     ) -> tuple[Picture, Picture]:
-        """Of some crops, the one most like what is to be learnt."""
-        clean = max((crop(self._photo(rng), rng) for _ in range(DRY_CANDIDATES)), key=likeness)
+        """Draws several crops and returns the one that looks most like rain, twice."""
+        clean = max((crop(self._photo(rng), rng) for _ in range(CLEAN_CANDIDATES)), key=likeness)
         return clean, clean
 
     def _photo(self, rng: np.random.Generator) -> Picture:
@@ -127,13 +136,17 @@ class SyntheticRain:
         return photo
 
     def _crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
-        """A crop of a photo, at times lying on its side or tilted: photos hold more levels than uprights and
-        slanted bars, which rain is mistaken for."""
+        """Draws a crop of a photo, at times lying on its side, tilted, or with a pattern over it.
+
+        Photos hold more level edges than upright and slanted bars, which a network mistakes for rain.
+        """
         side = self.config.crop
         if rng.random() < TILTED_SHARE and min(photo.shape[:2]) >= np.sqrt(2) * side:
             clean = crop_tilted(photo, side, rng)
         else:
             (clean,) = crop_alike((photo,), side, rng)
+        if rng.random() < self.config.pattern_share:
+            clean = add_pattern(clean, rng)
         return np.ascontiguousarray(clean.transpose(1, 0, 2)) if rng.random() < LYING_SHARE else clean
 
     def _soft_crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
@@ -142,13 +155,13 @@ class SyntheticRain:
 
 
 def _uprightness(crop: Picture) -> float:
-    """How much stronger a picture changes across than down, as railings, façades and rain do."""
+    """Measures how much more a picture changes across than down, as railings, façades and rain do."""
     across, down = (float(np.abs(np.diff(crop.mean(2), axis=axis)).mean()) for axis in (1, 0))
     return across - down
 
 
 def _softness(crop: Picture) -> float:
-    """How much more of a picture's contrast is coarse than fine, as out of focus and behind drops."""
+    """Measures how much more of the contrast is coarse than fine, as out of focus and behind drops."""
     grey = crop.mean(2)
     coarse = cv2.GaussianBlur(grey, (0, 0), 4)
     return float(coarse.std() - 2 * (grey - coarse).std())

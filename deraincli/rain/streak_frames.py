@@ -1,0 +1,100 @@
+"""Rain layers made as those of Rain100L: frames of a rendered clip, sheared and resized.
+
+Every layer of Rain100L and Rain200L is a frame of Garg and Nayar's rendered rain, sheared to one of eleven
+slants, resized to the photo's size whatever its shape, and scaled by 219/255. Nobody has published this; it
+was measured by matching the layers with the frames (correlation 0.999 and more).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deraincli.rain.recorded_streaks import read_layers
+from deraincli.rain.streaks import Layer
+
+PEAK = 219 / 255
+"""What a white pixel of a frame adds to the picture, 0–1 of full scale."""
+LANDSCAPE = (321, 481)
+"""Height and width of the benchmark's landscape photos, pixels; portrait photos have them swapped."""
+LANDSCAPE_SHARE = 0.7
+"""Share of the layers that are resized as for a landscape photo, 0–1."""
+STEEPEST = 0.5
+"""Largest shear of the benchmark, pixels across for each pixel down, either way."""
+STEP_SHARE = 0.7
+"""Share of the layers whose shear is a whole step of 0.1, as in the benchmark; others lie between, 0–1."""
+NEAR_SIZE = (0.75, 1.6)
+"""Range of the size of rain for a part of the layers, relative to the benchmark's."""
+NEAR_SHARE = 0.3
+"""Share of the layers whose rain has a size in NEAR_SIZE, 0–1."""
+FAR_SIZE = (0.5, 3.0)
+"""Range of the size of rain in pictures of other sizes."""
+FAR_SHARE = 0.1
+"""Share of the layers whose rain has a size in FAR_SIZE, 0–1."""
+WEAKENED_SHARE = 0.3
+"""Share of the layers that are scaled by 0.5 to 1.15, 0–1."""
+SUMMED_SHARE = 0.12
+"""Share of the layers that are the sum of two frames, 0–1."""
+
+
+class StreakFrames:
+    """Frames of rendered rain, from which crops of layers are drawn."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads every PNG of the folder. Raises InputError if there is none."""
+        self.frames = read_layers(folder)
+
+    def sample(self, height: int, width: int, rng: np.random.Generator) -> Layer:
+        """Draws a crop of a layer, H×W, float32, 0–1 of full scale."""
+        layer = self._crop(height, width, rng)
+        if rng.random() < SUMMED_SHARE:
+            layer += self._crop(height, width, rng)
+        strength = rng.uniform(0.5, 1.15) if rng.random() < WEAKENED_SHARE else 1.0
+        return np.minimum(layer * np.float32(strength * PEAK / 255), np.float32(1))
+
+    def _crop(self, height: int, width: int, rng: np.random.Generator) -> Layer:
+        frame = self.frames[int(rng.integers(len(self.frames)))]
+        if rng.random() < STEP_SHARE:
+            slant = int(rng.integers(-5, 6)) / 10
+        else:
+            slant = float(rng.uniform(-STEEPEST, STEEPEST))
+        sheared = shear(frame, slant)
+        full = np.array(LANDSCAPE if rng.random() < LANDSCAPE_SHARE else LANDSCAPE[::-1])
+        full = np.maximum(full * _size(rng), (height, width))
+        y, x = rng.uniform(0, full - (height, width))
+        per_row, per_column = np.array(sheared.shape) / full
+        box = (x * per_column, y * per_row, (x + width) * per_column, (y + height) * per_row)
+        crop = Image.fromarray(sheared).resize((width, height), Image.Resampling.BILINEAR, box=box)
+        layer = np.asarray(crop, np.float32)
+        return layer[:, ::-1].copy() if rng.random() < 0.5 else layer.copy()
+
+
+def shear(frame: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
+    """Slants the rain of a frame H×W without empty corners: H×(W − |slant|·H).
+
+    Args:
+        frame: grey rain, H×W.
+        slant: pixels that a row lies further across than the row above; positive slants to the right.
+    """
+    height, width = frame.shape
+    kept = width - round(abs(slant) * height)
+    start = max(slant, 0) * height
+    matrix = np.array([[1, -slant, start], [0, 1, 0]])  # from a pixel of the result to one of the frame
+    return cv2.warpAffine(
+        frame,
+        matrix,
+        (kept, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _size(rng: np.random.Generator) -> float:
+    choice = rng.random()
+    if choice < FAR_SHARE:
+        return float(np.exp(rng.uniform(*np.log(FAR_SIZE))))
+    return float(rng.uniform(*NEAR_SIZE)) if choice < FAR_SHARE + NEAR_SHARE else 1.0
