@@ -1,4 +1,4 @@
-"""What an unfinished evaluation keeps on disk, so that a restart goes on where the last run stopped."""
+"""What an unfinished evaluation keeps on disk, so that a restart continues where the last run stopped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from deraincli.errors import OutputError
 from deraincli.files.folders import make_folder
 from deraincli.files.journal import Journal
@@ -15,26 +17,37 @@ from deraincli.files.locations import cache_folder
 
 
 class Workspace:
-    """A folder in the cache that belongs to one evaluation and goes when that is finished.
+    """A folder in the cache that belongs to one evaluation. It is removed when the evaluation is finished.
 
-    pictures: where restored pictures go; None if nobody wants them.
+    Only one process at a time uses the folder. A lock ensures it. The system releases the lock of a process
+    that dies.
+
+    Attributes:
+        pictures: The folder for restored pictures. None if nobody wants them.
     """
 
     def __init__(self, key: str, *, save: Path | None, for_report: bool, overwrite: bool) -> None:
-        """Open the workspace of the evaluation that `key` stands for, which may have been begun before.
+        """Opens the workspace of an evaluation, which an earlier run may have begun.
 
-        save: where the user wants the restored pictures. Raises OutputError if anything is there already that
-            does not come from this evaluation, unless `overwrite`.
-        for_report: whether a report will need the pictures.
+        Args:
+            key: Everything that distinguishes this evaluation from others.
+            save: Where the user wants the restored pictures.
+            for_report: Whether a report will need the pictures.
+            overwrite: Whether `save` may hold files of other origin.
+
+        Raises:
+            OutputError: The same evaluation is running in another process, or `save` holds files that do not
+                come from this evaluation.
         """
         self._folder = cache_folder() / "evaluations" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._lock = _locked(self._folder.with_suffix(".lock"))
         self._journal = Journal(self._folder / "scores.jsonl")
         self.pictures = save or (self._folder / "pictures" if for_report else None)
         if save and not overwrite and not len(self._journal) and save.is_dir() and any(save.iterdir()):
             raise OutputError(f"'{save}' is not empty: choose a new folder or add --overwrite.")
 
     def folder_for(self, name: str, *, alone: bool) -> Path | None:
-        """Create and return the folder of one model's pictures; with `alone` it needs none of its own."""
+        """Creates and returns the folder of one model's pictures. With `alone` it needs none of its own."""
         if self.pictures is None:
             return None
         safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
@@ -55,5 +68,25 @@ class Workspace:
             self._journal.record(key, value)
 
     def close(self) -> None:
-        """Everything is finished: remove what was kept only for a restart."""
+        """Removes what was kept only for a restart, and lets other processes use the workspace."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _locked(path: Path) -> FileLock | None:
+    """Locks a file for this process. Returns None where the cache cannot be written and nothing is shared.
+
+    Raises OutputError if another process holds the lock.
+    """
+    lock = FileLock(path)
+    try:
+        make_folder(path.parent)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError(
+            "The same evaluation is running in another process: wait for it, or evaluate with other settings."
+        ) from None
+    except (OSError, OutputError):
+        return None
+    return lock

@@ -218,9 +218,15 @@ def test_a_workspace_keeps_foreign_files_and_cleans_up_its_own(tmp_path, monkeyp
     space = Workspace("key", save=save, for_report=True, overwrite=False)
     assert space.folder_for("a/b", alone=False) == save / "a_b"
     assert space.folder_for("a/b", alone=True) == save
-    space.journal.record("x", 1)
+    space.record("x", 1)
+    with pytest.raises(OutputError, match="running in another process"):
+        Workspace("key", save=save, for_report=True, overwrite=False)
+    other = Workspace("another key", save=None, for_report=True, overwrite=False)
+    assert other.recorded("x") is None and other.pictures != space.pictures
+    other.close()
+    del space  # as the end of a killed process
     resumed = Workspace("key", save=save, for_report=True, overwrite=False)
-    assert resumed.journal.get("x") == 1
+    assert resumed.recorded("x") == 1
     resumed.close()
     assert not list(Path(tmp_path / "cache").rglob("*.jsonl"))
     assert (save / "a_b").is_dir()

@@ -113,9 +113,9 @@ def command(
         check_destination(report, overwrite=overwrite)
 
     names = options.model_names(context, model, models, optional=results is not None)
-    key = f"{dataset.resolve()} {names} {results}"
-    space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    key = f"{dataset.resolve()} {names} {results} {[p.name for p in protocols]} {limit} {save} {network}"
+    space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
     methods: list[Method] = [*loaded]
     if results is not None:

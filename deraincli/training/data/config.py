@@ -37,7 +37,7 @@ class DataConfig:
     streak_layers: str = ""
     """A folder of recorded rain layers (grey PNG); empty: procedural streaks only."""
     streak_frames: str = ""
-    """A folder of frames of rendered rain (grey PNG), from which light streaks like those of Rain100L are made.
+    """A folder of frames of rendered rain (grey PNG), from which light streaks like those of Rain100L come.
     Empty: light streaks come from `streak_layers` or are procedural."""
     frame_share: Share = 0.85
     """Share of the crops with light streaks that take one of `streak_frames`, 0–1."""
