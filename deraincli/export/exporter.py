@@ -1,4 +1,7 @@
-"""Exports a model: build, convert, compare with PyTorch, and hand the result over only if it agrees."""
+"""Exports a model.
+
+Builds the network, converts it, compares the result with PyTorch and returns it only if the two agree.
+"""
 
 from __future__ import annotations
 
@@ -25,23 +28,24 @@ from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
-"""Largest difference from PyTorch in fp32 that is let through, on the 0–1 range; int8 is judged by PSNR."""
+"""Largest accepted difference from PyTorch in fp32, on the 0–1 range. int8 is judged by PSNR instead."""
 
 OnStep = Callable[[str], None]
-"""Called with what comes next."""
+"""Callback that receives one sentence about the next step."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An export, and how it compares."""
+    """An export and its comparison with PyTorch."""
 
     data: bytes
-    """The file's content."""
+    """Content of the exported file."""
     description: Description
+    """Metadata stored in the file."""
     difference: Difference
-    """From PyTorch in fp32."""
+    """Difference from PyTorch in fp32."""
     loss: Loss | None
-    """What int8 costs; None for the other precisions."""
+    """PSNR lost by int8. None for the other precisions."""
 
 
 def export_model(
@@ -53,18 +57,21 @@ def export_model(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
 ) -> Exported:
-    """Export a model file to a target of `choices.TARGETS`.
+    """Exports a model file to a target of `options.TARGETS`.
 
     Args:
         path: The model file.
-        target: What to export to.
-        precision: fp32 for every target, fp16 also for ONNX and model files, int8 for ONNX alone.
-        pairs: A paired set, which int8 needs: some of its pictures calibrate, the others show the loss.
+        target: Format to export to.
+        precision: fp32 for every target, fp16 for ONNX and model files only, int8 for ONNX only.
+        pairs: Folder of a paired set. int8 needs it: some pairs calibrate, the others measure the loss.
         max_pixels: Larger pictures of the set are refused.
-        on_step: Called with what comes next.
+        on_step: Receives one sentence about each next step.
+
+    Returns:
+        The file's content, its metadata and its comparison with PyTorch.
 
     Raises:
-        UsageError: The wish is impossible.
+        UsageError: The target, the precision and the paired set do not go together.
         ModelError: The result does not agree with PyTorch, or int8 loses more than ALLOWED_LOSS.
     """
     check_choices(target, precision, pairs)
@@ -91,7 +98,7 @@ def export_model(
         data = FORMATS[target].dump(converted, description)
     on_step("Comparing with PyTorch.")
     gap = difference(network, FORMATS[target].load(data), rainy_photos(), multiple)
-    if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # also for NaN
+    if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # true for NaN as well
         raise ModelError(
             f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
             "so it is not written: try another target or precision."

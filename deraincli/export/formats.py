@@ -1,4 +1,7 @@
-"""Network → file content, for every target, and how each is run again: the one table is FORMATS."""
+"""Converts a network to the file content of every target, and runs such content.
+
+The table FORMATS lists all targets.
+"""
 
 from __future__ import annotations
 
@@ -21,43 +24,63 @@ from deraincli.inference.backends.export_metadata import METADATA_KEY, Descripti
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""B×3×H×W in 0–1 → the restored B×3×H×W, not clipped."""
+"""Maps B×3×H×W in 0–1 to the restored B×3×H×W, not clipped."""
 
 LARGEST_SIDE = 65536
-"""torch.export wants a bound."""
+"""Upper bound of a picture's sides in pixels. torch.export requires a bound."""
 
 STORED = {"fp32": torch.float32, "fp16": torch.float16}
-"""What a model file keeps its weights as."""
+"""Data type of the weights in a model file, by precision."""
 
 LEAST_CELLS = 2
-"""torch.export takes a size of 1 for a constant, so its sides are at least so many times `size_multiple`.
-ONNX files of it do without the check and run on one cell, too."""
+"""Smallest side of a torch.export input, in units of `size_multiple`.
+
+torch.export treats a size of 1 as a constant. ONNX files made from its program have no such check and
+also run on one unit.
+"""
 
 
 class Restorer(nn.Module):
-    """The network without its maps: tensor in, tensor out."""
+    """Wraps a network so that it returns the restored picture only, without its maps."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, rainy: Tensor) -> Tensor:
-        """B×3×H×W float32 in 0–1 to the same, not clipped."""
+        """Restores a batch.
+
+        Args:
+            rainy: B×3×H×W, float32, 0–1.
+
+        Returns:
+            The restored batch B×3×H×W, float32, not clipped.
+        """
         return self.network(rainy).image
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file that models are exported to."""
+    """A file format that models are exported to."""
 
     dump: Callable[[nn.Module, Description], bytes]
-    """Network in eval mode and its precision → file content."""
+    """Converts a network in eval mode and its description to file content."""
     load: Callable[[bytes], Run]
-    """That content → what runs it, on the CPU."""
+    """Converts that content to a function that runs it on the CPU."""
 
 
 def to_onnx(network: nn.Module, description: Description) -> bytes:
-    """ONNX by PyTorch's exporter, for any batch, height and width. Needs the extra `export`."""
+    """Converts a network to ONNX for any batch size, height and width.
+
+    Uses PyTorch's exporter and needs the extra `export`.
+
+    Args:
+        network: The network in eval mode.
+        description: Metadata to store in the file.
+
+    Returns:
+        The content of the ONNX file.
+    """
     from onnx import ModelProto
 
     program = _exported(network, description.size_multiple)
@@ -76,13 +99,28 @@ def to_onnx(network: nn.Module, description: Description) -> bytes:
 
 
 def describe(model: Any, description: Description) -> None:
-    """Sets the description that an ONNX model carries."""
+    """Replaces the metadata of an ONNX model.
+
+    Args:
+        model: The ONNX model, changed in place.
+        description: The new metadata.
+    """
     del model.metadata_props[:]
     model.metadata_props.add(key=METADATA_KEY, value=description.as_json())
 
 
 def to_pt2(network: nn.Module, description: Description) -> bytes:
-    """A torch.export archive, which `torch.export.load` reads without this package."""
+    """Converts a network to a torch.export archive.
+
+    `torch.export.load` reads the archive without this package.
+
+    Args:
+        network: The network in eval mode.
+        description: Metadata to store in the archive.
+
+    Returns:
+        The content of the archive.
+    """
     file = io.BytesIO()
     with _quiet():
         program = _exported(network, description.size_multiple)
@@ -91,13 +129,28 @@ def to_pt2(network: nn.Module, description: Description) -> bytes:
 
 
 def to_safetensors(network: nn.Module, description: Description) -> bytes:
-    """A model file of our own, as `-m` takes it. Its precision is that of the stored weights alone."""
+    """Converts a network to a model file of this package, as `-m` accepts it.
+
+    Args:
+        network: The network, with its config.
+        description: Its precision applies to the stored weights only.
+
+    Returns:
+        The content of the model file.
+    """
     info = ModelInfo(description.network, network.config, description.task)
     return model_bytes(network, info, dtype=STORED[description.precision])
 
 
 def run_onnx(data: bytes) -> Run:
-    """An ONNX file's content in ONNX Runtime on the CPU."""
+    """Runs the content of an ONNX file in ONNX Runtime on the CPU.
+
+    Args:
+        data: Content of the ONNX file.
+
+    Returns:
+        A function that restores a batch.
+    """
     from deraincli.inference.backends.onnx_backend import open_session
 
     session = open_session(data)
@@ -105,13 +158,27 @@ def run_onnx(data: bytes) -> Run:
 
 
 def run_pt2(data: bytes) -> Run:
-    """A torch.export archive's content."""
+    """Runs the content of a torch.export archive on the CPU.
+
+    Args:
+        data: Content of the archive.
+
+    Returns:
+        A function that restores a batch.
+    """
     with _quiet():
         return _run_module(torch.export.load(io.BytesIO(data)).module())
 
 
 def run_safetensors(data: bytes) -> Run:
-    """A model file's content, computed in float32."""
+    """Runs the content of a model file on the CPU in float32.
+
+    Args:
+        data: Content of the model file.
+
+    Returns:
+        A function that restores a batch.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
         file.write_bytes(data)
@@ -145,13 +212,13 @@ def _exported(network: nn.Module, multiple: int) -> torch.export.ExportedProgram
 
 
 def _example(multiple: int) -> Tensor:
-    """An input whose sides all differ, and none is 1, which torch.export would take for a constant."""
+    """Makes an input whose sizes differ and exceed 1, because torch.export treats 1 as a constant."""
     step = max(multiple, 8)
     return torch.linspace(0, 1, 2 * 3 * 3 * step * 2 * step).reshape(2, 3, 3 * step, 2 * step)
 
 
 def _strip(model: Any) -> None:
-    """Drops stack traces, which tell this machine's paths, and inferred shapes, which readers infer again."""
+    """Removes stack traces, which reveal local paths, and shapes, which readers infer again."""
     del model.graph.metadata_props[:], model.graph.value_info[:]
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
@@ -159,7 +226,7 @@ def _strip(model: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps PyTorch's exporters from telling of their own deprecations and of packages not needed here."""
+    """Silences the exporters' warnings about their own deprecations and about packages not needed here."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

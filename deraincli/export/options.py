@@ -1,4 +1,7 @@
-"""What a model can be exported to. Free of PyTorch, so that an impossible wish is told at once."""
+"""Targets and precisions of exports.
+
+This module does not import PyTorch, so that invalid choices are reported immediately.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,21 @@ from deraincli.model_zoo.exports import PRECISIONS
 
 TARGETS = ("onnx", "pt2", "safetensors")
 SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
-"""What a file's name promises; other suffixes promise nothing."""
+"""Target that a file's suffix stands for. Other suffixes are allowed for any target."""
 
 
 def check_choices(target: str, precision: str, pairs: Path | None) -> None:
-    """Check that a target, a precision and a paired set go together.
+    """Checks that a target, a precision and a paired set go together.
+
+    Args:
+        target: One of TARGETS.
+        precision: One of the catalogue's PRECISIONS.
+        pairs: Folder of a paired set, which int8 requires.
 
     Raises:
-        UsageError: there is no such target or precision, the target does not come in that precision, or
-            int8 lacks a paired set.
-        ModelError: a package is missing.
+        UsageError: The target or the precision is unknown, the target is not available in that precision,
+            or int8 has no paired set.
+        ModelError: A required package is not installed.
     """
     if target not in TARGETS:
         raise UsageError(f"Unknown target {target!r}: choose {', '.join(TARGETS)}.")
@@ -35,7 +43,15 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
 
 
 def check_suffix(output: Path, target: str) -> None:
-    """Raises UsageError for a file name that promises another target."""
+    """Checks that an output file's suffix does not stand for another target.
+
+    Args:
+        output: The file to write.
+        target: One of TARGETS.
+
+    Raises:
+        UsageError: The suffix stands for another target.
+    """
     promised = SUFFIXES.get(output.suffix, target)
     if promised != target:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""How far an exported model's answers are from PyTorch's, on real photos with rain drawn over them."""
+"""Compares an exported model with PyTorch, on real photos with synthetic rain."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from deraincli.geometry import round_up
 from deraincli.rain.streaks import add_rain, light_rain
 
 PHOTOS = ("astronaut", "coffee", "chelsea")
-"""Photos that come with scikit-image, of three sizes; those of `examples/`."""
+"""Photos of scikit-image in three sizes. `examples/` uses the same photos."""
 
 
 class Difference(NamedTuple):
-    """Between two answers to the same pictures, in units of the 0–1 range."""
+    """Absolute difference of two results for the same pictures, on the 0–1 range."""
 
     maximum: float
     mean: float
@@ -27,7 +27,11 @@ class Difference(NamedTuple):
 
 
 def rainy_photos() -> Iterator[NDArray[np.uint8]]:
-    """Every photo of PHOTOS under light rain, H×W×3 RGB, the same each time."""
+    """Draws light rain over each photo of PHOTOS. The result is the same on every call.
+
+    Yields:
+        The rainy photo, H×W×3 RGB.
+    """
     import skimage.data
 
     for seed, name in enumerate(PHOTOS):
@@ -37,7 +41,17 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
 
 
 def difference(network: nn.Module, run: Run, pictures: Iterable[NDArray[Any]], multiple: int) -> Difference:
-    """Compares `run` with the fp32 network, both on the CPU, on whole pictures H×W×3 (uint8 or uint16)."""
+    """Compares an export with its fp32 network on whole pictures, both on the CPU.
+
+    Args:
+        network: The network in fp32.
+        run: Runs the export.
+        pictures: Rainy pictures H×W×3, uint8 or uint16.
+        multiple: Sides of the network's input are multiples of this.
+
+    Returns:
+        The largest and the mean absolute difference, and the number of pictures.
+    """
     maxima, means = [], []
     for picture in pictures:
         rainy = as_batch(picture, multiple)
@@ -46,11 +60,19 @@ def difference(network: nn.Module, run: Run, pictures: Iterable[NDArray[Any]], m
         gap = np.abs(run(rainy) - expected)
         maxima.append(gap.max())
         means.append(gap.mean())
-    return Difference(float(np.max(maxima)), float(np.mean(means)), len(means))  # NaN stays NaN
+    return Difference(float(np.max(maxima)), float(np.mean(means)), len(means))  # NaN is kept
 
 
 def as_batch(picture: NDArray[Any], multiple: int) -> NDArray[np.float32]:
-    """H×W×3 of integers to 1×3×H'×W' in 0–1, mirrored at the bottom and right to sides of a multiple."""
+    """Converts a picture to a network's input.
+
+    Args:
+        picture: H×W×3 of unsigned integers.
+        multiple: The sides are padded to multiples of this, by reflection at the bottom and right.
+
+    Returns:
+        The batch 1×3×H'×W', float32, 0–1.
+    """
     missing = [round_up(side, multiple) - side for side in picture.shape[:2]]
     padded = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="reflect")
     rainy = padded.astype(np.float32) / np.iinfo(picture.dtype).max
