@@ -70,6 +70,10 @@ class Workspace:
     def close(self) -> None:
         """Removes what was kept only for a restart, and lets other processes use the workspace."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        self.release()
+
+    def release(self) -> None:
+        """Lets other processes use the workspace. What a restart needs stays."""
         if self._lock is not None:
             self._lock.release()
 

@@ -157,7 +157,20 @@ def test_deep_and_grey_pairs_keep_their_kind(tmp_path, dtype, channels):
         assert outcome.scores["m"][protocol.name] == expected
 
 
-def test_an_interrupted_evaluation_goes_on_where_it_stopped(pairs, tmp_path):
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A workspace in a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Workspace("key", save=None, for_report=False, overwrite=False)
+
+
+def reopened(workspace):
+    """The workspace as the next process finds it."""
+    workspace.release()
+    return Workspace("key", save=None, for_report=False, overwrite=False)
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_stopped(pairs, tmp_path, workspace):
     class InterruptedAtThird(Median):
         def restore(self, pixels, *, on_warning=None):
             if len(self.given) == 2:
@@ -169,25 +182,24 @@ def test_an_interrupted_evaluation_goes_on_where_it_stopped(pairs, tmp_path):
 
     expected = run(pairs, methods(Median()))
     with pytest.raises(KeyboardInterrupt):
-        run(pairs, methods(InterruptedAtThird()), journal=Journal(tmp_path / "journal"))
+        run(pairs, methods(InterruptedAtThird()), workspace=workspace)
     again = Median()
 
-    outcomes = run(pairs, methods(again), journal=Journal(tmp_path / "journal"))
+    outcomes = run(pairs, methods(again), workspace=reopened(workspace))
 
     assert outcomes == expected
     assert len(again.given) == 2
 
 
 @pytest.mark.parametrize("changed", ["model", "protocol", "picture"])
-def test_what_changed_is_computed_again(pairs, tmp_path, changed):
-    journal = tmp_path / "journal"
-    run(pairs, [ModelMethod("median", Median(), "v1")], [PROTOCOLS["rgb"]], journal=Journal(journal))
+def test_what_changed_is_computed_again(pairs, workspace, changed):
+    run(pairs, [ModelMethod("median", Median(), "v1")], [PROTOCOLS["rgb"]], workspace=workspace)
     if changed == "picture":
         write_picture(pairs[0].rainy, rain_on(scene(1), seed=99))
     again = Median()
     identity = "v2" if changed == "model" else "v1"
     protocols = [PROTOCOLS["agan" if changed == "protocol" else "rgb"]]
-    run(pairs, [ModelMethod("median", again, identity)], protocols, journal=Journal(journal))
+    run(pairs, [ModelMethod("median", again, identity)], protocols, workspace=reopened(workspace))
     assert len(again.given) == (1 if changed == "picture" else 4)
 
 
@@ -224,7 +236,7 @@ def test_a_workspace_keeps_foreign_files_and_cleans_up_its_own(tmp_path, monkeyp
     other = Workspace("another key", save=None, for_report=True, overwrite=False)
     assert other.recorded("x") is None and other.pictures != space.pictures
     other.close()
-    del space  # as the end of a killed process
+    space.release()
     resumed = Workspace("key", save=save, for_report=True, overwrite=False)
     assert resumed.recorded("x") == 1
     resumed.close()

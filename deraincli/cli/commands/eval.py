@@ -135,6 +135,7 @@ def command(
         )
         write_atomically(report, page.encode(), overwrite=overwrite)
     if failed:
+        space.release()
         raise typer.Exit(ExitCode.SOME_FAILED)
     space.close()
 
