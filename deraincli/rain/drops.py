@@ -1,16 +1,16 @@
-"""Raindrops on the glass before the lens, procedurally.
+"""Procedural raindrops on the glass in front of the lens.
 
-The camera is focused on the scene, so a drop on the glass is an object far out of focus. By the thin-lens
-model of a close occluder, a pixel gathers light through a circle of the glass (the blur circle):
-the part of it that is dry lets the sharp scene through, the wet part shows what the drops refract,
+The camera is focused on the scene, so a drop on the glass is far out of focus. By the thin-lens model of a
+close occluder, a pixel gathers light through a circle of the glass (the blur circle). The clear part of the
+circle transmits the sharp scene. The wet part shows what the drops refract.
 
     rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the blur circle, in linear light,
 
-which has the shape of the lens's aperture: a disc or a polygon.
+D has the shape of the lens's aperture, which is a disc or a polygon.
 
-Drops are metaballs, so neighbours merge; each is a fish-eye lens that shows the scene upside down, the sky
-at its lower edge and the ground at its upper one. As D removes all detail, this layer is drawn in pixels of
-the size that D asks for and enlarged.  Ranges follow the training pairs of the AGAN raindrop data
+Drops are metaballs, so neighbours merge. Each drop is a fish-eye lens that shows the scene upside down, with
+the sky at its lower edge and the ground at its upper edge. D removes all detail, so the drop layer is drawn
+at a resolution that suits D and then enlarged. Ranges follow the training pairs of the AGAN raindrop data
 (Qian et al., "Attentive Generative Adversarial Network for Raindrop Removal", CVPR 2018).
 """
 
@@ -32,7 +32,10 @@ ENVIRONMENT = 24
 
 @dataclass(frozen=True)
 class DropStyle:
-    """Drops on one pane. Lengths in pixels of a picture of about 720×480; light as linear shares of white."""
+    """Look of the drops on one pane.
+
+    Lengths are in pixels of a picture of about 720×480. Light is a linear share of white.
+    """
 
     defocus: float
     """Radius of the blur circle."""
@@ -43,29 +46,32 @@ class DropStyle:
     density: float
     """Share of the glass that drops would cover if none overlapped, where they are densest."""
     elongation: float
-    """How much taller than wide drops are; 0 is round."""
+    """How much taller than wide drops are. 0 is round."""
     runs: float
     """Share of drops that have run down the glass and left a trail."""
     sky: tuple[float, float, float]
     """Light of the sky, which drops show at their lower edge."""
     ground: float
-    """Light of the ground relative to the scene's lower edge; drops show it at their upper edge."""
+    """Light of the ground relative to the scene's lower edge. Drops show it at their upper edge."""
     rim: float
     """How dark a drop's edge is, 0–1."""
     highlights: float
-    """Share of the drops that mirror a bright light."""
+    """Share of the drops that reflect a bright light."""
     film: float
     """Largest share of the sharp scene that a film of water blurs, 0–1."""
     veil: float
     """Largest share of sky light that scatters over the picture, 0–1."""
     film_defocus: float = 2.5
-    """Gaussian sigma of what the film blurs."""
+    """Sigma of the film's Gaussian blur."""
     blades: int = 0
-    """Of the lens's aperture, whose shape every blur circle has; 0 is round."""
+    """Number of blades of the lens's aperture, which shapes every blur circle. 0 is round."""
 
 
 class _Drop(NamedTuple):
-    """One drop on the canvas: its centre and radii in canvas pixels, its power and tilt as a lens."""
+    """One drop on the canvas.
+
+    The centre and the radii are in canvas pixels. The power and the tilt describe the drop as a lens.
+    """
 
     y: float
     x: float
@@ -77,7 +83,14 @@ class _Drop(NamedTuple):
 
 
 def drop_style(rng: np.random.Generator) -> DropStyle:
-    """A style like those of the AGAN data."""
+    """Draws a style similar to the AGAN data.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The style, for a picture of about 720×480.
+    """
     defocus = float(np.exp(rng.uniform(np.log(4.5), np.log(30))))
     white = float(rng.uniform(0.35, 1.2))
     by_lamps = rng.random() < 0.3  # or a low sun
@@ -100,7 +113,15 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
 
 
 def magnified(style: DropStyle, factor: float) -> DropStyle:
-    """The same pane in a picture of `factor` times the resolution."""
+    """Scales a style to a picture of another resolution.
+
+    Args:
+        style: The style to scale.
+        factor: New resolution over the old one.
+
+    Returns:
+        The style with all lengths multiplied by `factor`.
+    """
     return replace(
         style,
         defocus=style.defocus * factor,
@@ -115,18 +136,18 @@ def add_drops(
     style: DropStyle | None = None,
     surroundings: Pixels | None = None,
 ) -> tuple[Pixels, Plane]:
-    """Wets the pane before a picture.
+    """Adds drops on the lens to a picture.
 
     Args:
-        clean: H×W×3 RGB.
-        rng: Draws the style, unless one is given, and the drops.
-        style: How the drops look.
-        surroundings: What the drops refract beside sky and ground, any h×w×3; the picture itself if there is
-            nothing else. A crop's is the photo it was cut from.
+        clean: The picture, H×W×3 RGB.
+        rng: Draws the drops, and the style if none is given.
+        style: Look of the drops.
+        surroundings: What the drops refract besides sky and ground, any h×w×3. For a crop, pass the photo it
+            was cut from. The default is the picture itself.
 
     Returns:
-        The rainy picture H×W×3, and the share of each pixel's light, H×W in 0–1, that did not come
-        straight from the scene. Where it is 0 the picture is unchanged.
+        The rainy picture H×W×3, and the share of each pixel's light, H×W in 0–1, that does not come
+        straight from the scene. Where the share is 0, the picture is unchanged.
     """
     style = style or drop_style(rng)
     scene = linear(clean)
@@ -140,7 +161,7 @@ def add_drops(
 def _drop_layer(
     height: int, width: int, panorama: Plane, style: DropStyle, rng: np.random.Generator
 ) -> tuple[Plane, Plane]:
-    """Blurred light of the drops H×W×3 and the blurred share of wet glass H×W."""
+    """Draws the blurred light of the drops, H×W×3, and the blurred share of wet glass, H×W."""
     pitch = max(style.defocus / DISC, 1.0)
     margin = DISC + 1
     rows, columns = (int(np.ceil(extent / pitch)) + 2 * margin for extent in (height, width))
@@ -163,7 +184,11 @@ def _drop_layer(
 def _bumps(
     rows: int, columns: int, pitch: float, style: DropStyle, rng: np.random.Generator
 ) -> tuple[Plane, Plane]:
-    """The drops' heights, summed, times 1, x and y within the drop, R×C×3; and mirrored lights, R×C."""
+    """Draws the drops and the lights that they reflect.
+
+    Returns:
+        The summed heights of the drops times 1, x and y within the drop, R×C×3, and the lights, R×C.
+    """
     canvas = np.zeros((rows, columns, 3), np.float32)
     sparkles = np.zeros((rows, columns), np.float32)
     typical = style.radius / pitch
@@ -190,7 +215,7 @@ def _bumps(
 
 
 def _add_bump(canvas: Plane, drop: _Drop) -> None:
-    """Adds one drop, an elliptic bump that is 0 beyond 1.15 radii."""
+    """Adds one drop to the canvas, an elliptic bump that is 0 beyond 1.15 radii."""
     reach_y, reach_x = 1.15 * drop.tall, 1.15 * drop.wide
     top, left = max(int(drop.y - reach_y), 0), max(int(drop.x - reach_x), 0)
     patch = canvas[top : max(int(drop.y + reach_y) + 2, 0), left : max(int(drop.x + reach_x) + 2, 0)]
@@ -203,20 +228,20 @@ def _add_bump(canvas: Plane, drop: _Drop) -> None:
 
 
 def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
-    """What a drop sees: the sky, the scene in the middle, the ground; a small panorama."""
+    """Builds the small panorama that drops refract. The scene lies between the sky and the ground."""
     side = ENVIRONMENT
     scene = cv2.resize(surroundings, (side, side // 3), interpolation=cv2.INTER_AREA)
     sky = np.broadcast_to(_rgb(style.sky), (side - 2 * (side // 3), side, 3))
     lower = scene[-2:].mean((0, 1)) * style.ground
     ground = np.broadcast_to(lower.astype(np.float32), (side // 3, side, 3))
     panorama = np.concatenate([sky, scene, ground])
-    patches = rng.uniform(0.7, 1.3, (6, 6, 1)).astype(np.float32)  # trees and clouds out of the picture
+    patches = rng.uniform(0.7, 1.3, (6, 6, 1)).astype(np.float32)  # trees and clouds outside the picture
     panorama = panorama * cv2.resize(patches, (side, side))[..., None]
     return cv2.GaussianBlur(panorama, (0, 0), 1.5)
 
 
 def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
-    """The panorama through the drops: upside down, darker towards the rim."""
+    """Renders the panorama through the drops, upside down and darker towards the rim."""
     middle = (ENVIRONMENT - 1) / 2
     places = np.clip(middle * (1 - lens), 0, ENVIRONMENT - 1)
     light = cv2.remap(panorama, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
@@ -225,7 +250,11 @@ def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
 
 
 def _wet_film(scene: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """The scene through thin water here and there: blurred and veiled, and how much so, H×W in 0–1."""
+    """Blurs and veils the scene where thin water covers the glass.
+
+    Returns:
+        The scene H×W×3 behind the film, and the film's effect on each pixel, H×W in 0–1.
+    """
     height, width = scene.shape[:2]
     places = np.clip(
         cv2.resize(rng.uniform(-0.6, 1, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC), 0, 1
@@ -240,7 +269,16 @@ def _wet_film(scene: Plane, style: DropStyle, rng: np.random.Generator) -> tuple
 
 
 def _aperture(radius: float, blades: int, *, turn: float) -> Plane:
-    """A disc, or a polygon of so many sides turned by a share of one side, of sum 1, its edge soft."""
+    """Draws a soft-edged disc or polygon of sum 1.
+
+    Args:
+        radius: Radius in pixels.
+        blades: Number of sides of the polygon. 0 draws a disc.
+        turn: Rotation as a share of one side.
+
+    Returns:
+        A square kernel.
+    """
     reach = np.arange(-DISC, DISC + 1, dtype=np.float32)
     distance = np.hypot(reach[:, None], reach[None])
     if blades:

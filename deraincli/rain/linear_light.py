@@ -1,4 +1,4 @@
-"""Pictures as linear light and back, near enough to sRGB's curve: by a square and its root."""
+"""Converts pictures to linear light and back. A square approximates sRGB's curve."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ Plane = NDArray[np.float32]
 
 
 def linear(picture: Pixels) -> Plane:
-    """8-bit values of any shape to shares of white, 0–1."""
+    """Converts a picture to linear light.
+
+    Args:
+        picture: 8-bit values of any shape.
+
+    Returns:
+        Linear shares of white, 0–1, of the same shape.
+    """
     return np.square(picture.astype(np.float32) / 255)
 
 
 def displayed(light: Plane) -> Pixels:
-    """Shares of white to 8-bit values; what is outside 0–1 is clipped."""
+    """Converts linear light to a picture.
+
+    Args:
+        light: Linear shares of white of any shape. Values outside 0–1 are clipped.
+
+    Returns:
+        8-bit values of the same shape.
+    """
     return cv2.convertScaleAbs(np.sqrt(np.clip(light, 0, 1)), alpha=255)

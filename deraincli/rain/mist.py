@@ -1,4 +1,4 @@
-"""The veil of distant rain: air light over the scene (Koschmieder's law), denser in places."""
+"""Mist as a model of distant rain. Air light veils the scene (Koschmieder's law) with varying density."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 def add_mist(
     clean: NDArray[np.uint8], density: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """t · B + (1 − t) · A with a grey A, and 1 − t.
+    """Adds mist to a picture. The result is t · B + (1 − t) · A with a grey A.
 
     Args:
-        clean: H×W×3.
-        density: largest 1 − t, 0–1; 0 leaves the picture as it is.
-        rng: draws A and where the mist is.
+        clean: The picture B, H×W×3.
+        density: Largest 1 − t, 0–1. 0 leaves the picture unchanged.
+        rng: Draws A and the distribution of the mist.
 
     Returns:
         The misty picture H×W×3, and the share of each pixel's light that is mist, H×W in 0–density.

@@ -1,7 +1,7 @@
-"""Clean things that look like rain: gratings, grids, lattices, mesh fences, blinds, bricks and lettering.
+"""Draws rain-free objects that look like rain, such as gratings, fences, blinds, bricks and lettering.
 
-Photos hold few of them, so that a network takes their bars for rain. A pattern is drawn over a photo, in
-perspective, and counts as a part of the scene: what is rained on must keep it.
+Photos contain few such objects, so a network mistakes their bars for rain. A pattern is drawn over a photo
+in perspective and counts as part of the scene. The network learns to keep it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/|-!"
 
 
 def add_pattern(photo: Picture, rng: np.random.Generator) -> Picture:
-    """Draws a random pattern over a photo, H×W×3 to H×W×3.
+    """Draws a random pattern over a photo.
 
-    The pattern has one colour, which varies smoothly over the picture, and is at times partly transparent.
+    The pattern has one colour, which varies smoothly over the picture. It is sometimes partly transparent.
+
+    Args:
+        photo: The photo, H×W×3 RGB.
+        rng: Source of randomness.
+
+    Returns:
+        The photo with the pattern, H×W×3 RGB.
     """
     height, width = photo.shape[:2]
     size = (height * FINER, width * FINER)
@@ -46,7 +53,7 @@ def add_pattern(photo: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _bars(size: tuple[int, int], angle: float, pitch: float, thickness: float, offset: float) -> Mask:
-    """One family of parallel bars. Angle in radians from the vertical; lengths in pixels."""
+    """Draws parallel bars. The angle is in radians from the vertical, lengths are in pixels."""
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     across = np.cos(angle) * x + np.sin(angle) * y + offset
     return (np.mod(across, pitch) < thickness).astype(np.float32)
@@ -60,7 +67,7 @@ def _draw_family(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _angle(rng: np.random.Generator) -> float:
-    """Draws an angle, most often near the vertical, where rain falls, in radians."""
+    """Draws an angle in radians, most often near the vertical, as rain is."""
     return float(rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(-np.pi / 2, np.pi / 2))
 
 
@@ -79,7 +86,7 @@ def _grid(size: tuple[int, int], rng: np.random.Generator) -> Mask:
 
 
 def _lattice(size: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """Diagonal bars that cross, as in a wire-mesh fence."""
+    """Draws crossing diagonal bars, as in a wire-mesh fence."""
     pitch, thickness, offset = _draw_family(rng)
     half = float(rng.uniform(0.4, 1.1))
     tilt = float(rng.normal(0, 0.1))
@@ -90,7 +97,7 @@ def _lattice(size: tuple[int, int], rng: np.random.Generator) -> Mask:
 
 
 def _blinds(size: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """Slats that are shaded from edge to edge, upright or lying."""
+    """Draws vertical or horizontal slats that are shaded from edge to edge."""
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     angle = float(rng.normal(0, 0.1)) + (np.pi / 2 if rng.random() < 0.5 else 0)
     pitch, _, offset = _draw_family(rng)
@@ -99,7 +106,7 @@ def _blinds(size: tuple[int, int], rng: np.random.Generator) -> Mask:
 
 
 def _bricks(size: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """The joints of a wall whose courses are shifted by half a brick."""
+    """Draws the joints of a brick wall whose courses are shifted by half a brick."""
     tall = float(rng.uniform(6, 24)) * FINER
     joint = max(float(rng.uniform(0.8, 2.5)) * FINER, 1.0)
     long = tall * float(rng.uniform(1.5, 3.5))
@@ -110,7 +117,7 @@ def _bricks(size: tuple[int, int], rng: np.random.Generator) -> Mask:
 
 
 def _lettering(size: tuple[int, int], rng: np.random.Generator) -> Mask:
-    """Lines of random letters."""
+    """Draws lines of random letters."""
     canvas = np.zeros(size, np.uint8)
     scale = float(rng.uniform(0.3, 1.6)) * FINER
     row = scale * float(rng.uniform(24, 36))
@@ -136,7 +143,7 @@ _DRAWERS: tuple[Callable[[tuple[int, int], np.random.Generator], Mask], ...] = (
 
 
 def _in_perspective(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Views a flat pattern from the side: its corners move by up to a fifth of the picture."""
+    """Views a flat pattern from the side. Its corners move by up to a fifth of the picture."""
     height, width = mask.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     moved = corners + (rng.uniform(-0.2, 0.2, (4, 2)) * (width, height)).astype(np.float32)

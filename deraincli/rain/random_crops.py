@@ -1,4 +1,4 @@
-"""Crops of what was recorded, varied at random: mirrored, turned and resized."""
+"""Random crops of recordings, mirrored, rotated and resized."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Extent = NDArray[np.float64]
-"""Across and down, pixels."""
+"""Width and height in pixels."""
 
 
 def random_view(
@@ -21,9 +21,18 @@ def random_view(
     tilt: float,
     scales: tuple[float, float],
 ) -> NDArray[Any]:
-    """A crop H×W of a picture h×w or h×w×C of at most four channels, of the same type.
+    """Draws a random crop of a picture.
 
-    `tilt`: standard deviation of the angle it is turned by, degrees. `scales`: range of the magnification.
+    Args:
+        source: The picture, h×w or h×w×C with at most four channels.
+        height: Height of the crop in pixels.
+        width: Width of the crop in pixels.
+        rng: Source of randomness.
+        tilt: Standard deviation of the rotation in degrees.
+        scales: Range of the magnification.
+
+    Returns:
+        The crop, height×width or height×width×C, of the type of `source`.
     """
     turn = np.deg2rad(rng.normal(0, tilt))
     scale = float(np.exp(rng.uniform(*np.log(scales))))
@@ -39,7 +48,9 @@ def random_view(
 
 
 def _within(half: Extent, size: NDArray[np.int64], rng: np.random.Generator) -> Extent:
-    """Where the middle of a crop may lie so that it stays in the picture: what is mirrored at an edge falls
-    in a chevron. A crop that is too large lies in the middle."""
+    """Draws the centre of a crop so that the crop stays inside the picture.
+
+    Rain that is reflected at an edge would fall in a chevron. A crop that is too large is centred.
+    """
     least = np.minimum(half, size / 2)
     return rng.uniform(least, size - least)

@@ -1,8 +1,8 @@
-"""Rain as cameras see it, rather than as the data sets add it.
+"""Synthetic rain that looks as in photos, rather than as in the data sets.
 
-In photos streaks are veils of grey light that hide what is behind them, not light added to it; they fall
-from any side, the near ones thick and out of focus, before mist or in the dark; and the photo is a JPEG.
-Ranges were set by eye, beside real rainy photos.
+In photos, streaks are veils of grey light that hide the background instead of adding light to it. They fall
+at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. The photo is a JPEG.
+Ranges were set by eye, by comparison with real rainy photos.
 """
 
 from __future__ import annotations
@@ -17,13 +17,21 @@ from deraincli.rain.streaks import Layer, StreakStyle, streak_layer
 
 Pixels = NDArray[np.uint8]
 MIST_SHARE = 0.35
-"""Share of the scenes with mist before them, 0–1."""
+"""Share of the scenes with mist, 0–1."""
 NIGHT_SHARE = 0.2
-"""Share of the other scenes that lie in the dark, 0–1."""
+"""Share of the other scenes that are dark, 0–1."""
 
 
 def rainy_scene(photo: Pixels, rng: np.random.Generator) -> Pixels:
-    """A photo H×W×3 in mist, in the dark, or as it is; no rain falls yet."""
+    """Adds mist to a photo, darkens it or leaves it unchanged. It stays rain-free.
+
+    Args:
+        photo: The photo, H×W×3 RGB.
+        rng: Source of randomness.
+
+    Returns:
+        The scene, H×W×3 RGB.
+    """
     if rng.random() < MIST_SHARE:
         return add_mist(photo, float(rng.uniform(0.1, 0.6)), rng)[0]
     if rng.random() < NIGHT_SHARE:
@@ -32,9 +40,16 @@ def rainy_scene(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def rain_before(scene: Pixels, rng: np.random.Generator) -> Pixels:
-    """Streaks before a scene, both H×W×3: each pixel goes towards the grey of the sky by their opacity.
+    """Adds streaks in front of a scene. Their opacity moves each pixel towards the grey of the sky.
 
-    They never darken: what is brighter than the sky stays.
+    Streaks never darken. Pixels brighter than the sky are unchanged.
+
+    Args:
+        scene: The scene, H×W×3 RGB.
+        rng: Source of randomness.
+
+    Returns:
+        The rainy scene, H×W×3 RGB.
     """
     opacity = _streaks(scene.shape[0], scene.shape[1], rng)[..., None]
     behind = scene.astype(np.float32)
@@ -44,7 +59,15 @@ def rain_before(scene: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def as_jpeg(picture: Pixels, quality: int) -> Pixels:
-    """An RGB picture H×W×3 as a JPEG of this quality, 0–100, shows it."""
+    """Encodes a picture as JPEG and decodes it again.
+
+    Args:
+        picture: The picture, H×W×3 RGB.
+        quality: JPEG quality, 0–100.
+
+    Returns:
+        The decoded picture, H×W×3 RGB.
+    """
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.cvtColor(cv2.imdecode(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
@@ -52,7 +75,7 @@ def as_jpeg(picture: Pixels, quality: int) -> Pixels:
 
 
 def _streaks(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """Far, middle and at times near rain of one wind, as opacity H×W."""
+    """Draws far, middle and sometimes near rain of similar angles, as opacity H×W."""
     angle = float(rng.uniform(-45, 45) if rng.random() < 0.5 else rng.normal(0, 12))
     strength = float(np.exp(rng.uniform(np.log(0.15), np.log(0.65))))
     styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]

@@ -1,9 +1,9 @@
-"""Drops on the lens taken from real pairs, and put before other scenes.
+"""Extracts drops on the lens from real pairs and adds them to other scenes.
 
-A pane changes a scene B to I = transmission · B + light, in linear light (see `deraincli.rain.drops`). Of
-a pair both pictures are known; what the pane lets through is how much of the scene's detail is left around
-a pixel, by linear regression in a window as in the guided filter (He et al., ECCV 2010). Where the scene
-has no detail, which tells nothing, the pane counts as clear and its light as added.
+A pane changes a scene B to I = transmission · B + light, in linear light (see `deraincli.rain.drops`). In a
+pair, both pictures are known. The transmission is the share of the scene's detail that is left around a
+pixel, found by linear regression in a window as in the guided filter (He et al., ECCV 2010). Where the scene
+has no detail, the transmission is unknown. There the pane counts as clear and its light as added.
 """
 
 from __future__ import annotations
@@ -17,22 +17,37 @@ from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
 from deraincli.rain.random_crops import random_view
 
 WINDOW = 6.0
-"""Sigma of the Gaussian window, pixels."""
+"""Sigma of the Gaussian window in pixels."""
 DETAIL = 2e-3
-"""Variance of linear light against which the scene's counts as detail."""
+"""Variance of linear light above which the scene counts as detailed."""
 SMOOTHNESS = 2.0
-"""Sigma of what keeps the scene's own detail, where a pair is not quite aligned, out of the pane, pixels."""
+"""Sigma in pixels of the blur that keeps the detail of misaligned pairs out of the pane."""
 
 
 class RecordedDrops:
-    """Panes of real pairs, of which crops are drawn: mirrored, turned, resized, of other light and tint."""
+    """Panes of real pairs, from which varied crops are drawn.
+
+    Crops are mirrored, rotated and resized, and their light changes in brightness and tint.
+    """
 
     def __init__(self, pairs: Iterable[tuple[Pixels, ...]]) -> None:
-        """`pairs`: rainy and clean pictures H×W×3 RGB. Each takes 4·H·W bytes from then on."""
+        """Extracts the panes of all pairs.
+
+        Args:
+            pairs: Rainy and clean pictures, H×W×3 RGB. Each pair takes 4·H·W bytes afterwards.
+        """
         self._panes = [_pane(linear(rainy), linear(clean)) for rainy, clean in pairs]
 
     def add(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
-        """A picture H×W×3 RGB behind a random pane."""
+        """Adds a random pane to a picture.
+
+        Args:
+            clean: The picture, H×W×3 RGB.
+            rng: Source of randomness.
+
+        Returns:
+            The picture behind the pane, H×W×3 RGB.
+        """
         pane = self._panes[int(rng.integers(len(self._panes)))]
         height, width = clean.shape[:2]
         view = random_view(pane, height, width, rng, tilt=8, scales=(0.6, 1.6))
@@ -43,13 +58,17 @@ class RecordedDrops:
 
 
 def _pane(rainy: Plane, clean: Plane) -> Pixels:
-    """Transmission and the light of the drops, H×W×4 as a picture shows them, from a pair in linear light."""
+    """Estimates the transmission and the light of the drops from a pair in linear light.
+
+    Returns:
+        8-bit H×W×4 in display values, the transmission first.
+    """
     seen, scene = rainy.mean(2), clean.mean(2)
     mean_seen, mean_scene = _around(seen), _around(scene)
     shared = _around(seen * scene) - mean_seen * mean_scene
     variance = _around(scene * scene) - mean_scene * mean_scene
     transmission = np.clip((shared + DETAIL) / (variance + DETAIL), 0, 1)
-    # No more comes through than is seen: drops darker than the scene are opaque, even if it has no detail.
+    # The pane transmits no more than is seen. Dark drops are opaque even where the scene has no detail.
     smooth_seen, smooth_scene = (cv2.GaussianBlur(view, (0, 0), SMOOTHNESS) for view in (rainy, clean))
     darkening = ((smooth_seen + 0.02) / (smooth_scene + 0.02)).min(2)
     transmission = cv2.GaussianBlur(np.minimum(transmission, darkening), (0, 0), SMOOTHNESS)

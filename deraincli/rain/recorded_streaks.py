@@ -1,4 +1,4 @@
-"""Recorded rain layers (input − target of real training pairs), varied at random."""
+"""Random crops of recorded streak layers (input − target of real training pairs)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,33 @@ from deraincli.rain.streaks import Layer
 
 
 class RecordedLayers:
-    """Grey pictures of rain layers, from which crops are drawn: mirrored, turned, resized, thinned."""
+    """Recorded streak layers, from which mirrored, rotated, resized and weakened crops are drawn."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads every PNG of the folder. Raises InputError if there is none."""
+        """Reads every PNG of a folder.
+
+        Args:
+            folder: The folder of streak layers.
+
+        Raises:
+            InputError: The folder has no PNG, or one cannot be read.
+        """
         self.layers = read_layers(folder)
 
     def sample(self, height: int, width: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
-        """A crop H×W. Light rain is what exceeds a high level of the (heavy) recording, weakened."""
+        """Draws a crop of a layer.
+
+        Light rain keeps only what exceeds a high level of the heavy recording, and weakens it.
+
+        Args:
+            height: Height of the crop in pixels.
+            width: Width of the crop in pixels.
+            rng: Source of randomness.
+            heavy: Whether the rain is heavy.
+
+        Returns:
+            The crop, height×width, float32, in shares of full scale. Light rain stays within 0–1.
+        """
         source = self.layers[int(rng.integers(len(self.layers)))]
         crop = random_view(source, height, width, rng, tilt=6, scales=(0.6, 2.2))
         layer = crop.astype(np.float32) / np.float32(255)
@@ -33,7 +52,17 @@ class RecordedLayers:
 
 
 def read_layers(folder: Path) -> list[NDArray[np.uint8]]:
-    """Reads every PNG of a folder as grey, each H×W. Raises InputError if there is none."""
+    """Reads every PNG of a folder as grey.
+
+    Args:
+        folder: The folder of streak layers.
+
+    Returns:
+        The layers, each H×W, in the order of their names.
+
+    Raises:
+        InputError: The folder has no PNG, or one cannot be read.
+    """
     paths = sorted(folder.glob("*.png"))
     if not paths:
         raise InputError(f"No rain layers (*.png) in {folder}.")

@@ -1,8 +1,8 @@
-"""Rain layers made as those of Rain100L: frames of a rendered clip, sheared and resized.
+"""Streak layers made like those of Rain100L, from sheared and resized frames of a rendered clip.
 
 Every layer of Rain100L and Rain200L is a frame of Garg and Nayar's rendered rain, sheared to one of eleven
-slants, resized to the photo's size whatever its shape, and scaled by 219/255. Nobody has published this; it
-was measured by matching the layers with the frames (correlation 0.999 and more).
+slants, resized to the photo's size regardless of its shape, and scaled by 219/255. This is not published. It
+was measured by matching the layers with the frames (correlation of at least 0.999).
 """
 
 from __future__ import annotations
@@ -45,11 +45,27 @@ class StreakFrames:
     """Frames of rendered rain, from which crops of layers are drawn."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads every PNG of the folder. Raises InputError if there is none."""
+        """Reads every PNG of a folder.
+
+        Args:
+            folder: The folder of frames.
+
+        Raises:
+            InputError: The folder has no PNG, or one cannot be read.
+        """
         self.frames = read_layers(folder)
 
     def sample(self, height: int, width: int, rng: np.random.Generator) -> Layer:
-        """Draws a crop of a layer, H×W, float32, 0–1 of full scale."""
+        """Draws a crop of a layer.
+
+        Args:
+            height: Height of the crop in pixels.
+            width: Width of the crop in pixels.
+            rng: Source of randomness.
+
+        Returns:
+            The crop, height×width, float32, 0–1 of full scale.
+        """
         layer = self._crop(height, width, rng)
         if rng.random() < SUMMED_SHARE:
             layer += self._crop(height, width, rng)
@@ -74,11 +90,14 @@ class StreakFrames:
 
 
 def shear(frame: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
-    """Slants the rain of a frame H×W without empty corners: H×(W − |slant|·H).
+    """Slants the rain of a frame without empty corners.
 
     Args:
-        frame: grey rain, H×W.
-        slant: pixels that a row lies further across than the row above; positive slants to the right.
+        frame: Grey rain, H×W.
+        slant: Pixels by which each row is shifted relative to the row above. Positive slants to the right.
+
+    Returns:
+        The slanted frame, H×(W − |slant|·H).
     """
     height, width = frame.shape
     kept = width - round(abs(slant) * height)

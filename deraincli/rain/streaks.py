@@ -1,9 +1,9 @@
-"""Rain streaks, procedurally: thresholded, motion-blurred noise.
+"""Procedural rain streaks from thresholded, motion-blurred noise.
 
-The data sets of the field are `clip(B + R)` with a grey layer R ≥ 0. A layer here is sparse noise,
-defocused and smeared along the fall, cut at a quantile (which leaves separate streaks of varied length
-and strength) and scaled to a peak. Two numbers thus set its statistics directly: the share of the
-picture it covers and its 99th percentile. Ranges follow what was measured on Rain100L, Rain12 and
+The data sets of the field are `clip(B + R)` with a grey layer R ≥ 0. A layer here is sparse noise that is
+defocused and smeared along the fall. It is cut at a quantile, which leaves separate streaks of varied length
+and strength, and then scaled to a peak. Two numbers set its statistics directly. One is the share of the
+picture that it covers, the other its 99th percentile. Ranges follow measurements on Rain100L, Rain12 and
 Rain200H (see DESIGN.md).
 """
 
@@ -17,38 +17,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 Layer = NDArray[np.float32]
-"""A rain layer R: H×W, float32, 0–1 of full scale, to be added to the clean picture."""
+"""A streak layer R to add to the clean picture, H×W, float32, 0–1 of full scale."""
 Blend = Literal["add", "screen"]
 
 BUNDLE = 200
-"""Length of the bundles that streaks of one gust form, pixels."""
+"""Length in pixels of the bundles that streaks of one gust form."""
 
 
 @dataclass(frozen=True)
 class StreakStyle:
-    """One depth of rain: streaks that share a look. Lengths in pixels, angles in degrees."""
+    """Look of the streaks at one depth. Lengths are in pixels, angles in degrees."""
 
     length: float
     """Length of the smear."""
     defocus: float
-    """Gaussian sigma of a drop before it is smeared: half the streak's width."""
+    """Gaussian sigma of a drop before it is smeared. It is half the streak's width."""
     angle: float
-    """Lean from the vertical; positive falls to the left."""
+    """Angle from the vertical. Positive falls to the left."""
     convergence: float
-    """How much the streaks fan out over the picture, as in a view up or down; 0 is parallel."""
+    """How much the streaks fan out over the picture, as in a view up or down. 0 is parallel."""
     coverage: float
     """Share of the pixels that streaks cover, 0–1."""
     peak: float
     """99th percentile of the layer, 0–1 of full scale."""
     clustering: float
-    """0: drops of one size. 1: sizes vary so much that few streaks dominate."""
+    """Variation of the drops' sizes, 0–1. At 0 all sizes are equal, at 1 few streaks dominate."""
     gusts: float = 0.0
-    """How unevenly drops are strewn: the natural logarithm of their density varies by this much, in bundles
-    along the fall, so that streaks overlap in places and leave others free; 0 is even."""
+    """Standard deviation of the natural logarithm of the drops' density. 0 is even.
+
+    The density varies in bundles along the fall, so streaks overlap in places and leave others free.
+    """
 
 
 def light_style(rng: np.random.Generator) -> StreakStyle:
-    """A style like those of Rain100L and Rain12, which are fine and dense, or as often of a wider choice."""
+    """Draws a style of light rain.
+
+    Half of the styles resemble Rain100L and Rain12, whose rain is fine and dense. The others vary more.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The style.
+    """
     like_the_sets = rng.random() < 0.5
     widest = 0.7 if like_the_sets else 1.6
     return StreakStyle(
@@ -64,7 +75,14 @@ def light_style(rng: np.random.Generator) -> StreakStyle:
 
 
 def heavy_style(rng: np.random.Generator) -> StreakStyle:
-    """A style like one depth of Rain100H and Rain200H, which show several at once."""
+    """Draws a style similar to one depth of Rain100H and Rain200H, which combine several depths.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The style.
+    """
     return StreakStyle(
         length=float(rng.uniform(15, 80)),
         defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.8)))),
@@ -77,7 +95,17 @@ def heavy_style(rng: np.random.Generator) -> StreakStyle:
 
 
 def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Generator) -> Layer:
-    """Draws one depth of rain, H×W."""
+    """Draws one depth of rain.
+
+    Args:
+        height: Height of the layer in pixels.
+        width: Width of the layer in pixels.
+        style: Look of the streaks.
+        rng: Source of randomness.
+
+    Returns:
+        The layer, height×width, float32, 0–1 of full scale.
+    """
     margin = int(style.length) + 4
     size = (height + 2 * margin, width + 2 * margin)
     noise = _drops(size, style, rng)
@@ -89,7 +117,7 @@ def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Gen
     layer = np.ascontiguousarray(smeared[margin : margin + height, margin : margin + width])
     # Statistics come from the padded canvas, so that a crop may hold more or less rain than its style.
     threshold, top = np.quantile(smeared[::2, ::2], [1 - style.coverage, 0.99])
-    if top <= threshold:  # sparser than the 99th percentile: take the brightest streak as the peak
+    if top <= threshold:  # sparser than the 99th percentile, so the brightest streak is the peak
         top = max(float(smeared.max()), threshold + 1e-6)
     layer -= threshold
     layer *= style.peak / (top - threshold)
@@ -97,7 +125,16 @@ def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Gen
 
 
 def light_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """One to three depths of light rain, falling nearly the same way, each of its own length and width."""
+    """Draws one to three depths of light rain with similar angles and different lengths and widths.
+
+    Args:
+        height: Height of the layer in pixels.
+        width: Width of the layer in pixels.
+        rng: Source of randomness.
+
+    Returns:
+        The layer, height×width, float32, 0–1 of full scale.
+    """
     style = light_style(rng)
     depths = int(rng.integers(1, 4))
     layer = np.zeros((height, width), np.float32)
@@ -119,16 +156,31 @@ def light_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
 
 
 def heavy_rain(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """Two to four depths of heavy rain."""
+    """Draws two to four depths of heavy rain.
+
+    Args:
+        height: Height of the layer in pixels.
+        width: Width of the layer in pixels.
+        rng: Source of randomness.
+
+    Returns:
+        The layer, height×width, float32, 0–1 of full scale.
+    """
     depths = [streak_layer(height, width, heavy_style(rng), rng) for _ in range(int(rng.integers(2, 5)))]
     return np.minimum(np.sum(depths, 0, dtype=np.float32), 1)
 
 
 def add_rain(clean: NDArray[np.uint8], rain: Layer, blend: Blend = "add") -> NDArray[np.uint8]:
-    """Rain on a picture, H×W×3 and H×W to H×W×3.
+    """Adds a streak layer to a picture.
 
-    add: clip(B + R), how Rain100L, Rain12, Rain200L and Rain200H are made.
-    screen: 1 − (1 − B)(1 − R), as where streaks of opacity R hide what is behind them; never saturates.
+    Args:
+        clean: The picture B, H×W×3.
+        rain: The layer R, H×W in 0–1.
+        blend: `add` is clip(B + R), as in Rain100L, Rain12, Rain200L and Rain200H. `screen` is
+            1 − (1 − B)(1 − R), where streaks of opacity R hide the background. It never saturates.
+
+    Returns:
+        The rainy picture, H×W×3.
     """
     layer = np.rint(rain * 255).astype(np.uint8)
     grey = cv2.merge([layer, layer, layer])
@@ -138,7 +190,7 @@ def add_rain(clean: NDArray[np.uint8], rain: Layer, blend: Blend = "add") -> NDA
 
 
 def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) -> Layer:
-    """Points of light where drops are; the more the style covers, the more of them."""
+    """Draws points of light for drops. Their number grows with the style's coverage."""
     area = size[0] * size[1]
     spread = style.length * max(2 * style.defocus, 1)
     count = max(4, int(area * min(0.25, 2.5 * style.coverage / spread)))
@@ -150,8 +202,13 @@ def _drops(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
 
 
 def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) -> Layer:
-    """A smooth positive field, higher where more rain falls: some pixels across the fall, BUNDLE along it."""
-    noise = rng.standard_normal((size[0] // 2, size[1] // 2), np.float32)  # at half size, being smooth
+    """Draws a smooth positive field that is higher where more rain falls.
+
+    Its structures are a few pixels wide across the fall and BUNDLE pixels long along it.
+    """
+    noise = rng.standard_normal(
+        (size[0] // 2, size[1] // 2), np.float32
+    )  # half size is enough for a smooth field
     across = float(np.exp(rng.uniform(np.log(0.8), np.log(4))))
     field = cv2.GaussianBlur(noise, (0, 0), across)
     field = cv2.filter2D(field, -1, _smear_kernel(BUNDLE / 2, style.angle), borderType=cv2.BORDER_REFLECT)
@@ -160,7 +217,7 @@ def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
 
 
 def _smear_kernel(length: float, angle: float) -> Layer:
-    """A line of `length` pixels through the centre, leaning by `angle` degrees, tapered, of sum 1."""
+    """Draws a tapered line of sum 1 through the centre, `length` pixels long, at `angle` degrees."""
     half = int(np.ceil(length / 2)) + 1
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
     lean = np.deg2rad(np.clip(angle, -60, 60))
@@ -176,7 +233,7 @@ def _smear_kernel(length: float, angle: float) -> Layer:
 
 
 def _fan_out(layer: Layer, convergence: float) -> Layer:
-    """Shears each column by its distance from the middle, as perspective does."""
+    """Shears each column in proportion to its distance from the middle, as perspective does."""
     height, width = layer.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     centred = x - width / 2

@@ -1,4 +1,4 @@
-"""A clean photo to a rainy one: mist, then falling rain, then drops on the lens."""
+"""Adds rain to a clean photo. Mist comes first, then falling rain, then drops on the lens."""
 
 from __future__ import annotations
 
@@ -18,26 +18,34 @@ from deraincli.rain.streaks import Blend, Layer, add_rain, heavy_rain, light_rai
 Kind = Literal["streak", "drop", "both"]
 
 COMMON_SIDE = 400
-"""Rain has the size it has in pictures with this shorter side, as those of the field's sets are; in larger
-ones it is larger in proportion, as if the same scene had been taken with more pixels."""
+"""Shorter side, in pixels, of the pictures for which rain has its nominal size.
+
+The data sets of the field have pictures of about this size. In larger pictures the rain is larger in
+proportion, as if the same scene had been taken with more pixels.
+"""
 LONGEST_SIDE = 30_000
-"""OpenCV cannot remap pictures that are much larger."""
+"""Largest accepted side in pixels. OpenCV cannot remap much larger pictures."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which rain."""
+    """Kind and strength of the rain to add."""
 
     kind: Kind
+    """Streaks, drops on the lens or both."""
     heavy: bool = False
-    """Streaks like Rain200H's rather than Rain100L's."""
+    """Whether streaks resemble those of Rain200H rather than Rain100L."""
     blend: Blend = "add"
-    """How streaks and scene are mixed."""
+    """How streaks and scene are blended."""
     veil: float = 0.0
     """Density of the mist in the scene, 0–1."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a veil out of range."""
+        """Checks the veil.
+
+        Raises:
+            UsageError: The veil is out of range.
+        """
         if not 0 <= self.veil <= 1:
             raise UsageError(f"The veil is a density from 0 to 1, not {self.veil:g}.")
 
@@ -45,19 +53,19 @@ class Recipe:
 def synthesise(
     clean: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Rain on a photo.
+    """Adds rain to a photo.
 
     Args:
-        clean: H×W×3 RGB.
-        recipe: Which rain.
-        rng: Draws everything that is left to chance.
+        clean: The photo, H×W×3 RGB.
+        recipe: Kind and strength of the rain.
+        rng: Source of all randomness.
 
     Returns:
-        The rainy photo H×W×3, and how much rain there is, H×W in 0–1: the photo is unchanged where it is 0.
-        For streaks without a veil that is the rain layer R itself, in whole 255ths.
+        The rainy photo H×W×3, and the amount of rain, H×W in 0–1. Where the amount is 0, the photo is
+        unchanged. For streaks without a veil, the amount is the streak layer R in whole 255ths.
 
     Raises:
-        InputError: a side is longer than 30,000 pixels.
+        InputError: A side is longer than 30,000 pixels.
     """
     if max(clean.shape) > LONGEST_SIDE:
         raise InputError(f"Rain is only drawn up to {LONGEST_SIDE} pixels a side: make the photo smaller.")
@@ -74,7 +82,7 @@ def synthesise(
 
 
 def _streaks(height: int, width: int, factor: float, recipe: Recipe, rng: np.random.Generator) -> Layer:
-    """R in whole 255ths, drawn at the common size and enlarged."""
+    """Draws the streak layer R at the common size and enlarges it, in whole 255ths."""
     draw = heavy_rain if recipe.heavy else light_rain
     layer = draw(ceil(height / factor), ceil(width / factor), rng)
     if factor > 1:
