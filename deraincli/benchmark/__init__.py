@@ -1,1 +1,1 @@
-"""`derain bench`: how large, how fast, how much memory, on this machine, against what."""
+"""Measures size, speed and memory of models on this machine, for `derain bench`."""

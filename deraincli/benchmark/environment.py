@@ -1,4 +1,4 @@
-"""What a measurement was taken on."""
+"""Describes the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import torch
 
 @dataclass(frozen=True)
 class Machine:
-    """Hardware, libraries and how busy it was."""
+    """Hardware, libraries and load of a machine."""
 
     device: str
-    """As PyTorch calls it: `cpu`, `cuda:0`, `mps`."""
+    """PyTorch's name of the device, such as `cpu`, `cuda:0` or `mps`."""
     name: str
-    """Of the processor that computes."""
+    """Name of the processor that computes."""
     cores: int
-    """Logical CPUs."""
+    """Number of logical CPUs."""
     threads: int
-    """That PyTorch computes with on the CPU."""
+    """Number of CPU threads that PyTorch uses."""
     memory: int
-    """Bytes of the device, or of the machine."""
+    """Memory of the CUDA device, otherwise of the machine, in bytes."""
     torch: str
     python: str
     system: str
     load: float | None
-    """Processes that wanted a CPU in the last minute; None where the system does not count them."""
+    """Load average of the last minute. None where the system does not provide it."""
 
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
@@ -42,7 +42,14 @@ class Machine:
 
 
 def describe(device: torch.device) -> Machine:
-    """The machine as it is now."""
+    """Describes the machine in its current state.
+
+    Args:
+        device: The device that computes.
+
+    Returns:
+        The description.
+    """
     cuda = device.type == "cuda"
     properties = torch.cuda.get_device_properties(device) if cuda else None
     return Machine(
@@ -59,7 +66,7 @@ def describe(device: torch.device) -> Machine:
 
 
 def cpu_name() -> str:
-    """The processor's model, as the system calls it."""
+    """Returns the processor's model name as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Counts of a network, exact and independent of any machine."""
+"""Counts parameters and operations of a network, exactly and independently of the machine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,29 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Learnable numbers."""
+    """Counts the learnable parameters of a network.
+
+    Args:
+        network: The network.
+
+    Returns:
+        The number of parameters.
+    """
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_flops(network: nn.Module, side: int) -> int:
-    """Operations for one picture of side×side: two for every multiply-add of convolutions and products.
+    """Counts the operations for one picture.
 
-    Nothing else is counted (activations, pooling, interpolation). Nothing is computed either: the count
-    runs on shapes alone.
+    Each multiply-add of convolutions and matrix products counts as two operations. Activations, pooling and
+    interpolation are not counted. The count runs on shapes only and computes nothing.
+
+    Args:
+        network: The network.
+        side: Side of the square picture in pixels.
+
+    Returns:
+        The number of operations.
     """
     shapes = copy.deepcopy(network).to("meta").eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:

@@ -1,7 +1,7 @@
-"""Peak memory of one pass.
+"""Measures peak memory of one pass.
 
-On CUDA the allocator counts. On a CPU only a process that does nothing else tells, so one is started:
-python -m deraincli.benchmark.memory '{"name": …}'. It also takes the blow where memory does not suffice.
+On CUDA, the allocator counts. On a CPU, a separate process measures the pass. It is started as
+`python -m deraincli.benchmark.memory '{"name": …}'`. If memory runs out, only that process fails.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from deraincli.benchmark.workloads import Workload, forward_pass, open_backend
 
 @dataclass(frozen=True)
 class Pass:
-    """What to run, in words that reach another process."""
+    """A pass to run in another process."""
 
     name: str
-    """Of the subject."""
+    """Name of the target."""
     side: int
     batch: int
     precision: str
@@ -35,17 +35,26 @@ class Pass:
 
 
 class Peak(NamedTuple):
-    """Bytes."""
+    """Peak memory in bytes."""
 
     bytes: int
+    """The peak, with `idle` included."""
     idle: int
-    """Of them, what the process held before it had a network; 0 where the device counts."""
+    """Bytes that the process held before it built a network. 0 where the device counts."""
 
 
 def peak_in_own_process(wanted: Pass) -> Peak:
-    """The largest resident memory of a process that builds the network and runs it once on the CPU.
+    """Measures a process that builds the network and runs it once on the CPU.
 
-    Raises MemoryError where memory runs out.
+    Args:
+        wanted: The pass to run.
+
+    Returns:
+        The largest resident memory of the process.
+
+    Raises:
+        MemoryError: Memory runs out.
+        RuntimeError: The process fails for another reason.
     """
     command = [sys.executable, "-m", "deraincli.benchmark.memory", json.dumps(asdict(wanted))]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -57,9 +66,18 @@ def peak_in_own_process(wanted: Pass) -> Peak:
 
 
 def peak_on_device(workload: Workload, weights: int, device: torch.device) -> Peak:
-    """What CUDA's allocator gives at most, the network's own `weights` (bytes) included.
+    """Measures the peak of CUDA's allocator during one pass.
 
-    Raises MemoryError where memory runs out.
+    Args:
+        workload: The pass to run.
+        weights: Size of the network's weights in bytes, which is added to the peak.
+        device: The CUDA device.
+
+    Returns:
+        The peak, including the weights.
+
+    Raises:
+        MemoryError: Memory runs out.
     """
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -68,9 +86,9 @@ def peak_on_device(workload: Workload, weights: int, device: torch.device) -> Pe
 
 
 def resident_peak() -> int:
-    """The most bytes of memory that this process has held."""
+    """Returns the peak resident memory of this process in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # getrusage would tell of the parent process, too
+    if status.exists():  # getrusage would include the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     if sys.platform == "win32":
@@ -81,7 +99,7 @@ def resident_peak() -> int:
 
 
 def _limit_memory() -> None:
-    """Makes allocations beyond the free memory fail here, rather than some process be killed."""
+    """Makes allocations beyond the free memory fail, so that the system kills no process."""
     if sys.platform == "linux":
         process = psutil.Process()
         most = process.memory_info().vms + psutil.virtual_memory().available
@@ -89,11 +107,11 @@ def _limit_memory() -> None:
 
 
 def main() -> None:
-    """Prints peak and idle bytes as JSON."""
+    """Runs the pass given as JSON and prints peak and idle bytes as JSON."""
     wanted = Pass(**json.loads(sys.argv[1]))
     torch.set_num_threads(wanted.threads)
     _limit_memory()
-    # Imports what loading a file does, and building a network with random weights does not.
+    # Imports modules that loading a file imports and building a random network does not.
     nn.Linear(1, 1, device="meta").to_empty(device="cpu")
     idle = resident_peak()
     subject = find_target(wanted.name)

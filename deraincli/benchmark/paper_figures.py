@@ -1,5 +1,7 @@
-"""What the source document (the author response of BAL-Net) says of every compared system at 320×320, from
-its Tables 3 and 4, to be printed beside what is counted and measured here."""
+"""Figures of the baselines at 320×320 from Tables 3 and 4 of the authors' response on BAL-Net.
+
+They are printed next to the figures that are counted and measured here.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,18 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """One column of those tables; None where the document gives no number."""
+    """One column of those tables. None where the authors' response gives no number."""
 
     system: str
-    """The name as the field writes it."""
+    """Name as written in the literature."""
     parameters: int | None
+    """Number of parameters."""
     seconds: float | None
-    """For one picture of 320×320, on the authors' hardware."""
+    """Seconds for one picture of 320×320 on the authors' hardware."""
     platform: Literal["CPU", "GPU"] | None
-    """Where the document ran it."""
+    """Processor that the authors used."""
     note: str
-    """One sentence on what differs here, empty where nothing does."""
+    """One sentence on the known difference from our figures. Empty where there is none."""
 
 
 PAPER_FIGURES: dict[str, PaperFigures] = {
@@ -62,5 +65,7 @@ PAPER_FIGURES: dict[str, PaperFigures] = {
         "The layers are not published: these were found by a search for this count.",
     ),
 }
-"""By name: that of `deraincli.models.registry.NETWORKS`, or of the solver. `balnet-lite` and `balnet-small` are ours
-and not in it."""
+"""Figures by the name of the network (`deraincli.models.registry.NETWORKS`) or of the classical method.
+
+`balnet-lite` and `balnet-small` are our own networks and are not included.
+"""

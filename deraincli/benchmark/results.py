@@ -1,4 +1,4 @@
-"""What a benchmark finds, as data."""
+"""Results of a benchmark as data."""
 
 from __future__ import annotations
 
@@ -14,37 +14,39 @@ from deraincli.benchmark.timing import Timing
 
 @dataclass
 class Row:
-    """One model in one precision at one size; what was not or could not be measured is None."""
+    """One model in one precision at one size. Fields that were not measured are None."""
 
     subject: Target
     precision: str
     backend: str
     batch: int
     side: int
-    """As run: padded to what the network takes."""
+    """Side in pixels after padding to the network's multiple."""
     parameters: int | None = None
+    """Number of parameters. None for classical methods."""
     flops: int | None = None
-    """For one picture; None for solvers, as are the parameters."""
+    """Operations for one picture. None for classical methods."""
     error: str | None = None
     """One sentence on why there are no figures."""
     peak: Peak | None = None
+    """Peak memory of one pass."""
     latency: Timing | None = None
-    """Of a batch."""
+    """Time of one pass over a batch."""
     file_to_file: Timing | None = None
-    """Of one picture."""
+    """Time of one picture from file to file."""
     roof_share: float | None = None
-    """Achieved operations a second over those of the matrix product, in 0–1."""
+    """Operations per second over those of the matrix product, in 0–1."""
     layers: list[Layer] = field(default_factory=list)
-    """The slowest ones."""
+    """The slowest layers."""
 
     @property
     def images_per_second(self) -> float | None:
-        """Throughput at the median latency."""
+        """Pictures per second at the median latency."""
         return self.batch / self.latency.median if self.latency else None
 
     @property
     def flops_per_second(self) -> float | None:
-        """Achieved at the median latency."""
+        """Operations per second at the median latency."""
         return self.batch * self.flops / self.latency.median if self.latency and self.flops else None
 
     def record(self) -> dict[str, Any]:
@@ -76,15 +78,15 @@ class SizeReport:
     """All rows of one size."""
 
     side: int
-    """As asked for."""
+    """Requested side in pixels, before padding."""
     machine: Machine
     rows: list[Row]
     roofs: dict[str, float]
-    """Precision → operations a second of the matrix product; empty if that was not measured."""
+    """Operations per second of the matrix product by precision. Empty if not measured."""
 
     @property
     def measured(self) -> bool:
-        """Whether any row has figures."""
+        """Whether at least one row has figures."""
         return any(row.error is None for row in self.rows)
 
     def record(self) -> dict[str, Any]:

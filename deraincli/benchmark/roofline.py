@@ -1,7 +1,7 @@
-"""How near a network comes to what the machine can compute, and which of its layers hold it back.
+"""Compares a network's speed with the machine's peak and finds its slowest layers.
 
-After Williams et al., "Roofline: an insightful visual performance model for multicore architectures",
-CACM 2009; the roof is measured, not taken from a data sheet.
+The method follows Williams et al., "Roofline: an insightful visual performance model for multicore
+architectures", CACM 2009. The peak is measured, not taken from a data sheet.
 """
 
 from __future__ import annotations
@@ -24,24 +24,30 @@ SIDE_ON_DEVICE = 8192
 """Matrices of this many rows and columns are large enough to reach the peak."""
 
 PATCH = 4
-"""Side of a convolution's kernel; for smaller ones PyTorch multiplies by the other library on one thread."""
+"""Side of a convolution's kernel. For smaller kernels PyTorch uses the other library on one thread."""
 
 PREFIX = "layer "
-"""Of a layer's name in the profiler."""
+"""Prefix of a layer's name in the profiler."""
 
 CONVOLUTION = "aten::conv"
-"""Operators that count as work: those of `flops.count_flops`, as the networks here have no others."""
+"""Prefix of the operators that count as work. It covers `flops.count_flops` for the networks here."""
 
 PROFILED = 3
-"""Passes that the profiler watches, after one that it does not."""
+"""Number of profiled passes, after one pass of warm-up."""
 
 
 class MatrixProduct:
-    """A workload: the product of two square matrices."""
+    """Workload that multiplies two square matrices."""
 
     def __init__(self, precision: str, device: torch.device, *, as_convolution: bool) -> None:
-        """`as_convolution`: by the library that convolves, which on some processors is twice as fast as the
-        one that multiplies. A convolution whose stride is its kernel is a product: of patches by weights.
+        """Prepares one matrix.
+
+        Args:
+            precision: A key of PRECISIONS.
+            device: The device that computes.
+            as_convolution: Whether the library for convolutions computes the product. On some processors it
+                is twice as fast as the library for products. A convolution whose stride equals its kernel
+                is a product of patches and weights.
         """
         self.precision = precision
         self._device = device
@@ -52,18 +58,22 @@ class MatrixProduct:
 
     @property
     def flops(self) -> int:
-        """Two for every multiply-add."""
+        """Operations of one product, two per multiply-add."""
         return 2 * self._side**3
 
     def fresh(self) -> Tensor:
-        """A random matrix."""
+        """Returns a random matrix."""
         matrix = torch.rand(self._side, self._side, device=self._device).to(self._dtype)
         synchronise(self._device)
         return matrix
 
     @torch.inference_mode()
     def run(self, given: Tensor) -> None:
-        """Multiplies."""
+        """Multiplies a matrix.
+
+        Args:
+            given: A matrix from `fresh`.
+        """
         if self._as_convolution:
             channels = self._side // PATCH**2
             patches = given.view(1, 32 * PATCH, -1, channels).permute(0, 3, 1, 2)  # channels last in memory
@@ -76,19 +86,19 @@ class MatrixProduct:
 
 @dataclass(frozen=True)
 class Layer:
-    """One module of a network, or all that happens outside of modules with weights."""
+    """One module of a network, or one operator outside of modules with weights."""
 
     name: str
-    """The path of the module, or `elsewhere: OPERATOR`."""
+    """Path of the module, or `elsewhere: OPERATOR`."""
     seconds: float
-    """For one pass, its own."""
+    """Seconds of one pass in the layer itself."""
     share: float
-    """Of the pass's time, in 0–1."""
+    """Share of the pass's time, 0–1."""
     gflops_per_second: float | None
-    """None for what multiplies nothing."""
+    """Speed in GFLOP/s. None for layers without convolutions."""
 
     def record(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the layer as a dict for JSON."""
         speed = self.gflops_per_second
         return {
             "layer": self.name,
@@ -100,9 +110,17 @@ class Layer:
 
 @torch.inference_mode()
 def slowest_layers(network: nn.Module, pictures: Tensor, count: int) -> list[Layer]:
-    """The layers and operators that take the most time in an eager pass, the slowest first.
+    """Finds the layers and operators that take the most time in an eager pass.
 
-    Layers with weights go by their name; what works without weights is added up by operator.
+    Layers with weights are listed by name. All other time is added up by operator.
+
+    Args:
+        network: The network in eval mode.
+        pictures: The batch to restore, B×3×H×W in 0–1.
+        count: Largest number of layers to return.
+
+    Returns:
+        The layers, the slowest first.
     """
     activities = [ProfilerActivity.CPU]
     if pictures.device.type == "cuda":
@@ -131,7 +149,7 @@ def slowest_layers(network: nn.Module, pictures: Tensor, count: int) -> list[Lay
 
 @contextmanager
 def _named_layers(network: nn.Module) -> Iterator[None]:
-    """While it is open, the profiler sees every module that holds weights itself by its name."""
+    """Shows modules that hold weights to the profiler by their names, while it is open."""
     hooks: list[Any] = []
     open_ranges: list[Any] = []
 
@@ -154,7 +172,7 @@ def _named_layers(network: nn.Module) -> Iterator[None]:
 
 
 def _layer_of(event: Any) -> str | None:
-    """The layer that an event of the profiler belongs to, if any."""
+    """Returns the layer that an event of the profiler belongs to, or None."""
     while event is not None:
         if event.name.startswith(PREFIX):
             return event.name.removeprefix(PREFIX)

@@ -1,4 +1,4 @@
-"""Runs a benchmark: every model in every precision, size after size."""
+"""Runs a benchmark of every model in every precision, one size after another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from deraincli.inference.backends.torch_memory import free_memory
 from deraincli.restoration.derainer import Derainer
 
 SLOWEST = 10
-"""Layers that a roofline names."""
+"""Number of layers that a roofline lists."""
 
 OnNote = Callable[[str], None]
 OnProgress = Callable[[int, int, str], None]
@@ -35,29 +35,29 @@ OnProgress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class BenchmarkRequest:
-    """What to measure; rows are every combination of subject, precision and backend, in this order."""
+    """What to measure. Rows are all combinations of target, precision and backend, in this order."""
 
     subjects: Sequence[Target]
     sides: Sequence[int] = (320,)
-    """Of square pictures."""
+    """Sides of the square pictures in pixels."""
     precisions: Sequence[str] = ("auto",)
     backends: Sequence[str] = ("eager",)
     device: str = "auto"
     batch: int = 1
     rounds: int = 15
     threads: int | None = None
-    """On the CPU; None leaves the choice to PyTorch."""
+    """Number of CPU threads. None leaves the choice to PyTorch."""
     file_to_file: bool = False
     roofline: bool = False
 
 
 @dataclass
 class _Entry:
-    """A subject that is loaded, or the reason why it is not."""
+    """A loaded target, or the reason why it is not loaded."""
 
     subject: Target
     shapes: nn.Module | None
-    """The network on the meta device, as it was defined; None for a solver."""
+    """The network as defined, on the meta device. None for a classical method."""
     precision: str
     backend: str
     runner: TorchBackend | OnnxBackend | ClassicalBackend | None = None
@@ -65,9 +65,20 @@ class _Entry:
 
 
 def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[SizeReport]:
-    """Measures and yields a sheet for every size. What fails is a row with its `error`.
+    """Measures all targets at every size. A failed measurement becomes a row with its `error`.
 
-    Raises ModelError, DeviceError or UsageError for what cannot be run at all.
+    Args:
+        request: What to measure.
+        on_progress: Receives the steps done, the number of steps and a description.
+        on_note: Receives sentences about how targets run.
+
+    Yields:
+        The report of one size.
+
+    Raises:
+        ModelError: A model is missing or damaged.
+        DeviceError: The device is not available.
+        UsageError: The request is invalid.
     """
     device = choose_device(request.device)
     if request.threads is not None:
@@ -80,7 +91,7 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
     ]
     for entry in entries:
         if entry.runner:
-            forward_pass(entry.runner, 1, request.batch)  # complains before any work
+            forward_pass(entry.runner, 1, request.batch)  # raises errors before any work
             for note in entry.runner.notes:
                 on_note(note)
     for side in request.sides:
@@ -108,7 +119,7 @@ def _load(subject: Target, device: torch.device, precision: str, backend: str) -
 
 
 def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
-    """A row with all that needs no running."""
+    """Makes a row with all figures that are counted rather than measured."""
     name, multiple = entry.subject.name, entry.subject.size_multiple(entry.shapes)
     padded = round_up(side, multiple)
     if padded != side:
@@ -148,7 +159,7 @@ def _measure_time(
     device: torch.device,
     on_progress: OnProgress,
 ) -> None:
-    """Times everything of one size in turn, the matrix products included."""
+    """Times all workloads of one size in turn, including the matrix products."""
     forward: list[Workload | None] = []
     files: list[Workload | None] = []
     for entry, row in zip(entries, sheet.rows, strict=True):

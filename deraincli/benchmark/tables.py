@@ -1,4 +1,4 @@
-"""A benchmark's findings as the columns and cells of tables."""
+"""Formats the results of a benchmark as tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from deraincli.benchmark.timing import Timing
 
 
 class Column(NamedTuple):
-    """One column; it is left out where no row has anything in it."""
+    """One column. It is omitted if all its cells are empty."""
 
     heading: str
     cell: Callable[[Row, Row], str]
-    """A row and the first row of the sheet to text."""
+    """Formats the cell from its row and the first row of the report."""
 
 
 Grid = tuple[list[str], list[list[str]]]
@@ -51,21 +51,41 @@ DOCUMENT = (
 
 
 def sizes(sheet: SizeReport) -> Grid:
-    """How large: parameters, operations, memory; precision and backend only where rows differ in them."""
+    """Tabulates parameters, operations and memory.
+
+    Args:
+        sheet: The results. Precision and backend are shown only where rows differ in them.
+
+    Returns:
+        The headings and the cells.
+    """
     return _grid(sheet, (NAME, *_differing(sheet), *SIZE))
 
 
 def speeds(sheet: SizeReport) -> Grid:
-    """How fast, and in proportion to the first row; precision and backend only where rows differ in them.
+    """Tabulates speed, also relative to the first row.
 
-    Throughput only of batches: of single pictures ms says it already.
+    Throughput is shown only for batches. For single pictures the latency implies it.
+
+    Args:
+        sheet: The results. Precision and backend are shown only where rows differ in them.
+
+    Returns:
+        The headings and the cells.
     """
     throughput = (THROUGHPUT,) if sheet.rows[0].batch > 1 else ()
     return _grid(sheet, (NAME, *_differing(sheet), *SPEED, *throughput))
 
 
 def how(sheet: SizeReport) -> str:
-    """Size, precision and backend, as far as all rows share them."""
+    """Describes size, precision and backend as far as all rows share them.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        The values, separated by commas.
+    """
     shared = ({column.cell(row, row) for row in sheet.rows} for column in HOW)
     return ", ".join(
         [f"{sheet.side}×{sheet.side}", *(one for values in shared if len(values) == 1 for one in values)]
@@ -73,20 +93,41 @@ def how(sheet: SizeReport) -> str:
 
 
 def documents(sheet: SizeReport) -> Grid:
-    """What is counted and measured here beside what the source document says."""
+    """Tabulates our figures next to those of the authors' response.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        The headings and the cells.
+    """
     parameters, seconds = DOCUMENT
     brief = parameters._replace(heading="document's"), seconds._replace(heading="document's, s")
     return _grid(sheet, (NAME, PARAMETERS, brief[0], _ours(sheet), brief[1]))
 
 
 def document_notes(sheet: SizeReport) -> list[str]:
-    """A sentence for every system whose figures differ for a reason that is known."""
+    """Explains known differences from the figures of the authors' response.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        One sentence for each system that differs.
+    """
     said = {row.subject.name: row.subject.document for row in sheet.rows}
     return [f"{name}: {figures.note}" for name, figures in said.items() if figures and figures.note]
 
 
 def layers(row: Row) -> Grid:
-    """The slowest layers of a model."""
+    """Tabulates the slowest layers of a model.
+
+    Args:
+        row: The model's row.
+
+    Returns:
+        The headings and the cells.
+    """
     cells = [
         [
             layer.name,
@@ -100,7 +141,14 @@ def layers(row: Row) -> Grid:
 
 
 def scaling(sheets: Sequence[SizeReport]) -> Grid:
-    """Latency at every size, and the exponent of the pixels that fits it."""
+    """Tabulates the latency at every size and the fitted exponent of the number of pixels.
+
+    Args:
+        sheets: One report per size, with the same rows.
+
+    Returns:
+        The headings and the cells.
+    """
     headings = ["model", "precision", "backend", *(f"{sheet.side}, ms" for sheet in sheets), "∝ pixels^"]
     cells = []
     for rows in zip(*(sheet.rows for sheet in sheets), strict=True):
@@ -119,14 +167,28 @@ def scaling(sheets: Sequence[SizeReport]) -> Grid:
 
 
 def markdown(sheet: SizeReport) -> str:
-    """One table with everything, ready to paste, under a line that tells the machine."""
+    """Formats all results as a Markdown table under a line that describes the machine.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        The Markdown text with a footnote.
+    """
     ours = (_ours(sheet),) if any(row.subject.document for row in sheet.rows) else ()
     headings, cells = _grid(sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, DOCUMENT[0], *ours, DOCUMENT[1]))
     return f"{title(sheet)}\n\n{as_markdown((headings, cells))}\n{footnote(sheet)}\n"
 
 
 def as_markdown(grid: Grid) -> str:
-    """A table in Markdown, numbers to the right."""
+    """Formats a table in Markdown with numbers right-aligned.
+
+    Args:
+        grid: The headings and the cells.
+
+    Returns:
+        The Markdown text.
+    """
     headings, cells = grid
     rules = [
         "---:" if all(row[i][:1] in "0123456789" for row in cells) else "---" for i in range(len(headings))
@@ -135,7 +197,14 @@ def as_markdown(grid: Grid) -> str:
 
 
 def footnote(sheet: SizeReport) -> str:
-    """What the columns mean."""
+    """Explains the columns.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        The footnote.
+    """
     idle = {row.peak.idle for row in sheet.rows if row.peak and row.peak.idle}
     memory = " peak MB: of the device." if any(row.peak for row in sheet.rows) else ""
     if idle:
@@ -150,14 +219,28 @@ def footnote(sheet: SizeReport) -> str:
 
 
 def title(sheet: SizeReport) -> str:
-    """Size and machine."""
+    """Describes batch, size and machine.
+
+    Args:
+        sheet: The results.
+
+    Returns:
+        The title.
+    """
     batch = sheet.rows[0].batch
     pictures = f"{batch} pictures of " if batch > 1 else ""
     return f"{pictures}{sheet.side}×{sheet.side}: {sheet.machine}"
 
 
 def short(value: float | None) -> str:
-    """Three digits, or all before the point; nothing for None."""
+    """Formats a number with three significant digits, or with all digits before the point.
+
+    Args:
+        value: The number, or None.
+
+    Returns:
+        The text, empty for None.
+    """
     if value is None:
         return ""
     places = 2 - math.floor(math.log10(value)) if value > 0 else 0
@@ -169,7 +252,7 @@ def _differing(sheet: SizeReport) -> list[Column]:
 
 
 def _ours(sheet: SizeReport) -> Column:
-    """Seconds for one picture, as the document counts them."""
+    """Makes the column of seconds per picture, the unit of the authors' response."""
     return Column(
         f"ours at {sheet.side}×{sheet.side}, s",
         lambda row, _: short(row.latency.median / row.batch) if row.latency else "",
@@ -192,7 +275,7 @@ def _spread(timing: Timing | None) -> str:
 
 
 def _ratio(row: Row, first: Row) -> str:
-    """Time per picture over the first row's."""
+    """Formats the time per picture divided by that of the first row."""
     mine, others = row.images_per_second, first.images_per_second
     return f"{others / mine:.2f}" if mine and others else ""
 
@@ -203,10 +286,16 @@ def _document(row: Row, field: str) -> str:
 
 
 def fitted_exponent(seconds: Mapping[int, float]) -> float | None:
-    """The exponent a of seconds ∝ pixels^a, by least squares over logarithms; None below two sizes.
+    """Fits the exponent a of seconds ∝ pixels^a by least squares over logarithms.
 
-    `seconds`: side of the square picture → seconds. 1 is linear in the pixels; below 1 small pictures leave
-    the device idle, above 1 large ones outgrow its caches.
+    An exponent of 1 is linear in the pixels. Below 1, small pictures leave the device idle. Above 1, large
+    pictures exceed its caches.
+
+    Args:
+        seconds: Seconds by the side of the square picture in pixels.
+
+    Returns:
+        The exponent, or None for fewer than two sizes.
     """
     if len(seconds) < 2:
         return None

@@ -1,4 +1,4 @@
-"""What is benchmarked: models, networks that have no weights yet, and solvers."""
+"""Targets of benchmarks. These are models, networks without weights and classical methods."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ from deraincli.models.registry import NETWORKS
 
 @dataclass(frozen=True)
 class Target:
-    """Something that restores pictures, by the name it was asked for."""
+    """A model, network or classical method to benchmark."""
 
     name: str
+    """Name as requested."""
     weights: Literal["shipped", "file", "random", "none"]
-    """`random`: there are none, and speed, memory and counts do not depend on them. `none`: a solver."""
+    """Origin of the weights.
+
+    `random` is a network without trained weights. Speed, memory and counts do not depend on them. `none` is
+    a classical method.
+    """
 
     def build(self) -> nn.Module | None:
-        """The network in float32 on the CPU, in eval mode; None for a solver.
+        """Builds the network in float32 on the CPU, in eval mode.
 
-        Raises ModelError if its file is missing or damaged.
+        Returns:
+            The network, or None for a classical method.
+
+        Raises:
+            ModelError: The model's file is missing or damaged.
         """
         if self.weights == "none":
             return None
@@ -40,7 +49,14 @@ class Target:
         return load_model(find_model(self.name)[1])[0]
 
     def size_multiple(self, network: nn.Module | None) -> int:
-        """Sides of the input must be multiples of this. `network`: what `build` gave."""
+        """Returns the number of which the input's sides must be multiples.
+
+        Args:
+            network: The result of `build`.
+
+        Returns:
+            The number in pixels.
+        """
         if network is not None:
             return cast(int, network.size_multiple)
         solver = find_classical_method(self.name)
@@ -49,20 +65,27 @@ class Target:
 
     @property
     def document(self) -> PaperFigures | None:
-        """What the source document says of it."""
+        """Figures of the authors' response, if it has any."""
         return PAPER_FIGURES.get(self.name)
 
 
 def find_target(name: str | None) -> Target:
-    """A subject by the name of a model, network or solver, or by path; None is the default model. Of
-    AUTO_MODEL, the default, it is the specialist for streaks.
+    """Finds the target for a name.
 
-    Raises ModelError, with the nearest names, if there is none.
+    Args:
+        name: Name of a model, network or classical method, or the path of a model file. None is the default
+            model AUTO_MODEL, for which the specialist for streaks is measured.
+
+    Returns:
+        The target.
+
+    Raises:
+        ModelError: There is no such target. The message lists the nearest names.
     """
     if find_classical_method(name):
         assert name is not None
         return Target(name, "none")
-    if name is None or name == AUTO_MODEL:  # its two networks differ in their weights alone
+    if name is None or name == AUTO_MODEL:  # its two networks differ only in their weights
         name = DEFAULTS["streak"]
     try:
         _, file = find_model(name)
@@ -80,10 +103,10 @@ def find_target(name: str | None) -> Target:
 
 
 def all_names() -> list[str]:
-    """Every shipped model, then every other network, then the solvers."""
+    """Lists all shipped models, then all other networks, then the classical methods."""
     return list(dict.fromkeys([*SHIPPED, *NETWORKS, *CLASSICAL_METHODS]))
 
 
 def compared_names() -> list[str]:
-    """The systems of the source document's tables, and PReNet."""
+    """Lists the systems of the tables in the authors' response, and PReNet."""
     return list(PAPER_FIGURES)

@@ -1,4 +1,4 @@
-"""Times workloads in turn, A B A B …, so that a machine that drifts does so for all of them alike."""
+"""Times workloads in turn (A B A B …), so that a drift in the machine's speed affects all of them alike."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ import numpy as np
 from deraincli.benchmark.workloads import Workload
 
 WARM_UP_MOST = 12
-"""Runs after which a workload counts as warm although it still gets faster."""
+"""Largest number of warm-up runs, even if the workload still gets faster."""
 
 STABLE = 0.95
-"""Warm is who needs at least this share of its fastest time so far."""
+"""A workload counts as warm once a run takes at least this share of its best time so far."""
 
 PATIENCE = 60.0
-"""Seconds of timed runs after which a workload sits out, once it has run LEAST times. Whose first run takes
-longer is timed by that run alone."""
+"""Seconds of timed runs after which a workload is no longer run, once it has run LEAST times.
+
+If the first run takes longer than this, its time is the only measurement.
+"""
 
 LEAST = 3
+"""Smallest number of timed runs of a workload, unless its first run exceeds PATIENCE."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,15 @@ def time_in_turn(
     rounds: int,
     on_round: Callable[[int], None] | None = None,
 ) -> dict[Workload, Timing]:
-    """Warms every workload up, then times them round after round.
+    """Warms up all workloads, then times them round by round.
 
-    Those that take long run fewer rounds; those whose memory runs out are not in the answer. `on_round`
-    hears how many rounds are done.
+    Args:
+        workloads: The workloads to time. Slow workloads run fewer rounds.
+        rounds: Number of rounds.
+        on_round: Receives the number of finished rounds.
+
+    Returns:
+        The timings. Workloads that run out of memory are omitted.
     """
     seconds: dict[Workload, list[float]] = {}
     for workload in workloads:
@@ -71,9 +79,11 @@ def time_in_turn(
 
 
 def warm_up(workload: Workload, fastest: float) -> None:
-    """Runs until it no longer gets faster: caches fill, kernels are chosen, clocks rise.
+    """Runs a workload until it no longer gets faster. Caches fill, kernels are chosen and clocks rise.
 
-    `fastest`: seconds of the run before.
+    Args:
+        workload: The workload to run.
+        fastest: Seconds of the run before.
     """
     for _ in range(WARM_UP_MOST - 1):
         latest = time_once(workload)
@@ -83,7 +93,14 @@ def warm_up(workload: Workload, fastest: float) -> None:
 
 
 def time_once(workload: Workload) -> float:
-    """Seconds of one pass over a new input."""
+    """Times one pass over a new input.
+
+    Args:
+        workload: The workload to run.
+
+    Returns:
+        The time in seconds.
+    """
     given = workload.fresh()
     start = time.perf_counter()
     workload.run(given)
@@ -91,6 +108,13 @@ def time_once(workload: Workload) -> float:
 
 
 def summarise(seconds: list[float]) -> Timing:
-    """The median and the fifth and ninety-fifth percentiles, between runs interpolated."""
+    """Computes the median and the 5th and 95th percentiles, interpolated between runs.
+
+    Args:
+        seconds: Seconds of each run.
+
+    Returns:
+        The summary in seconds.
+    """
     p5, median, p95 = (float(value) for value in np.percentile(seconds, (5, 50, 95)))
     return Timing(median, p5, p95, len(seconds))

@@ -1,4 +1,4 @@
-"""What is timed: one forward pass, or one picture from file to file, on inputs that are new each time."""
+"""Workloads to time. Each is a forward pass or a picture from file to file, with a new input each time."""
 
 from __future__ import annotations
 
@@ -28,21 +28,28 @@ class Workload(Protocol):
     """Something that is timed."""
 
     def fresh(self) -> Any:
-        """A new random input, made and in place before the clock starts."""
+        """Makes a new random input before the time is taken."""
 
     def run(self, given: Any) -> None:
-        """One pass; it returns when the device has finished. Raises MemoryError where memory runs out."""
+        """Runs one pass and returns when the device has finished.
+
+        Args:
+            given: An input from `fresh`.
+
+        Raises:
+            MemoryError: Memory runs out.
+        """
 
 
 class ForwardPass:
-    """The network alone, on pictures that are on the device already."""
+    """Forward pass of a network on pictures that are already on the device."""
 
     def __init__(self, backend: TorchBackend, side: int, batch: int) -> None:
         self._backend = backend
         self._shape = (batch, 3, side, side)
 
     def fresh(self) -> Tensor:
-        """B×3×H×W uniform in 0–1, channels last."""
+        """Makes uniform noise B×3×H×W in 0–1, channels last."""
         with shortage_as_memory_error():
             pictures = torch.rand(self._shape, device=self._backend.device)
             pictures = pictures.contiguous(memory_format=torch.channels_last)
@@ -50,52 +57,75 @@ class ForwardPass:
         return pictures
 
     def run(self, given: Tensor) -> None:
-        """Restores the batch, unchecked."""
+        """Restores a batch without checks.
+
+        Args:
+            given: A batch from `fresh`.
+        """
         with shortage_as_memory_error():
             self._backend.run_batch(given)
             synchronise(self._backend.device)
 
 
 class TilePass:
-    """One tile through a backend that is not PyTorch, arrays in and out."""
+    """Restoration of one tile by a backend other than PyTorch, with arrays as input and output."""
 
     def __init__(self, backend: Backend, side: int) -> None:
         self._backend = backend
         self._shape = (3, side, side)
 
     def fresh(self) -> np.ndarray[Any, Any]:
-        """3×H×W uniform in 0–1."""
+        """Makes uniform noise 3×H×W in 0–1."""
         return np.random.default_rng().random(self._shape, np.float32)
 
     def run(self, given: np.ndarray[Any, Any]) -> None:
-        """Restores the tile."""
+        """Restores a tile.
+
+        Args:
+            given: A tile from `fresh`.
+        """
         self._backend.run_tile(given)
 
 
 class FileToFile:
-    """`derain image` without the start of the program: JPEG in, JPEG out, tiles as they come."""
+    """The work of `derain image` from JPEG to JPEG, tiles included, without the start of the program."""
 
     def __init__(self, derainer: Derainer, side: int) -> None:
         self._derainer = derainer
         self._side = side
 
     def fresh(self) -> bytes:
-        """A JPEG of random blobs, which compress like a photo."""
+        """Makes a JPEG of random blobs, which compress like a photo."""
         blobs = np.random.default_rng().integers(0, 256, (self._side // 8 + 1,) * 2 + (3,), np.uint8)
         picture = cv2.resize(blobs, (self._side, self._side), interpolation=cv2.INTER_LINEAR)
         return cv2.imencode(".jpg", picture)[1].tobytes()
 
     def run(self, given: bytes) -> None:
-        """Decodes, restores and encodes."""
+        """Decodes, restores and encodes a picture.
+
+        Args:
+            given: A JPEG from `fresh`.
+        """
         restore_file(self._derainer, given, SaveOptions("JPEG"))
 
 
 def open_backend(
     subject: Target, *, device: str, precision: str, backend: str
 ) -> TorchBackend | OnnxBackend | ClassicalBackend:
-    """A subject on its device. Raises ModelError or DeviceError where it cannot run there so.
+    """Opens a target on a device.
 
-    Solvers run on the CPU in fp32 whatever is asked for.
+    Args:
+        subject: The target. Classical methods always run on the CPU in fp32.
+        device: Name of the device.
+        precision: Precision of the computation.
+        backend: Name of the backend.
+
+    Returns:
+        The backend that runs the target.
+
+    Raises:
+        ModelError: The target has no such export or cannot run in this precision.
+        DeviceError: The device is not available.
     """
     solver = find_classical_method(subject.name)
     if solver:
@@ -115,7 +145,19 @@ def open_backend(
 
 
 def forward_pass(backend: Backend, side: int, batch: int) -> Workload:
-    """The network alone, as each kind of backend lets it be timed. UsageError for batches outside PyTorch."""
+    """Makes the workload of a forward pass for a backend.
+
+    Args:
+        backend: The backend.
+        side: Side of the square pictures in pixels.
+        batch: Number of pictures.
+
+    Returns:
+        The workload.
+
+    Raises:
+        UsageError: The batch has several pictures and the backend is not PyTorch.
+    """
     if isinstance(backend, TorchBackend):
         return ForwardPass(backend, side, batch)
     if batch > 1:
@@ -125,7 +167,7 @@ def forward_pass(backend: Backend, side: int, batch: int) -> Workload:
 
 @contextmanager
 def shortage_as_memory_error() -> Iterator[None]:
-    """Turns what PyTorch raises when memory runs out into a MemoryError."""
+    """Converts PyTorch's out-of-memory errors to MemoryError."""
     try:
         yield
     except RuntimeError as error:
@@ -135,7 +177,11 @@ def shortage_as_memory_error() -> Iterator[None]:
 
 
 def synchronise(device: torch.device) -> None:
-    """Waits until the device has done all it was asked for."""
+    """Waits until a device has finished all its work.
+
+    Args:
+        device: The device. A CPU needs no waiting.
+    """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

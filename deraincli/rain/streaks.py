@@ -206,9 +206,7 @@ def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
 
     Its structures are a few pixels wide across the fall and BUNDLE pixels long along it.
     """
-    noise = rng.standard_normal(
-        (size[0] // 2, size[1] // 2), np.float32
-    )  # half size is enough for a smooth field
+    noise = rng.standard_normal((size[0] // 2, size[1] // 2), np.float32)  # half size is enough
     across = float(np.exp(rng.uniform(np.log(0.8), np.log(4))))
     field = cv2.GaussianBlur(noise, (0, 0), across)
     field = cv2.filter2D(field, -1, _smear_kernel(BUNDLE / 2, style.angle), borderType=cv2.BORDER_REFLECT)
