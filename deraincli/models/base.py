@@ -1,4 +1,4 @@
-"""What every deraining network returns."""
+"""Output of every deraining network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class NetworkOutput(NamedTuple):
-    """The restored picture and, where the network has them, the maps that steered it."""
+    """The restored picture and the attention maps, if the network has them."""
 
     image: Tensor
     """B×3×H×W, the estimate of the clean picture, 0–1 but not clamped."""

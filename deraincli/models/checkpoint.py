@@ -1,6 +1,6 @@
-"""Model files: safetensors that carry their network's name and config, so that a file alone is a model.
+"""Reads and writes model files, which are safetensors files with the network's name and config.
 
-Training state is something else and kept apart, in `deraincli.training.state`.
+Training state is kept separately, see `deraincli.training.state`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from deraincli.models.header import Header, read_header
 from deraincli.models.registry import NETWORKS
 
 MAX_NUMBER = 10_000
-"""A config with a larger number anywhere is refused."""
+"""Largest number accepted in a config."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says of itself besides its weights."""
+    """Description of a model file, without its weights."""
 
     network: str
     """A name of the table in `deraincli.models.registry`."""
@@ -39,8 +39,16 @@ class ModelInfo:
 
 
 def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = torch.float16) -> bytes:
-    """A model file's content, its weights as float32 or as float16, which takes half the space for no
-    measurable loss of quality.
+    """Serialises a network as a model file.
+
+    Args:
+        network: The network.
+        info: The description to store.
+        dtype: Type of the stored weights, float32 or float16. float16 takes half the space without a
+            measurable loss of quality.
+
+    Returns:
+        The file's content.
     """
     state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
     weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
@@ -51,8 +59,16 @@ def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = tor
 def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
     """Rebuilds the network of a model file with its weights, in float32, on the CPU, in eval mode.
 
-    Nothing is read or allocated before names and shapes of all tensors are known to fit. Raises ModelError
-    if the file is missing, is no model of ours, or does not fit its own config.
+    Names and shapes of all tensors are checked before any weight is read or allocated.
+
+    Args:
+        path: The model file.
+
+    Returns:
+        The network and the file's description.
+
+    Raises:
+        ModelError: The file is missing, is not a model of this package, or does not fit its own config.
     """
     header = read_header(path)
     info = _info(header, path)
@@ -72,7 +88,15 @@ def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
 
 
 def refuse_not_finite(network: nn.Module, path: Path) -> None:
-    """Raises ModelError if any weight of a network that was read from `path` is NaN or infinite."""
+    """Checks that all weights of a network are finite.
+
+    Args:
+        network: The network.
+        path: The file that it was read from.
+
+    Raises:
+        ModelError: A weight is NaN or infinite.
+    """
     for key, value in network.state_dict().items():
         if not value.isfinite().all():
             raise ModelError(f"{key} in {path} is not finite, so it is of no use: train or fetch it anew.")
@@ -83,9 +107,9 @@ class _OverBudgetError(Exception):
 
 
 class _Budget(TorchFunctionMode):
-    """Stops a network that creates more tensors or elements than a file holds, whatever its config says.
+    """Stops a network that creates more tensors or elements than its file holds.
 
-    Modules create some tensors besides their weights (kernels, windows), hence the allowance.
+    Modules create some tensors besides their weights (kernels, windows), so the limits are generous.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -120,7 +144,7 @@ def _info(header: Header, path: Path) -> ModelInfo:
 
 
 def _refuse_absurd(value: Any) -> None:
-    """No width, count, kernel or margin of a network is negative or goes beyond MAX_NUMBER."""
+    """Raises ValueError if a number of a config is negative or larger than MAX_NUMBER."""
     if isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             _refuse_absurd(part)

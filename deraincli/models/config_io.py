@@ -1,4 +1,4 @@
-"""Frozen dataclasses to and from plain mappings: configs in TOML, and configs that travel with weights."""
+"""Converts frozen dataclasses to and from plain mappings, for configs in TOML and in model files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,30 @@ T = TypeVar("T")
 
 
 def dump_config(config: Any) -> dict[str, Any]:
-    """A frozen dataclass as nested plain dicts and lists, ready for JSON."""
+    """Converts a frozen dataclass to nested dicts and lists for JSON.
+
+    Args:
+        config: The dataclass.
+
+    Returns:
+        The dict.
+    """
     return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
 def parse_config(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
-    """Builds `cls` from nested mappings.
+    """Builds a dataclass from nested mappings.
 
-    Raises UsageError, naming `source`, for an unknown key (with the nearest known one), a missing
-    one, or a value of the wrong type or range.
+    Args:
+        cls: The dataclass.
+        values: The mapping.
+        source: Where the mapping comes from, for error messages.
+
+    Returns:
+        The dataclass.
+
+    Raises:
+        UsageError: A key is unknown or missing, or a value has the wrong type or range.
     """
     if not isinstance(values, Mapping):
         raise UsageError(f"{source}: {cls.__name__} takes named keys.")
@@ -50,6 +65,6 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: st
 
 
 def _nested_dataclasses(cls: Any) -> dict[str, Any]:
-    """Fields that hold a dataclass, or a tuple of them, and which."""
+    """Maps the fields that hold a dataclass, or a tuple of dataclasses, to its type."""
     hints = {name: next(iter(get_args(hint)), hint) for name, hint in get_type_hints(cls).items()}
     return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}

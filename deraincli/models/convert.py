@@ -1,6 +1,6 @@
-"""Published PyTorch checkpoints of the compared networks, turned into model files of ours.
+"""Converts published PyTorch checkpoints of the baselines to model files.
 
-Only tensors are read from them (`weights_only`), so that a pickle cannot run anything.
+Only tensors are read (`weights_only`), so a pickle cannot run code.
 """
 
 from __future__ import annotations
@@ -18,15 +18,25 @@ from deraincli.models.convert_layouts import Layout, published_layout
 from deraincli.models.registry import NETWORKS
 
 WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "net", "generator")
-"""Under which a checkpoint may keep the weights beside other things."""
+"""Keys under which a checkpoint may store its weights."""
 
 
 def import_checkpoint(path: Path, network: str) -> bytes:
-    """A model file's content from a published checkpoint of `network`.
+    """Converts a published checkpoint to a model file.
 
-    Every key of the checkpoint must have its place in the network, every tensor of the network its key, and
-    all shapes must agree and all numbers be finite. Raises UsageError for a network whose published layout is
-    not known, ModelError for anything that does not fit.
+    The keys of the checkpoint must match the network's tensors one to one. All shapes must agree and all
+    numbers must be finite.
+
+    Args:
+        path: The checkpoint.
+        network: Name of the network.
+
+    Returns:
+        The model file's content.
+
+    Raises:
+        UsageError: The published layout of the network is not known.
+        ModelError: The checkpoint does not fit the network.
     """
     layout, kind = published_layout(network), NETWORKS[network]
     weights = _renamed(_tensors(path), layout, path)
@@ -45,7 +55,7 @@ def import_checkpoint(path: Path, network: str) -> bytes:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
-    """The weights in a checkpoint, without the prefix that DataParallel adds."""
+    """Reads the weights of a checkpoint, without the prefix that DataParallel adds."""
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}.")
     try:

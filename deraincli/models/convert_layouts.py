@@ -1,4 +1,4 @@
-"""How the published checkpoints of compared networks name their layers: the one table is LAYOUTS."""
+"""Layer names in the published checkpoints of the baselines. The table LAYOUTS lists them all."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ from deraincli.errors import UsageError
 
 @dataclass(frozen=True)
 class Layout:
-    """How a published checkpoint names its layers, and what else sets it apart."""
+    """Layer names and channel order of a published checkpoint."""
 
     source: str
     task: str
     layers: Mapping[str, str]
-    """Their layer → ours; weight and bias follow."""
+    """Our layer name by the published one. Weight and bias follow."""
     bgr_inputs: tuple[str, ...] = ()
-    """Our layers whose first three input channels are theirs in the order blue, green, red."""
+    """Our layers whose first three input channels are in the order blue, green, red in the checkpoint."""
     bgr_outputs: tuple[str, ...] = ()
-    """Our layers whose outputs are."""
+    """Our layers whose output channels are in that order in the checkpoint."""
 
     def theirs(self, key: str) -> str:
-        """Their name for one of our tensors."""
+        """Returns the published name of a tensor.
+
+        Args:
+            key: Our name of the tensor.
+
+        Returns:
+            The published name.
+        """
         ours, _, part = key.rpartition(".")
         return next(f"{layer}.{part}" for layer, place in self.layers.items() if place == ours)
 
@@ -99,7 +106,17 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def published_layout(network: str) -> Layout:
-    """A network's layout. Raises UsageError where none is known."""
+    """Finds the published layout of a network.
+
+    Args:
+        network: Name of the network.
+
+    Returns:
+        The layout.
+
+    Raises:
+        UsageError: No layout is known.
+    """
     if network not in LAYOUTS:
         raise UsageError(f"No published layout of {network!r} is known: choose {', '.join(LAYOUTS)}.")
     return LAYOUTS[network]

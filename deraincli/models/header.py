@@ -1,4 +1,4 @@
-"""What a model file says of itself, read from its header alone: fast, without PyTorch, whatever its size."""
+"""Reads the description of a model file from its header only, quickly and without PyTorch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from deraincli.errors import ModelError
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
-"""The names that a folder of the Hugging Face Hub has for the two."""
+"""Names of the two files in a folder of the Hugging Face Hub."""
 
 TASKS = ("auto", "streak", "drop")
 EXPORT_SUFFIXES = (".onnx", ".pt2")
-"""Suffixes of files for other programs, which are no models here."""
+"""Suffixes of exports, which are not accepted as models here."""
 
 BATCH_NORM_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
-"""What batch normalisation keeps beside its parameters."""
+"""Buffers of batch normalisation, which are not learnable."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Header:
     task: str
     """`streak`, `drop` or `auto` (either)."""
     shapes: dict[str, tuple[int, ...]]
-    """Of every weight in the file."""
+    """Shape of every weight in the file."""
     source: Path
-    """Where network, config and task are told: the file itself, or the config.json beside it."""
+    """File that describes network, config and task. It is the model file or the config.json next to it."""
 
     @property
     def parameters(self) -> int:
-        """Learnable parameters."""
+        """Number of learnable parameters."""
         learnable = (shape for key, shape in self.shapes.items() if not key.endswith(BATCH_NORM_BUFFERS))
         return sum(math.prod(shape) for shape in learnable)
 
@@ -50,8 +50,16 @@ class Header:
 def read_header(path: Path) -> Header:
     """Reads the header of a model file.
 
-    A `model.safetensors` that says nothing of its network is described by the `config.json` beside it.
-    Raises ModelError if the file is missing, no intact safetensors file, or no model of ours.
+    If `model.safetensors` does not name its network, the `config.json` next to it is read instead.
+
+    Args:
+        path: The model file.
+
+    Returns:
+        The description.
+
+    Raises:
+        ModelError: The file is missing, damaged or not a model of this package.
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.")
@@ -77,14 +85,23 @@ def read_header(path: Path) -> Header:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file, in hex."""
+    """Computes the SHA-256 of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The hash in hexadecimal.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _described(said: dict[str, str], path: Path) -> tuple[dict[str, Any], Path]:
-    """The network, config and task that a file's metadata, or else the config.json beside it, tell; and
-    which of the two it was.
+    """Reads network, config and task from a file's metadata or from the config.json next to it.
+
+    Returns:
+        The description and the file that it comes from.
     """
     beside = path.with_name(CONFIG_FILE)
     source = beside if "network" not in said and path.name == WEIGHTS_FILE and beside.is_file() else path

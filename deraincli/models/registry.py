@@ -1,4 +1,4 @@
-"""The one table of networks: the name in a config → its default config and its module."""
+"""Table of all networks, with the default config and the module for each name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NetworkKind:
     config: Any
     """The default config, a frozen dataclass."""
     build: Callable[[Any], nn.Module]
-    """Config → module with random weights; its call follows `network.restoration.Restoration`."""
+    """Builds the module with random weights from a config. Its call returns a `NetworkOutput`."""
 
 
 NETWORKS: dict[str, NetworkKind] = {
@@ -46,9 +46,18 @@ NETWORKS: dict[str, NetworkKind] = {
 
 
 def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
-    """The config of network `name` with some of its top-level keys replaced (the ablations).
+    """Returns a network's default config with some top-level keys replaced, as for ablations.
 
-    Raises UsageError for an unknown network, or options it does not have.
+    Args:
+        name: Name of the network.
+        options: The keys to replace.
+        source: Where the options come from, for error messages.
+
+    Returns:
+        The config.
+
+    Raises:
+        UsageError: The network or an option is unknown.
     """
     if name not in NETWORKS:
         raise UsageError(f"network = '{name}' is not known: take one of {', '.join(NETWORKS)}.")

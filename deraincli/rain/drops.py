@@ -4,7 +4,7 @@ The camera is focused on the scene, so a drop on the glass is far out of focus. 
 close occluder, a pixel gathers light through a circle of the glass (the blur circle). The clear part of the
 circle transmits the sharp scene. The wet part shows what the drops refract.
 
-    rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the blur circle, in linear light,
+    rainy = (1 − D∗wet) · clean + D∗(wet · refracted),    D the blur circle, in linear light.
 
 D has the shape of the lens's aperture, which is a disc or a polygon.
 

@@ -12,8 +12,17 @@ from deraincli.models.balnet.network import BALNet
 
 
 def deepens(config: Any, shallower: Any) -> bool:
-    """Whether both are BAL-Nets' and the same but for `tile_margin` and the numbers of (DRB + MMB) pairs, of
-    which the first has nowhere fewer."""
+    """Checks whether a config is a deeper version of another.
+
+    Both must be BAL-Net configs that differ only in `tile_margin` and the numbers of (DRB + MMB) pairs.
+
+    Args:
+        config: The deeper config. It has at least as many pairs at every level.
+        shallower: The shallower config.
+
+    Returns:
+        Whether `config` deepens `shallower`.
+    """
     if not (isinstance(config, BALNetConfig) and isinstance(shallower, BALNetConfig)):
         return False
     deep, shallow = config.restoration, shallower.restoration

@@ -1,1 +1,1 @@
-"""The systems BAL-Net is compared with, one file each."""
+"""Baseline networks, one file each."""

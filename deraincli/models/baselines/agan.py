@@ -1,9 +1,11 @@
-"""AGAN: Qian, Tan, Yang, Su, Liu, "Attentive generative adversarial network for raindrop removal from a
-single image", CVPR 2018. A small recurrent network looks for drops in four passes, each seeing what the
-last one found; an autoencoder with dilated convolutions then paints the picture anew, led by the last map.
+"""AGAN (Qian et al., CVPR 2018).
 
-This is the generator, all that restoring needs. `derain train` teaches it with the losses of every network
-here, which teach its last map where rain is; the paper has a discriminator and losses at smaller sizes, too.
+Qian, Tan, Yang, Su, Liu, "Attentive generative adversarial network for raindrop removal from a single
+image". A small recurrent network finds drops in four passes, each of which sees the previous mask. An
+autoencoder with dilated convolutions then restores the picture, guided by the last mask.
+
+This is the generator, which is sufficient for restoration. `derain train` uses the same losses as for all
+networks, including one on the last mask. The paper also has a discriminator and losses at smaller sizes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""DDN: Fu, Huang, Zeng, Huang, Ding, Paisley, "Removing rain from single images via a deep detail
-network", CVPR 2017. A plain residual network that sees only the picture's detail, what a guided filter
-takes out, and predicts what to add to the picture."""
+"""DDN (Fu et al., CVPR 2017).
+
+Fu, Huang, Zeng, Huang, Ding, Paisley, "Removing rain from single images via a deep detail network". A
+residual network sees only the picture's detail, which a guided filter removes, and predicts a residual.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,14 @@ class DDN(nn.Module):
 
 
 def detail(picture: Tensor) -> Tensor:
-    """Picture − its guided filtering by itself (He, Sun, Tang, "Guided image filtering", TPAMI 2013), each
-    channel alone, B×C×H×W."""
+    """Subtracts the guided filter of a picture from it (He, Sun, Tang, TPAMI 2013), channel by channel.
+
+    Args:
+        picture: B×C×H×W.
+
+    Returns:
+        The detail, B×C×H×W.
+    """
     mean = _box_mean(picture)
     variance = _box_mean(picture * picture) - mean * mean
     slope = variance / (variance + EPSILON)

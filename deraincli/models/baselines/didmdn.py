@@ -1,6 +1,9 @@
-"""DID-MDN: Zhang, Patel, "Density-aware single image de-raining using a multi-stream dense network", CVPR
-2018. Three streams of dense blocks with kernels of 3, 5 and 7 see rain of three sizes; a label says how
-dense the rain is; pooling over up to 32 pixels and two more convolutions refine the result."""
+"""DID-MDN (Zhang and Patel, CVPR 2018).
+
+Zhang, Patel, "Density-aware single image de-raining using a multi-stream dense network". Three streams of
+dense blocks with kernels of 3, 5 and 7 see rain of three sizes. A label gives the density of the rain.
+Pooling over up to 32 pixels and two more convolutions refine the result.
+"""
 
 from __future__ import annotations
 

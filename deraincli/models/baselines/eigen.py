@@ -1,6 +1,9 @@
-"""Eigen, Krishnan, Fergus, "Restoring an image taken through a window covered with dirt or rain", ICCV
-2013. Three layers: every 16×16 patch is described by 512 numbers, and each description paints an 8×8 patch
-of the clean picture; where painted patches overlap, they are averaged."""
+"""Eigen (Eigen et al., ICCV 2013).
+
+Eigen, Krishnan, Fergus, "Restoring an image taken through a window covered with dirt or rain". Three layers
+encode every 16×16 patch as 512 numbers and decode these to an 8×8 patch of the clean picture. Overlapping
+patches are averaged.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Eigen(nn.Module):
     """
 
     size_multiple = PAINTED
-    """Smaller than a painted patch nothing works, the border that it sees included."""
+    """Sides are at least as long as a painted patch."""
     tile_margin = (SEEN + PAINTED - 2) // 2
     """All that it can see."""
 

@@ -1,9 +1,8 @@
-"""JORDER: Yang, Tan, Feng, Liu, Guo, Yan, "Deep joint rain detection and removal from a single image",
-CVPR 2017.
+"""JORDER (Yang et al., CVPR 2017).
 
-This is the single-pass network that the authors released. The paper's own runs several times over, with
-dilated paths, and also predicts where rain is and how strong, which serve as further losses; that one was
-never released.
+Yang, Tan, Feng, Liu, Guo, Yan, "Deep joint rain detection and removal from a single image". This is the
+single-pass network that the authors released. The paper's recurrent network was never released. It has
+dilated paths and also predicts the location and the strength of rain for further losses.
 """
 
 from __future__ import annotations

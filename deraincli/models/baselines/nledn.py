@@ -1,7 +1,9 @@
-"""NLEDN: Li, He, Zhang, Chang, Dong, Lin, "Non-locally enhanced encoder-decoder network for single image
-de-raining", ACM Multimedia 2018. An encoder and a decoder of dense blocks, each of which first lets every
-pixel look at all others of its grid cell; pooling keeps its indices, so that unpooling puts values back
-where they came from."""
+"""NLEDN (Li et al., ACM Multimedia 2018).
+
+Li, He, Zhang, Chang, Dong, Lin, "Non-locally enhanced encoder-decoder network for single image de-raining".
+Each dense block of the encoder and decoder starts with attention within grid cells. Pooling keeps its
+indices, so that unpooling restores values to their places.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,11 @@ class NLEDNConfig:
 
 
 class NLEDN(nn.Module):
-    """Pixels look at whole cells, and cells grow with the picture: tiles of a picture give another result
-    than the picture whole, and the cost of a cell grows with the square of its area."""
+    """Attends over whole cells, which grow with the picture.
+
+    Tiles therefore give a different result than the whole picture. The cost of a cell grows with the square
+    of its area.
+    """
 
     size_multiple = 16
     """So that the cells of every level are alike and divide by two; the authors' sizes divide by 8."""
@@ -84,8 +89,11 @@ class Block(nn.Module):
 
 
 class NonLocal(nn.Module):
-    """Every pixel of a cell looks at the cell's 2×2 maxima (Wang, Girshick, Gupta, He, "Non-local neural
-    networks", CVPR 2018). Its last layer starts at zero, so at first nothing is looked at."""
+    """Attention of every pixel of a cell to the cell's 2×2 maxima.
+
+    It follows Wang, Girshick, Gupta, He, "Non-local neural networks", CVPR 2018. The last layer starts at
+    zero, so attention has no effect at first.
+    """
 
     def __init__(self, width: int, grid: int) -> None:
         super().__init__()

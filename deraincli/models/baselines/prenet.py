@@ -1,6 +1,8 @@
-"""PReNet: Ren, Zuo, Hu, Zhu, Meng, "Progressive image deraining networks: a better and simpler
-baseline", CVPR 2019. The variant with an LSTM: one small residual network run over and over, each pass
-seeing the rainy picture and the last result."""
+"""PReNet (Ren et al., CVPR 2019).
+
+Ren, Zuo, Hu, Zhu, Meng, "Progressive image deraining networks: a better and simpler baseline". This is the
+variant with an LSTM. One small residual network runs repeatedly on the rainy picture and the last result.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""DSC: Luo, Xu, Ji, "Removing rain from a single image via discriminative sparse coding", ICCV 2015.
-A solver, no network.
+"""DSC, a classical method (Luo et al., ICCV 2015).
+
+Luo, Xu, Ji, "Removing rain from a single image via discriminative sparse coding".
 
 Rain lies over the scene as in a screen blend, J = B + R − B∘R, all within 0 and 1. Patches of both layers are
 sparse combinations of atoms learnt from the picture itself, and an atom serves one layer alone. Sizes and
