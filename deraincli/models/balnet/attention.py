@@ -31,7 +31,7 @@ class AttentionBranch(nn.Module):
 
 
 class BiAttention(nn.Module):
-    """Both maps, or one map and its opposite (the document's ablation)."""
+    """Both maps, or one map and its opposite (an ablation of the authors' response)."""
 
     def __init__(self, config: BALNetConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The Pix2Pix U-Net (Isola et al., CVPR 2017) that the document's ablation puts in the SRM's place."""
+"""Pix2Pix U-Net (Isola et al., CVPR 2017), which replaces the SRM in an ablation of the authors' response."""
 
 from __future__ import annotations
 

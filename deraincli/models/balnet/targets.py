@@ -16,10 +16,17 @@ def grey(image: Tensor) -> Tensor:
 
 
 def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
-    """Ground truth of RAM and CAM, binary floats: the grey difference above or below its mean.
+    """Computes the ground truth of RAM and CAM by thresholding the grey difference at its mean.
 
-    A picture without rain (no difference of 1/255) has RAM 0 and CAM 1 everywhere. Published work of
-    BAL-Net's group thresholds so; the document itself does not say.
+    A rain-free picture (no difference of 1/255) has RAM 0 and CAM 1 everywhere. Published work of BAL-Net's
+    group uses this threshold. The authors' response does not specify one.
+
+    Args:
+        rainy: B×3×H×W in 0–1.
+        clean: B×3×H×W in 0–1.
+
+    Returns:
+        RAM and CAM, each B×1×H×W of 0 and 1.
     """
     difference = (grey(rainy) - grey(clean)).abs()
     mean = difference.mean((1, 2, 3), keepdim=True)

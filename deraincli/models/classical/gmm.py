@@ -1,6 +1,7 @@
-"""GMM: Li, Tan, Guo, Lu, Brown, "Rain streak removal using layer priors", CVPR 2016. A solver, no network.
+"""GMM, a classical method (Li et al., CVPR 2016).
 
-The luminance O is parted into background B and rain R, both within 0 and O, that minimise
+Li, Tan, Guo, Lu, Brown, "Rain streak removal using layer priors". The luminance O is separated into
+background B and rain R, both within 0 and O, that minimise
 
     |O − B − R|² + α|∇B|₁ + β|R|² − γ Σ log G_B(patch of B) − γ Σ log G_R(patch of R).
 

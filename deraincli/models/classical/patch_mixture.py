@@ -1,4 +1,4 @@
-"""A mixture of zero-mean Gaussians over picture patches: the prior of the GMM solver, learnt and applied.
+"""Mixture of zero-mean Gaussians over picture patches, the prior of the classical method GMM.
 
 Each component keeps its largest directions of variance and gives all others one variance in common (Tipping,
 Bishop, "Mixtures of probabilistic principal component analysers", Neural Computation 1999): a quarter of

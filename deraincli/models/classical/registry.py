@@ -1,4 +1,4 @@
-"""The one table of solvers: classical methods that part a picture into scene and rain without a network."""
+"""Table of classical methods, which separate a picture into scene and rain without a network."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ Picture = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ClassicalMethod:
-    """How to run one solver."""
+    """How to run one classical method."""
 
     restore: Callable[..., Iterator[Picture]]
-    """Takes the rainy picture, and the file of its prior if it has one. Yields the picture as it is, before any work, and then the estimate after each step, the best last;
-    it may leave 0–1."""
+    """Takes the rainy picture, and the file of the prior if there is one.
+
+    Yields the unchanged picture first, then the estimate after each step, the best last. Values may leave
+    0–1.
+    """
     steps: int
+    """Number of steps."""
     multiple: int
     """Sides are multiples of this."""
     prior: str | None = None
-    """File of what it knows of clean photos, below the folder `weights`; None if it needs none."""
+    """File of the prior of clean photos in the folder `weights`. None if there is none."""
 
 
 CLASSICAL_METHODS: dict[str, ClassicalMethod] = {
