@@ -1,4 +1,4 @@
-"""The blocks of BAL-Net, named as in the source document: MSFE, MSC, DC, MMB, DRB, SE, DOWN, UP.
+"""Blocks of BAL-Net, named as in the authors' response (MSFE, MSC, DC, MMB, DRB, SE, DOWN, UP).
 
 Their inner layout is inferred. Convolutions have a bias and zero padding and are followed by LeakyReLU
 0.1, except the last one of a residual path, which is linear; no block normalises.

@@ -1,7 +1,7 @@
-"""What a BAL-Net looks like, as frozen data that travels with its weights.
+"""Frozen configs of BAL-Net, which are stored with its weights.
 
-The source document names the blocks and the parameter count of BAL-Net but not its widths; the
-numbers of `BALNET` are inferred by search for a network of exactly that count. `BALNET_LITE` and
+The authors' response names the blocks and the parameter count of BAL-Net but not its widths. The
+numbers of `BALNET` are inferred by a search for a network of exactly that count. `BALNET_LITE` and
 `BALNET_SMALL` are our own designs of the same topology for CPUs.
 """
 

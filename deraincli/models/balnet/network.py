@@ -1,7 +1,7 @@
 """BAL-Net, top to bottom: picture → RAM and CAM → restorer steered by both → picture + residual.
 
-The method is the source document's (an author response; no paper text, code or weights are public);
-the layer layout is inferred, see `config.py`.
+The method is that of the authors' response. No paper text, code or weights are public. The layout of the
+layers is inferred, see `config.py`.
 """
 
 from __future__ import annotations
