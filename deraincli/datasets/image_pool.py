@@ -18,9 +18,10 @@ from deraincli.datasets.layouts import clean_side
 from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
+from deraincli.files.walk import pictures_below
 from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
-from deraincli.imaging.formats import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Picture, Pixels, Views
 from deraincli.inference.backends.cpu_limits import usable_cpus
 
@@ -95,8 +96,7 @@ def clean_photos(folder: Path) -> list[ImageSource]:
 
 def photo_files(folder: Path) -> list[ImageSource]:
     """Every picture below a folder, hidden ones apart, in the order of their paths."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    return [ImageSource(path, partial(_read_photo, path)) for path in paths if not path.name.startswith(".")]
+    return [ImageSource(path, partial(_read_photo, path)) for path in pictures_below(folder)]
 
 
 def pair_files(folder: Path) -> list[ImageSource]:

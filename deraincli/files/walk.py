@@ -91,6 +91,15 @@ def pictures(folder: Path) -> list[Path]:
     return sorted((path for path in found if not path.name.startswith(".")), key=_natural)
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """Returns the picture files below a folder by path, without hidden ones and those in hidden folders."""
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = filter(_visible, folders)
+        found += [Path(place, name) for name in files if _is_picture(name)]
+    return sorted(path for path in found if path.is_file())
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """What to sort names by so that 2 comes before 10."""
     parts = re.split(r"(\d+)", name)

@@ -52,7 +52,8 @@ def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Ten
     alone counts, with `ONE_CLASS_WEIGHT`.
     """
     if kind == "cross_entropy":
-        cost = F.binary_cross_entropy(estimate, target, reduction="none")
+        # PyTorch refuses NaN here; the second term brings it back, so that the loss tells of divergence.
+        cost = F.binary_cross_entropy(estimate.nan_to_num(0.5), target, reduction="none") + 0 * estimate
         return (cost * (1 + (OWN_CLASS_WEIGHT - 1) * target)).mean()
     error = (estimate - target).abs()
     if kind == "literal":

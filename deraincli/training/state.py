@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -49,8 +48,8 @@ def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
 
     Raises TrainingError if it is damaged or belongs to another network or other losses.
     """
-    state = _read(path)
     try:
+        state = _read(path)
         trainee.network.load_state_dict(state["network"])
         trainee.average.load_state_dict(state["average"])
         for optimiser, kept in zip(trainee.optimisers, state["optimisers"], strict=True):
@@ -59,16 +58,17 @@ def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
         if trainee.adversary is not None:
             trainee.adversary.network.load_state_dict(state["discriminators"])
             trainee.adversary.optimiser.load_state_dict(state["discriminator_optimiser"])
-    except (RuntimeError, ValueError, KeyError):
+        best = Best(**state["best"])
+        trainee.step, seconds = state["step"], state["seconds"]
+    except (RuntimeError, ValueError, KeyError, TypeError):
         raise TrainingError(
             f"{path} belongs to a run of another network, precision or losses; use another --out."
         ) from None
-    trainee.step = state["step"]
-    return Best(**state["best"]), state["seconds"]
+    return best, seconds
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError):
+    except Exception:  # foreign bytes make the unpickler raise almost anything
         raise TrainingError(f"{path} is damaged; begin a new run in another --out.") from None
