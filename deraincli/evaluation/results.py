@@ -1,6 +1,6 @@
 """The scores of an evaluation as means, tables, JSON objects and CSV.
 
-A PSNR beyond 100 dB (equal pictures) counts as 100 dB in means; where a format has no word for it, it is null.
+A PSNR beyond 100 dB (equal pictures) counts as 100 dB in means. Where a format cannot say it, it is null.
 """
 
 from __future__ import annotations

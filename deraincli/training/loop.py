@@ -111,7 +111,7 @@ class Run:
         return self.best
 
     def _agree(self, asked: bool, result: StepResult) -> bool:
-        """Whether to stop. ProcessGroup decide alike, or one that goes on would wait for the others forever."""
+        """Decides whether to stop. All processes decide alike, or one would wait for the others forever."""
         clock = self._clock
         diverged = not math.isfinite(sum(result.losses.values()))
         stop, broken, clock.seconds, clock.validating = self.group.largest(

@@ -31,7 +31,8 @@ def run_python(code: str, **environment: str) -> str:
 
 def state(check: str, **environment: str) -> list[tuple[str, str]]:
     """Name and state of a check's rows in a fresh interpreter."""
-    code = f"from deraincli.diagnostics import doctor\nfor row in doctor.{check}(): print(row.check, row.state, sep='|')"
+    code = "from deraincli.diagnostics import doctor\n"
+    code += f"for row in doctor.{check}(): print(row.check, row.state, sep='|')"
     return [tuple(line.split("|")) for line in run_python(code, **environment).splitlines()]
 
 
@@ -139,7 +140,8 @@ def test_shipped_weights_are_compared_with_the_catalogue(tmp_path: Path, monkeyp
 def test_limited_cpus_are_told() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from deraincli.diagnostics import doctor; print(*next(doctor.check_threads()).found.split()[:3], sep=' ')"
+        "from deraincli.diagnostics import doctor\n"
+        "print(*next(doctor.check_threads()).found.split()[:3], sep=' ')"
     )
     assert run_python(code) == f"1 of {cpu_limits.machine_cpus()}\n"
 

@@ -18,7 +18,8 @@ def test_affinity_is_heeded() -> None:
     code = (
         "import os; os.environ.pop('OMP_NUM_THREADS', None)\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from deraincli.inference.backends import cpu_limits; print(cpu_limits.allowed_cpus(), cpu_limits.usable_threads())"
+        "from deraincli.inference.backends import cpu_limits\n"
+        "print(cpu_limits.allowed_cpus(), cpu_limits.usable_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1 1\n"
