@@ -41,9 +41,9 @@ SHIPPED: dict[str, ShippedModel] = {
         tasks=("streak",),
         parameters=995_296,
         licence=_RESEARCH,
-        provenance="Trained on 638 clean photos with rain made on the fly: mostly frames of the rendered clip that "
-        "Rain100L was made from (no frame of its test set), the rest procedural, recorded, or as in photos. "
-        "It has seen streaks only: no lens raindrops or snow.",
+        provenance="Trained on 638 clean photos with rain made on the fly: mostly frames of the rendered "
+        "clip that Rain100L was made from (no frame of its test set), the rest procedural, recorded, or as "
+        "in photos. It has seen streaks only: no lens raindrops or snow.",
         scores=(
             ReportedScore("20 pairs of Rain100L (validation)", "prenet", 37.34, 0.9751),
             ReportedScore("Rain12", "prenet", 37.17, 0.9659),
