@@ -44,6 +44,7 @@ class Workspace:
         self._journal = Journal(self._folder / "scores.jsonl")
         self.pictures = save or (self._folder / "pictures" if for_report else None)
         if save and not overwrite and not len(self._journal) and save.is_dir() and any(save.iterdir()):
+            self.release()
             raise OutputError(f"'{save}' is not empty: choose a new folder or add --overwrite.")
 
     def folder_for(self, name: str, *, alone: bool) -> Path | None:
