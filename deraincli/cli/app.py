@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 import warnings
@@ -28,6 +27,7 @@ from deraincli.cli.commands import (
     weights,
 )
 from deraincli.errors import DerainError, ExitCode
+from deraincli.files.locations import give_homeless_users_a_cache
 
 app = typer.Typer(
     name="derain",
@@ -72,18 +72,28 @@ def run() -> None:
     Expected errors become one sentence and an exit code; bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may be no Unicode; JSON has this very escape
-        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module="PIL")  # our own limits and sentences stand in for its warnings
+    with output.guarded_streams():
+        try:
+            _run_and_flush()
+        except DerainError as error:
+            output.error(str(error))
+            sys.exit(error.exit_code)
+        except BrokenPipeError:  # whoever read the output has seen enough, such as `head`
+            sys.exit(ExitCode.FAILED)
+        except SystemExit as end:  # which Typer makes of KeyboardInterrupt
+            if end.code == ExitCode.INTERRUPTED:
+                output.stderr().print("Interrupted.")
+            raise
+
+
+def _run_and_flush() -> None:
+    """Runs the command; raises OutputError if not all of its output arrives, of whatever it is made."""
     try:
+        give_homeless_users_a_cache()
         app()
-    except DerainError as error:
-        output.error(str(error))
-        sys.exit(error.exit_code)
-    except SystemExit as end:  # which Typer makes of KeyboardInterrupt
-        if end.code == ExitCode.INTERRUPTED:
-            output.stderr().print("Interrupted.")
-        raise
+    finally:
+        sys.stdout.flush()
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -223,6 +223,8 @@ def _default_folder(source: Path) -> Path:
     if source.is_file():
         return source.parent
     folder = source.resolve()
+    if not folder.name:
+        raise UsageError(f"There is no place beside '{folder}': choose the folder for the maps with -o.")
     return folder.with_name(f"{folder.name}-attn")
 
 

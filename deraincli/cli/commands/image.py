@@ -96,7 +96,8 @@ def _destination(source: str, destination: str | None) -> Path | None:
         if source == STREAM:
             return None
         path = Path(source)
-        return path.with_name(f"{path.stem}.derained{path.suffix}")
+        # A path without a name, such as "." or "/", is a folder, and is refused as one.
+        return path.with_name(f"{path.stem}.derained{path.suffix}") if path.name else path
     return None if destination == STREAM else Path(destination)
 
 
@@ -104,6 +105,8 @@ def _check_source(source: str) -> None:
     """Complains of the input before the output, whose name may follow from it."""
     if source == STREAM:
         return
+    if not source:
+        raise UsageError("The picture needs a name, not '': a variable of the shell may be empty.")
     try:
         mode = Path(source).stat().st_mode
     except FileNotFoundError:
@@ -148,6 +151,13 @@ def _load(
     return load(model, **network)
 
 
+def _read_stdin() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise InputError(f"Standard input cannot be read: {error.strerror or error}.") from error
+
+
 def _restore(
     derainer: Derainer,
     source: str,
@@ -161,7 +171,7 @@ def _restore(
     from deraincli.files.atomic import write_atomically
     from deraincli.restoration.restore_file import restore_file
 
-    given: Path | bytes = sys.stdin.buffer.read() if source == STREAM else Path(source)
+    given: Path | bytes = _read_stdin() if source == STREAM else Path(source)
     for note in derainer.notes:
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")

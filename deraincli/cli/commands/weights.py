@@ -9,7 +9,7 @@ import typer
 
 from deraincli.cli import options, output
 from deraincli.cli.commands import export
-from deraincli.errors import ExitCode, ModelError, UsageError
+from deraincli.errors import ExitCode, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ReportedScore
@@ -232,6 +232,8 @@ def import_(
 
     out = options.make_output(quiet, verbose, json)
     published_layout(network)  # which complains of an unknown one, before PyTorch is loaded
+    if not checkpoint.name:  # "." or "/"
+        raise InputError(f"'{checkpoint}' is a folder: name a checkpoint in it.")
     target = destination or checkpoint.with_suffix(".safetensors")
     if target.suffix != ".safetensors":
         raise UsageError(
