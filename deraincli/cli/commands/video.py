@@ -121,6 +121,8 @@ def _destination(source: str, destination: str | None) -> Path | None:
     if source == STREAM:
         return None
     path = Path(source)
+    if not path.name:  # "", "." or "/"
+        raise InputError(f"'{source}' is a folder: name a video in it.")
     return path.with_name(f"{path.stem}.derained{path.suffix}")
 
 
