@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import re
 import stat
 import warnings
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from deraincli.errors import InputError, UnreadableImageError, missing
-from deraincli.imaging import arrays, colour, metadata, pixel_reader, png
+from deraincli.imaging import arrays, colour, jpeg, metadata, pixel_reader, png
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
@@ -123,29 +122,13 @@ def _check_whole(data: bytes, format: str, name: str) -> None:
         if format == "PNG":
             png.check(data)
         elif format == "JPEG":
-            _check_jpeg(data)
+            jpeg.check(data)
         elif format == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
             raise ValueError("it ends before the length in its header")
     except ValueError as error:
         raise UnreadableImageError(
             f"{name} is damaged or cut off: {error}; get a whole copy of it."
         ) from error
-
-
-def _check_jpeg(data: bytes) -> None:
-    """Follow the markers to the end-of-image marker (ITU-T T.81, annex B).
-
-    Raises:
-        ValueError: it never comes.
-    """
-    # Neither stuffed zeros, restart markers nor fill bytes, so it ends entropy-coded data as well.
-    marker = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
-    position = 2
-    while found := marker.search(data, position):
-        if found.group() == b"\xff\xd9":
-            return
-        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-    raise ValueError("it has no end-of-image marker")
 
 
 def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:

@@ -212,3 +212,43 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=reason):
             decode(path, max_pixels=LIMIT)
+
+
+def _jpegs() -> tuple[bytes, bytes]:
+    """A sequential and a progressive one, of coarse noise."""
+    noise = PIL.Image.fromarray(np.kron(texture(30, 40), np.ones((8, 8, 1), np.uint8)))
+    return saved(noise, "JPEG", quality=90), saved(noise, "JPEG", quality=90, progressive=True)
+
+
+def _damaged_jpegs() -> dict[str, bytes]:
+    """Each ends in an end-of-image marker, and Pillow and OpenCV read them all."""
+    whole, progressive = _jpegs()
+    half, second_scan = len(whole) // 2, progressive.index(b"\xff\xda", progressive.index(b"\xff\xda") + 2)
+    damaged_icc = b"\xff\xe2\x00\x10ICC_PROFILE\0\x09\x01"
+    return {
+        "cut off": whole[:half] + b"\xff\xd9",
+        "cut off behind a damaged profile": whole[:2] + damaged_icc + whole[2:half] + b"\xff\xd9",
+        "zeroed": whole[:half] + bytes(512) + whole[half + 512 :],
+        "gap": whole[:half] + whole[half + 2000 :],
+        "progressive gap": progressive[:half] + progressive[half + 300 :],
+        "first scan only": progressive[:second_scan] + b"\xff\xd9",
+    }
+
+
+@pytest.mark.parametrize("kind", _damaged_jpegs())
+def test_damaged_jpeg_that_ends_as_it_should_is_refused(kind: str) -> None:
+    with pytest.raises(UnreadableImageError, match="damaged or cut off"):
+        decode(_damaged_jpegs()[kind], max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_with_harmless_surplus_is_read(progressive: bool) -> None:
+    """Padding before the end, bytes between segments, a damaged profile: the picture is whole."""
+    whole = _jpegs()[progressive]
+    for data in (
+        whole[:-2] + bytes(20) + whole[-2:],
+        whole[:-2] + b"\xff" * 9 + whole[-2:],
+        whole[:2] + b"\xff\xe2\x00\x10ICC_PROFILE\0\x09\x01" + whole[2:],
+        whole + whole,
+    ):
+        assert decode(data, max_pixels=LIMIT).pixels.shape == (240, 320, 3)
