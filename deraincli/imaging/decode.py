@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from deraincli.errors import InputError, UnreadableImageError, missing
-from deraincli.imaging import arrays, colour, jpeg, metadata, pixel_reader, png
+from deraincli.imaging import arrays, colour, jpeg, metadata, pixel_reader, png, resolution, xmp
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
@@ -29,6 +29,8 @@ from deraincli.imaging.pixel_reader import decode_errors
 # words. The handler leaves its log to whoever configures logging, rather than to stderr.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+_FIRST_TURNED = 5  # of the orientations 1–8; from here on width and height change places
 
 
 def decode(source: Path | bytes, *, max_pixels: int) -> Image:
@@ -132,12 +134,16 @@ def _check_whole(data: bytes, format: str, name: str) -> None:
 
 
 def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
+    stored = metadata.orientation(picture) if format == "TIFF" else 1  # loading turns TIFFs, and forgets it
     with decode_errors(name, format):
         picture.load()
-    # Both decoders turn TIFFs themselves.
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)
-    exif, notes = metadata.read_exif(picture)
-    icc, xmp = picture.info.get("icc_profile") or None, metadata.read_xmp(picture)
+    turned = max(stored, orientation) >= _FIRST_TURNED
+    size = picture.size[::-1] if orientation >= _FIRST_TURNED else picture.size
+    exif, notes = metadata.read_exif(picture, size, turned=turned)
+    packet, more_notes = _read_xmp(picture, size, turned=turned)
+    density = resolution.read(picture)
+    icc, notes = picture.info.get("icc_profile") or None, (*notes, *more_notes)
     if picture.mode == "CMYK":
         converted, note = _cmyk_to_srgb(picture, icc)
         icc, notes = None, (*notes, note)
@@ -147,10 +153,26 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     if format == "AVIF" and _deeper_than_8_bit(data):
         notes = (*notes, "More than 8 bits per channel of an AVIF are rounded to 8.")
     picture.close()
-    colours = arrays.upright(colours, orientation)
-    alpha = None if alpha is None else arrays.upright(alpha, orientation)
-    kept = png.kept_chunks(data) if format == "PNG" else ()
-    return Image(colours, alpha, icc, exif, xmp, format, notes, png_chunks=kept)
+    return Image(
+        arrays.upright(colours, orientation),
+        None if alpha is None else arrays.upright(alpha, orientation),
+        icc,
+        exif,
+        packet,
+        format,
+        notes,
+        png_chunks=png.kept_chunks(data, turned=turned) if format == "PNG" else (),
+        resolution=density[::-1] if density and turned else density,
+    )
+
+
+def _read_xmp(
+    picture: ImageFile, size: tuple[int, int], *, turned: bool
+) -> tuple[bytes | None, tuple[str, ...]]:
+    packet = picture.info.get("xmp")
+    if not isinstance(packet, bytes) or not packet:
+        return None, ()
+    return xmp.upright(packet, size, turned=turned), ()
 
 
 def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Image.Image, str]:

@@ -8,9 +8,10 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from PIL.ExifTags import Base
 
 from deraincli.errors import OutputError, UsageError
-from deraincli.imaging import arrays, colour, metadata, png, tiff
+from deraincli.imaging import arrays, colour, metadata, png, resolution, tiff
 from deraincli.imaging.formats import FORMATS
 from deraincli.imaging.image import Image
 
@@ -122,6 +123,8 @@ def _without_png_chunks(image: Image, format: str) -> Image:
 def _with_metadata_that_fits(image: Image, format: str) -> Image:
     if not FORMATS[format].metadata and (image.exif or image.xmp):
         return _noted(image, f"{format} holds no EXIF or XMP: they are left out.", exif=None, xmp=None)
+    if image.resolution and not FORMATS[format].resolution:
+        image = _without_resolution(image, format)
     # TIFF stores EXIF among its own tags, and Pillow takes the orientation out of AVIF's.
     if format in ("TIFF", "AVIF") and image.exif and metadata.parsed_exif(image.exif) is None:
         image = _noted(image, metadata.DAMAGED_EXIF, exif=None)
@@ -130,6 +133,16 @@ def _with_metadata_that_fits(image: Image, format: str) -> Image:
     if format == "JPEG" and image.xmp and len(image.xmp) + len(_XMP_PREFIX) > _JPEG_BLOCK:
         image = _noted(image, "The XMP packet exceeds the 64 KB of a JPEG and is left out.", xmp=None)
     return image
+
+
+def _without_resolution(image: Image, format: str) -> Image:
+    """Leave the resolution out, with a note unless EXIF tells it or nobody chose it."""
+    assert image.resolution is not None
+    parsed = metadata.parsed_exif(image.exif) if image.exif else None
+    if resolution.is_a_screens(image.resolution) or (parsed is not None and Base.XResolution in parsed):
+        return replace(image, resolution=None)
+    note = f"{format} has no place for the print resolution outside EXIF: it is left out."
+    return _noted(image, note, resolution=None)
 
 
 def _noted(image: Image, note: str, **changes: Any) -> Image:
@@ -148,7 +161,14 @@ def _jpeg(image: Image, quality: int | None) -> bytes:
     exif = _EXIF_PREFIX + image.exif if image.exif else None
     quality = quality or _JPEG_QUALITY
     return _saved(
-        image, "JPEG", quality=quality, subsampling=0, icc_profile=image.icc, exif=exif, xmp=image.xmp
+        image,
+        "JPEG",
+        quality=quality,
+        subsampling=0,
+        icc_profile=image.icc,
+        exif=exif,
+        xmp=image.xmp,
+        dpi=resolution.whole(image.resolution),
     )
 
 
@@ -181,7 +201,7 @@ def _avif(image: Image, quality: int | None) -> bytes:
 
 
 def _bmp(image: Image, quality: int | None) -> bytes:
-    return _saved(image, "BMP")
+    return _saved(image, "BMP", dpi=image.resolution)
 
 
 _ENCODERS: dict[str, Callable[[Image, int | None], bytes]] = {

@@ -23,6 +23,8 @@ class Format(NamedTuple):
     icc: bool
     metadata: bool
     """EXIF and XMP."""
+    resolution: bool = True
+    """Pixels an inch, outside of EXIF."""
 
 
 FORMATS = {
@@ -36,11 +38,15 @@ FORMATS = {
         metadata=True,
     ),
     "PNG": Format((".png",), 2**31 - 1, deep=True, alpha=True, grey=True, icc=True, metadata=True),
-    "WEBP": Format((".webp",), 16_383, deep=False, alpha=True, grey=False, icc=True, metadata=True),
+    "WEBP": Format(
+        (".webp",), 16_383, deep=False, alpha=True, grey=False, icc=True, metadata=True, resolution=False
+    ),
     "TIFF": Format((".tif", ".tiff"), 2**31 - 1, deep=True, alpha=True, grey=True, icc=True, metadata=True),
     "BMP": Format((".bmp", ".dib"), 2**31 - 1, deep=False, alpha=False, grey=True, icc=False, metadata=False),
     # 32,768 is what libavif decodes by default; Pillow has it store grey with alpha as RGB.
-    "AVIF": Format((".avif",), 32_768, deep=False, alpha=True, grey=False, icc=True, metadata=True),
+    "AVIF": Format(
+        (".avif",), 32_768, deep=False, alpha=True, grey=False, icc=True, metadata=True, resolution=False
+    ),
 }
 
 _FORMAT_OF_SUFFIX = {suffix: name for name, format in FORMATS.items() for suffix in format.suffixes}

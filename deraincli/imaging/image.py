@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.imaging.resolution import Resolution
+
 Pixels: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
@@ -24,13 +26,15 @@ class Image:
     exif: bytes | None
     """EXIF as a TIFF structure, without the `Exif\\0\\0` prefix, orientation 1, no thumbnail."""
     xmp: bytes | None
-    """The XMP packet, orientation 1, no thumbnails."""
+    """The XMP packet, orientation 1, no thumbnails, no claims about data outside of it."""
     format: str
     """The format it was read from, a key of `formats.FORMATS`."""
     notes: tuple[str, ...] = ()
     """Sentences for the user on whatever is not as it was in the file."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
-    """Type and body of a PNG's colour and resolution chunks, put back when it is saved as PNG."""
+    """Type and body of a PNG's colour and aspect chunks, put back when it is saved as PNG."""
+    resolution: Resolution | None = None
+    """Pixels an inch as the file states them outside its EXIF, of the upright picture."""
 
 
 Picture = NDArray[np.uint8]

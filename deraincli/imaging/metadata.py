@@ -1,4 +1,4 @@
-"""EXIF and XMP: out of a file, and made true for the picture that is written.
+"""EXIF: out of a file, and made true for the picture that is written.
 
 The restored picture is upright and without rain, so the orientation becomes 1 and embedded thumbnails
 (upside down, rainy) go. EXIF is edited in place, byte for byte, because maker notes hold offsets that
@@ -28,8 +28,13 @@ _JPEG_THUMBNAIL = (0x0201, 0x0202)
 _RAW_THUMBNAIL = (0x0111, 0x0117)
 _SHORT = 3
 
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[0-9]")
-_XMP_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
+_IMAGE_SIZE = (Base.ImageWidth, Base.ImageLength)
+_PIXEL_DIMENSIONS = (Base.ExifImageWidth, Base.ExifImageHeight)
+_RESOLUTION = (Base.XResolution, Base.YResolution)
+_FOCAL_PLANE_RESOLUTION = (Base.FocalPlaneXResolution, Base.FocalPlaneYResolution)
+_LONG = 4
+_INLINE = 4
+_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
 class _Entry(NamedTuple):
@@ -37,6 +42,8 @@ class _Entry(NamedTuple):
     """Where its 12 bytes start."""
     value: int
     """Its value, for a single short or long."""
+    size: int
+    """Bytes of its data; up to four stand in the entry itself, more at the offset `value`."""
 
 
 def orientation(picture: PIL.Image.Image) -> int:
@@ -49,8 +56,16 @@ def orientation(picture: PIL.Image.Image) -> int:
     return stored if stored in range(1, 9) else 1
 
 
-def read_exif(picture: PIL.Image.Image) -> tuple[bytes | None, tuple[str, ...]]:
-    """The EXIF of a loaded picture as a TIFF structure, made upright, and notes for the user."""
+def read_exif(
+    picture: PIL.Image.Image, size: tuple[int, int], *, turned: bool
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """The EXIF of a loaded picture as a TIFF structure, made upright, and notes for the user.
+
+    Args:
+        picture: loaded.
+        size: width and height of the upright picture.
+        turned: width and height have changed places.
+    """
     try:
         exif = _stored_exif(picture)
     # As above: a damaged block is no reason to refuse the picture.
@@ -59,19 +74,15 @@ def read_exif(picture: PIL.Image.Image) -> tuple[bytes | None, tuple[str, ...]]:
     if not exif:
         return None, ()
     try:
-        return upright_exif(exif), ()
+        return upright_exif(exif, size, turned=turned), ()
     except (ValueError, struct.error):
         return None, (DAMAGED_EXIF,)
 
 
-def read_xmp(picture: PIL.Image.Image) -> bytes | None:
-    """The XMP packet of a loaded picture, made upright."""
-    xmp = picture.info.get("xmp")
-    return upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
+def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
+    """Set the orientation to 1 and the size to the picture's, and take the thumbnail out.
 
-
-def upright_exif(exif: bytes) -> bytes:
-    """Set the orientation to 1 and take the thumbnail out; every other byte stays where it is.
+    Every other byte stays where it is.
 
     Raises:
         ValueError, struct.error: where it is no readable TIFF structure.
@@ -84,19 +95,14 @@ def upright_exif(exif: bytes) -> bytes:
     entries, link = _directory(block, order, first)
     if Base.Orientation in entries:
         struct.pack_into(f"{order}HIHH", block, entries[Base.Orientation].position + 2, _SHORT, 1, 1, 0)
-    (second,) = struct.unpack_from(f"{order}I", block, link)
-    if second:
-        struct.pack_into(f"{order}I", block, link, 0)
-        thumbnail, _ = _directory(block, order, second)
-        for offset, length in (_JPEG_THUMBNAIL, _RAW_THUMBNAIL):
-            if offset in thumbnail and length in thumbnail:
-                _blank(block, thumbnail[offset].value, thumbnail[length].value)
+    _set_size(block, order, entries, _IMAGE_SIZE, size)
+    details = _readable_directory(block, order, entries[IFD.Exif].value) if IFD.Exif in entries else {}
+    _set_size(block, order, details, _PIXEL_DIMENSIONS, size)
+    if turned:
+        _exchange(block, entries, _RESOLUTION)
+        _exchange(block, details, _FOCAL_PLANE_RESOLUTION)
+    _remove_thumbnail(block, order, entries, link)
     return bytes(block)
-
-
-def upright_xmp(xmp: bytes) -> bytes:
-    """Set the orientation to 1 and take thumbnails out; every other byte stays."""
-    return _XMP_THUMBNAILS.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", xmp))
 
 
 def parsed_exif(exif: bytes) -> PIL.Image.Exif | None:
@@ -138,10 +144,50 @@ def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Ent
     (count,) = struct.unpack_from(f"{order}H", block, start)
     entries = {}
     for position in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", block, position)
+        tag, kind, length = struct.unpack_from(f"{order}HHI", block, position)
         (value,) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", block, position + 8)
-        entries[tag] = _Entry(position, value)
+        entries[tag] = _Entry(position, value, length * _TYPE_SIZES.get(kind, 0))
     return entries, start + 2 + 12 * count
+
+
+def _readable_directory(block: bytearray, order: str, start: int) -> dict[int, _Entry]:
+    """Entries by tag; none where the directory does not lie within the block."""
+    try:
+        return _directory(block, order, start)[0]
+    except struct.error:
+        return {}
+
+
+def _set_size(
+    block: bytearray, order: str, entries: dict[int, _Entry], tags: tuple[int, int], size: tuple[int, int]
+) -> None:
+    for tag, length in zip(tags, size, strict=True):
+        if tag in entries:
+            struct.pack_into(f"{order}HII", block, entries[tag].position + 2, _LONG, 1, length)
+
+
+def _exchange(block: bytearray, entries: dict[int, _Entry], tags: tuple[int, int]) -> None:
+    """Let two entries change their types and values, and keep their tags."""
+    if all(tag in entries for tag in tags):
+        first, second = (slice(entries[tag].position + 2, entries[tag].position + 12) for tag in tags)
+        block[first], block[second] = block[second], block[first]
+
+
+def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], link: int) -> None:
+    """Cut the link to the second directory, and blank the thumbnail that it describes.
+
+    Some writers leave the link out, or let it point anywhere: the first directory is as readable.
+    """
+    data = (entry for entry in entries.values() if entry.size > _INLINE)
+    if any(entry.value < link + 4 and entry.value + entry.size > link for entry in data):
+        return  # there is no link
+    block.extend(bytes(max(0, link + 4 - len(block))))
+    (second,) = struct.unpack_from(f"{order}I", block, link)
+    struct.pack_into(f"{order}I", block, link, 0)
+    thumbnail = _readable_directory(block, order, second) if second else {}
+    for offset, length in (_JPEG_THUMBNAIL, _RAW_THUMBNAIL):
+        if offset in thumbnail and length in thumbnail:
+            _blank(block, thumbnail[offset].value, thumbnail[length].value)
 
 
 def _blank(block: bytearray, start: int, length: int) -> None:

@@ -90,6 +90,8 @@ def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, 
     tags = picture.tag_v2
     if picture.mode in ("RGB", "RGBA") and max(tags.get(Base.BitsPerSample, (1,))) == 16:
         return _read_deep_tiff(picture, data, name)
+    if tags.get(Base.BitsPerSample) == (12,):  # Pillow would leave them at 0–4095 of 65535
+        raise UnreadableImageError(f"{name} stores 12 bits a sample: convert it to 8 or 16 bits first.")
     colours, alpha = _read_by_pillow(picture, name)
     if colours.dtype == np.uint16 and tags.get(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
         np.invert(colours, out=colours)  # Pillow heeds it for 8 bits only

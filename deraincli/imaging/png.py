@@ -15,10 +15,12 @@ import numpy as np
 from deraincli.geometry import row_bands
 from deraincli.imaging.arrays import to_pillow
 from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.resolution import per_metre
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = len(_SIGNATURE) + 25
-_KEPT_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
+_COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+_PER_METRE = 1
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _INFLATE_STEP = 1 << 20
@@ -94,9 +96,19 @@ def colour_key(data: bytes) -> tuple[int, ...] | None:
     return tuple((sample & (2**bits - 1)) * scale for sample in samples)
 
 
-def kept_chunks(data: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """The chunks that say how to show the colours where there is no ICC profile, and the resolution."""
-    return tuple((kind, bytes(body)) for kind, body in chunks(data) if kind in _KEPT_CHUNKS)
+def kept_chunks(data: bytes, *, turned: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks that say how to show the colours where there is no ICC profile, and the pixels' aspect.
+
+    Args:
+        data: the file.
+        turned: width and height have changed places.
+    """
+    kept = tuple((kind, bytes(body)) for kind, body in chunks(data) if kind in _COLOUR_CHUNKS)
+    aspect = next((bytes(body) for kind, body in chunks(data) if kind == b"pHYs"), b"")
+    if len(aspect) != 9 or aspect[8] == _PER_METRE:  # a resolution is kept as such
+        return kept
+    across, down = aspect[:4], aspect[4:8]
+    return (*kept, (b"pHYs", (down + across if turned else across + down) + aspect[8:]))
 
 
 def bare(data: bytes) -> bytes:
@@ -119,6 +131,8 @@ def encode(image: Image) -> bytes:
 def _metadata(image: Image) -> Iterator[bytes]:
     for kind, body in image.png_chunks:
         yield _chunk(kind, body)
+    if image.resolution:
+        yield _chunk(b"pHYs", struct.pack(">IIB", *per_metre(image.resolution), _PER_METRE))
     if image.icc:
         yield _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(image.icc))
     if image.exif:

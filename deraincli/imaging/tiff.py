@@ -22,6 +22,7 @@ from deraincli.imaging.image import Image
 _PREDICTOR, _EXTRA_SAMPLES, _XMP, _ICC = 317, 338, 700, 34675
 _DEFLATE, _HORIZONTAL_DIFFERENCES, _STRAIGHT_ALPHA = 8, 2, 2
 _BLACK_IS_ZERO, _RGB = 1, 2
+_INCH = 2
 
 
 def encode(image: Image) -> bytes:
@@ -54,6 +55,9 @@ def _directory(image: Image, lengths: list[int]) -> ImageFileDirectory_v2:
     directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
     if image.exif and (parsed := metadata.parsed_exif(image.exif)):
         _describe(directory, parsed)
+    if image.resolution and Base.XResolution not in directory:
+        directory[Base.XResolution], directory[Base.YResolution] = image.resolution
+        directory[Base.ResolutionUnit] = _INCH
     directory[Base.ImageWidth] = width
     directory[Base.ImageLength] = height
     directory[Base.BitsPerSample] = (8 * image.pixels.itemsize,) * samples

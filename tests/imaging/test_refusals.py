@@ -252,3 +252,15 @@ def test_jpeg_with_harmless_surplus_is_read(progressive: bool) -> None:
         whole + whole,
     ):
         assert decode(data, max_pixels=LIMIT).pixels.shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_12_bit_grey_tiff_is_refused(order: str, photometric: int) -> None:
+    """Pillow reads some of them, sixteen times too dark."""
+    entries = [(256, 16), (257, 2), (258, 12), (259, 1), (262, photometric), (273, 8), (277, 1), (279, 48)]
+    directory = b"".join(struct.pack(f"{order}HHIHxx", tag, 3, 1, value) for tag, value in entries)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 56)
+    data = head + b"\x80" * 48 + struct.pack(f"{order}H", len(entries)) + directory + bytes(4)
+    with pytest.raises(UnreadableImageError):
+        decode(data, max_pixels=LIMIT)
