@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from deraincli.errors import InputError, UnreadableImageError, missing
-from deraincli.imaging import arrays, colour, jpeg, metadata, pixel_reader, png, resolution, xmp
+from deraincli.imaging import arrays, bigtiff, colour, jpeg, metadata, pixel_reader, png, resolution, xmp
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
@@ -58,6 +58,7 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
         known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
         raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
     with decode_errors(name, format):
+        data = bigtiff.as_classic(data)
         picture = _open(data, format)
         frames = getattr(picture, "n_frames", 1)
     width, height = picture.size

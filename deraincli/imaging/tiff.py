@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL.Image import Exif
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from deraincli.geometry import row_bands
-from deraincli.imaging import metadata
+from deraincli.imaging import colour, metadata
 from deraincli.imaging.image import Image
 
 _PREDICTOR, _EXTRA_SAMPLES, _XMP, _ICC = 317, 338, 700, 34675
@@ -28,8 +29,13 @@ _INCH = 2
 def encode(image: Image) -> bytes:
     """Encode 8- or 16-bit grey or RGB, with or without alpha, and all metadata.
 
+    16-bit grey with alpha is stored as RGB, since neither Pillow nor OpenCV reads it; a profile of grey
+    forbids that.
     EXIF is stored as far as `metadata.parsed_exif` can take it apart.
     """
+    grey_profile = image.icc is not None and image.icc[16:20] == b"GRAY"
+    if image.pixels.dtype == np.uint16 and image.alpha is not None and not grey_profile:
+        image = replace(image, pixels=colour.as_rgb(image.pixels))
     strips = list(_strips(image))
     directory = _directory(image, [len(strip) for strip in strips])
     file = BytesIO()

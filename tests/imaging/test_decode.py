@@ -283,3 +283,17 @@ def test_limit_is_ours_and_not_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
             with pytest.raises(PIL.Image.DecompressionBombError):
                 PIL.Image.open(BytesIO(data))
             assert decode(data, max_pixels=1500 * 1500).pixels.shape == (1500, 1500, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "predictor": True}, {"tile": (16, 16)}])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_big_endian_bigtiff_is_read(channels: int, dtype: type, options: dict) -> None:
+    stored = texture(37, 53, channels, dtype)
+    kind = "minisblack" if channels == 1 else "rgb"
+    maker = (271, 2, 0, "Acme Cameras", True)
+    data = tiff(stored, photometric=kind, bigtiff=True, byteorder=">", extratags=[maker], **options)
+    assert data[:4] == b"MM\0+"
+    image = decode(data, max_pixels=LIMIT)
+    np.testing.assert_array_equal(whole(image), stored)
+    assert image.exif is not None and b"Acme Cameras" in image.exif

@@ -73,14 +73,14 @@ def test_lossless_formats_give_back_every_sample(format: str, dtype: type, colou
     image = picture(colours, alpha, dtype)
     data = encode(image, format)
     stored = image.pixels if image.alpha is None else np.dstack((image.pixels, image.alpha))
+    if (format, colours, alpha, dtype) == ("TIFF", 1, True, np.uint16):
+        stored = stored[..., [0, 0, 0, 1]]  # neither Pillow nor OpenCV reads grey with alpha
     if format == "TIFF":
         np.testing.assert_array_equal(tifffile.imread(BytesIO(data)), stored.squeeze())
     elif not (colours == 1 and alpha):
         np.testing.assert_array_equal(by_opencv(data), stored.squeeze())
-    if (format, colours, alpha, dtype) == ("TIFF", 1, True, np.uint16):
-        return  # neither Pillow nor OpenCV reads these
     again = decode(data, max_pixels=LIMIT)
-    np.testing.assert_array_equal(again.pixels, image.pixels)
+    np.testing.assert_array_equal(again.pixels, stored[..., : again.pixels.shape[2]])
     if alpha:
         np.testing.assert_array_equal(again.alpha, image.alpha)
     assert again.pixels.dtype == dtype

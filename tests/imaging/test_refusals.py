@@ -41,6 +41,9 @@ def _valid_files() -> dict[str, bytes]:
         "LZW TIFF": saved(picture, "TIFF", compression="tiff_lzw"),
         "G4 TIFF": saved(grey.convert("1"), "TIFF", compression="group4"),
         "16-bit TIFF": tiff(texture(12, 10, 3, np.uint16), photometric="rgb", compression="zlib"),
+        "big-endian BigTIFF": tiff(
+            texture(24, 20), photometric="rgb", compression="zlib", bigtiff=True, byteorder=">"
+        ),
         "BMP": saved(picture, "BMP"),
     }
     if avif_supported():
