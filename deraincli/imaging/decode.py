@@ -20,7 +20,19 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from deraincli.errors import InputError, UnreadableImageError, missing
-from deraincli.imaging import arrays, bigtiff, colour, jpeg, metadata, pixel_reader, png, resolution, xmp
+from deraincli.imaging import (
+    arrays,
+    avif,
+    beside,
+    bigtiff,
+    colour,
+    jpeg,
+    metadata,
+    pixel_reader,
+    png,
+    resolution,
+    xmp,
+)
 from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
@@ -142,7 +154,9 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     turned = max(stored, orientation) >= _FIRST_TURNED
     size = picture.size[::-1] if orientation >= _FIRST_TURNED else picture.size
     exif, notes = metadata.read_exif(picture, size, turned=turned)
-    packet, more_notes = _read_xmp(picture, size, turned=turned)
+    packet = _read_xmp(picture)
+    true_packet = xmp.without_claims(xmp.upright(packet, size, turned=turned)) if packet else None
+    more_notes = beside.notes(picture, data, format, claimed=xmp.claims_more(packet))
     density = resolution.read(picture)
     icc, notes = picture.info.get("icc_profile") or None, (*notes, *more_notes)
     if picture.mode == "CMYK":
@@ -151,7 +165,7 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
         colours, alpha = arrays.from_pillow(converted)
     else:
         colours, alpha = pixel_reader.read(picture, data, name)
-    if format == "AVIF" and _deeper_than_8_bit(data):
+    if format == "AVIF" and avif.is_deeper_than_8_bit(data):
         notes = (*notes, "More than 8 bits per channel of an AVIF are rounded to 8.")
     picture.close()
     return Image(
@@ -159,21 +173,25 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
         None if alpha is None else arrays.upright(alpha, orientation),
         icc,
         exif,
-        packet,
+        true_packet,
         format,
         notes,
-        png_chunks=png.kept_chunks(data, turned=turned) if format == "PNG" else (),
+        png_chunks=_colour_chunks(data, format, icc, turned=turned),
         resolution=density[::-1] if density and turned else density,
     )
 
 
-def _read_xmp(
-    picture: ImageFile, size: tuple[int, int], *, turned: bool
-) -> tuple[bytes | None, tuple[str, ...]]:
+def _read_xmp(picture: ImageFile) -> bytes | None:
     packet = picture.info.get("xmp")
-    if not isinstance(packet, bytes) or not packet:
-        return None, ()
-    return xmp.upright(packet, size, turned=turned), ()
+    return packet if isinstance(packet, bytes) and packet else None
+
+
+def _colour_chunks(
+    data: bytes, format: str, icc: bytes | None, *, turned: bool
+) -> tuple[tuple[bytes, bytes], ...]:
+    if format == "PNG":
+        return png.kept_chunks(data, turned=turned)
+    return avif.colour_chunks(data) if format == "AVIF" and not icc else ()
 
 
 def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Image.Image, str]:
@@ -181,9 +199,3 @@ def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Imag
         return converted, "CMYK was converted to 8-bit sRGB by its colour profile."
     note = "CMYK was converted to 8-bit sRGB without a colour profile: compare the colours."
     return picture.convert("RGB"), note
-
-
-def _deeper_than_8_bit(data: bytes) -> bool:
-    """Read high_bitdepth of the AV1 codec configuration box (AV1-ISOBMFF, section 2.3)."""
-    box = data.find(b"av1C")
-    return box >= 0 and bool(int.from_bytes(data[box + 6 : box + 7], "big") & 0x40)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL.ExifTags import Base
 
 from deraincli.errors import OutputError, UsageError
-from deraincli.imaging import arrays, colour, metadata, png, resolution, tiff
+from deraincli.imaging import arrays, avif, colour, metadata, png, resolution, tiff
 from deraincli.imaging.formats import FORMATS
 from deraincli.imaging.image import Image
 
@@ -77,7 +77,7 @@ def fit_to_format(image: Image, format: str, *, keep_metadata: bool = True) -> I
         )
     if image.icc and not (limits.icc and (limits.grey or image.icc[16:20] != b"GRAY")):
         image = _as_srgb(image, format)
-    if image.png_chunks and format != "PNG":
+    if image.png_chunks and format != "PNG" and not _told_by_avif(image, format):
         image = _without_png_chunks(image, format)
     return _with_metadata_that_fits(image, format)
 
@@ -110,12 +110,19 @@ def _as_srgb(image: Image, format: str) -> Image:
     )
 
 
+def _told_by_avif(image: Image, format: str) -> bool:
+    """Whether AVIF tells the same by its own code points."""
+    told = [(kind, len(body)) for kind, body in image.png_chunks]
+    return format == "AVIF" and image.icc is None and told == [(b"cICP", 4)]
+
+
 def _without_png_chunks(image: Image, format: str) -> Image:
     chunks = dict(image.png_chunks)
     gamma = int.from_bytes(chunks.get(b"gAMA", b""), "big") or _SRGB_GAMMA
     image = replace(image, png_chunks=())
     if b"cICP" in chunks or (abs(gamma - _SRGB_GAMMA) > 1000 and b"sRGB" not in chunks and not image.icc):
-        note = f"The PNG's own gamma or colour space has no place in {format}: compare the colours."
+        own = f"The {image.format}'s own gamma or colour space"
+        note = f"{own} has no place in {format}: compare the colours."
         return _noted(image, note)
     return image
 
@@ -189,7 +196,7 @@ def _webp(image: Image, quality: int | None) -> bytes:
 def _avif(image: Image, quality: int | None) -> bytes:
     # Pillow's encoder uses one quality for colours and alpha.
     quality = quality or (_AVIF_QUALITY if image.alpha is None else _LOSSLESS)
-    return _saved(
+    encoded = _saved(
         image,
         "AVIF",
         quality=quality,
@@ -198,6 +205,7 @@ def _avif(image: Image, quality: int | None) -> bytes:
         exif=image.exif,
         xmp=image.xmp,
     )
+    return avif.with_colours(encoded, dict(image.png_chunks)[b"cICP"]) if image.png_chunks else encoded
 
 
 def _bmp(image: Image, quality: int | None) -> bytes:

@@ -32,7 +32,7 @@ class Image:
     notes: tuple[str, ...] = ()
     """Sentences for the user on whatever is not as it was in the file."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
-    """Type and body of a PNG's colour and aspect chunks, put back when it is saved as PNG."""
+    """Colours and aspect as PNG chunks, type and body; put back in a PNG, and cICP in an AVIF."""
     resolution: Resolution | None = None
     """Pixels an inch as the file states them outside its EXIF, of the upright picture."""
 

@@ -21,6 +21,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = len(_SIGNATURE) + 25
 _COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _PER_METRE = 1
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_METADATA_KEYWORDS = ("XML:com.adobe.xmp", "Raw profile type exif")
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _INFLATE_STEP = 1 << 20
@@ -109,6 +111,19 @@ def kept_chunks(data: bytes, *, turned: bool) -> tuple[tuple[bytes, bytes], ...]
         return kept
     across, down = aspect[:4], aspect[4:8]
     return (*kept, (b"pHYs", (down + across if turned else across + down) + aspect[8:]))
+
+
+def left_out(data: bytes) -> Iterator[str]:
+    """Name the texts in the file that are neither EXIF nor XMP."""
+    for kind, body in chunks(data):
+        keyword = bytes(body[:80]).split(b"\0")[0].decode("latin-1") if kind in _TEXT_CHUNKS else ""
+        if keyword and keyword not in _METADATA_KEYWORDS:
+            yield f"text '{keyword}'" if keyword.isprintable() else "text"
+
+
+def end(data: bytes) -> int:
+    """Where the file's last chunk ends."""
+    return len(_SIGNATURE) + sum(12 + len(body) for _, body in chunks(data))
 
 
 def bare(data: bytes) -> bytes:

@@ -14,7 +14,7 @@ _WIDTH = re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)(?:=[\"']|>))[0-
 _HEIGHT = re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)(?:=[\"']|>))[0-9]+")
 _RESOLUTION = re.compile(rb"((?:tiff:|exif:FocalPlane))([XY])(Resolution\b)")
 
-_CLAIMS = {
+_CLAIMS_OF_CONTENT = {
     b"http://ns.google.com/photos/1.0/camera/": rb"(?:MotionPhoto|MicroVideo)\w*",
     b"http://ns.google.com/photos/1.0/container/": rb"Directory",
     b"http://ns.google.com/photos/1.0/image/": rb"(?:Mime|Data)",
@@ -22,9 +22,9 @@ _CLAIMS = {
     b"http://ns.google.com/photos/1.0/depthmap/": rb"(?:Mime|Data)",
     b"http://ns.adobe.com/hdr-gain-map/1.0/": rb"\w+",
     b"http://ns.apple.com/HDRGainMap/1.0/": rb"\w+",
-    b"http://ns.adobe.com/xmp/note/": rb"HasExtendedXMP",
 }
-"""Properties, by namespace, that speak of data outside the packet: a video, a gain map, more XMP."""
+"""Properties, by namespace, that speak of data outside the packet: a video, a gain map, a sound."""
+_CLAIMS_OF_XMP = {b"http://ns.adobe.com/xmp/note/": rb"HasExtendedXMP"}
 
 
 def upright(xmp: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
@@ -43,9 +43,18 @@ def upright(xmp: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
     return xmp
 
 
+def claims_more(xmp: bytes | None) -> bool:
+    """Whether the packet promises a video, a gain map or the like elsewhere in the file."""
+    return xmp is not None and _without_properties(xmp, _CLAIMS_OF_CONTENT) != xmp
+
+
 def without_claims(xmp: bytes) -> bytes:
     """Take out the properties that promise a video, a gain map or more XMP elsewhere in the file."""
-    for namespace, names in _CLAIMS.items():
+    return _without_properties(xmp, _CLAIMS_OF_CONTENT | _CLAIMS_OF_XMP)
+
+
+def _without_properties(xmp: bytes, properties: dict[bytes, bytes]) -> bytes:
+    for namespace, names in properties.items():
         declared = rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(namespace) + rb"[\"']"
         for prefix in set(re.findall(declared, xmp)):
             xmp = _without(xmp, re.escape(prefix) + b":" + names)

@@ -292,7 +292,7 @@ def test_big_endian_bigtiff_is_read(channels: int, dtype: type, options: dict) -
     stored = texture(37, 53, channels, dtype)
     kind = "minisblack" if channels == 1 else "rgb"
     maker = (271, 2, 0, "Acme Cameras", True)
-    data = tiff(stored, photometric=kind, bigtiff=True, byteorder=">", extratags=[maker], **options)
+    data = tiff(stored.squeeze(), photometric=kind, bigtiff=True, byteorder=">", extratags=[maker], **options)
     assert data[:4] == b"MM\0+"
     image = decode(data, max_pixels=LIMIT)
     np.testing.assert_array_equal(whole(image), stored)

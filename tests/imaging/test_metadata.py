@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import PIL.Image
 import pytest
-from picture_files import opened, saved, texture
+from picture_files import opened, saved, texture, tiff
+from PIL.PngImagePlugin import PngInfo
 
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
@@ -100,3 +102,76 @@ def test_exif_that_ends_before_its_link_survives() -> None:
     image = decode(saved(PICTURE, "JPEG", exif=b"Exif\0\0" + block), max_pixels=LIMIT)
     for format in METADATA_FORMATS:
         assert opened(encode(image, format)).getexif()[0x10F] == "ACM"
+
+
+@pytest.mark.skipif(not avif_supported(), reason="Pillow without AVIF")
+def test_colours_of_an_avif_by_code_points_are_kept_or_their_loss_is_said() -> None:
+    display_p3 = saved(PICTURE, "AVIF").replace(b"colrnclx\0\x01", b"colrnclx\0\x0c")
+    image = decode(display_p3, max_pixels=LIMIT)
+    assert b"colrnclx\0\x0c\0\x0d" in encode(image, "AVIF")
+    assert b"cICP\x0c\x0d\0\x01" in encode(image, "PNG")
+    assert b"colrnclx\0\x0c" in encode(decode(encode(image, "PNG"), max_pixels=LIMIT), "AVIF")
+    for format in ("JPEG", "WEBP", "TIFF", "BMP"):
+        assert "compare the colours" in fit_to_format(image, format).notes[0]
+    plain = decode(saved(PICTURE, "AVIF"), max_pixels=LIMIT)
+    assert fit_to_format(plain, "JPEG").notes == () == plain.png_chunks
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def _with_xmp(properties: bytes, *more: bytes) -> bytes:
+    """A JPEG whose packet has these attributes, and more segments."""
+    start = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description dc:title="Mine" '
+    data = saved(PICTURE, "JPEG", xmp=start + properties + b"/></rdf:RDF></x:xmpmeta>")
+    return data[:2] + b"".join(more) + data[2:]
+
+
+CAMERA = b'xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MicroVideoOffset="20012"'
+GAIN_MAP = b'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"'
+VIDEO = b"\0\0\0\x18ftypmp42" + bytes(2000)
+
+
+@pytest.mark.parametrize(
+    ("properties", "behind"),
+    [(CAMERA, VIDEO), (GAIN_MAP, saved(PICTURE, "JPEG")), (CAMERA, b""), (b"", saved(PICTURE, "JPEG"))],
+)
+def test_content_behind_the_picture_is_said_and_no_longer_claimed(properties: bytes, behind: bytes) -> None:
+    image = decode(_with_xmp(properties) + behind, max_pixels=LIMIT)
+    assert image.xmp is not None and b'dc:title="Mine"' in image.xmp
+    assert b"MicroVideoOffset" not in image.xmp and b"hdrgm:Version" not in image.xmp
+    assert len(image.notes) == 1 and "beside the picture" in image.notes[0]
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_content_behind_other_formats_is_said(format: str) -> None:
+    data = saved(PICTURE, format)
+    assert decode(data + bytes(9), max_pixels=LIMIT).notes == ()
+    assert "beside the picture" in decode(data + VIDEO, max_pixels=LIMIT).notes[0]
+
+
+def test_loss_of_extended_xmp_is_said_and_no_longer_claimed() -> None:
+    name = b"0123456789ABCDEF0123456789ABCDEF"
+    part = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", 9000, 0) + b"y" * 9000
+    note = b'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="' + name + b'"'
+    image = decode(_with_xmp(note, _segment(0xE1, part)), max_pixels=LIMIT)
+    assert image.xmp is not None and b"HasExtendedXMP" not in image.xmp
+    assert image.notes == ("Of the descriptions only EXIF and XMP are kept; left out: extended XMP.",)
+
+
+def test_loss_of_captions_and_comments_is_said() -> None:
+    caption = b"8BIM\x04\x04\0\0" + struct.pack(">I", 4) + b"\x1c\x02\x78\0"
+    iptc, comment = _segment(0xED, b"Photoshop 3.0\0" + caption), _segment(0xFE, b"mine")
+    text = PngInfo()
+    text.add_text("Title", "Mine")
+    text.add_itxt("Author", "J\u00f6rg", zip=True)
+    tag = (33723, 7, 4, b"\x1c\x02\x78\0", True)
+    for data, kinds in (
+        (_with_xmp(b"", iptc, comment), "IPTC, comment"),
+        (saved(PICTURE, "PNG", pnginfo=text), "text 'Title', text 'Author'"),
+        (tiff(np.asarray(PICTURE), photometric="rgb", extratags=[tag]), "IPTC"),
+    ):
+        (note,) = decode(data, max_pixels=LIMIT).notes
+        assert note.endswith(f"left out: {kinds}.")
+    assert decode(saved(PICTURE, "PNG"), max_pixels=LIMIT).notes == ()

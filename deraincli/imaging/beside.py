@@ -1,0 +1,51 @@
+"""What a file holds beside its picture, EXIF, XMP and profile: it is left out, and the user hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from deraincli.imaging import jpeg, png
+
+_IPTC_OF_TIFF = 33723
+_PADDING = b"\0\xff"
+
+BEHIND = "What the file holds beside the picture (a video, a gain map, a preview, a sound) is left out."
+
+
+def notes(picture: ImageFile, data: bytes, format: str, *, claimed: bool) -> tuple[str, ...]:
+    """One note on descriptions and one on further content, where there are any.
+
+    Args:
+        picture: opened, from `data`.
+        data: the whole file.
+        format: a key of `formats.FORMATS`.
+        claimed: the XMP spoke of further content.
+    """
+    found = tuple(dict.fromkeys(_descriptions(picture, data, format)))
+    note = f"Of the descriptions only EXIF and XMP are kept; left out: {', '.join(found)}."
+    said = (note,) if found else ()
+    return (*said, BEHIND) if claimed or _behind(data, format) else said
+
+
+def _descriptions(picture: ImageFile, data: bytes, format: str) -> Iterator[str]:
+    if format == "JPEG":
+        yield from jpeg.left_out(data)
+    elif format == "PNG":
+        yield from png.left_out(data)
+    elif isinstance(picture, TiffImageFile) and _IPTC_OF_TIFF in picture.tag_v2:
+        yield "IPTC"
+
+
+def _behind(data: bytes, format: str) -> bytes:
+    """What follows the end of the picture, without padding."""
+    if format == "JPEG":
+        return jpeg.behind(data)
+    ends = {"PNG": png.end, "WEBP": _end_of_riff}
+    return data[ends[format](data) :].strip(_PADDING) if format in ends else b""
+
+
+def _end_of_riff(data: bytes) -> int:
+    return 8 + int.from_bytes(data[4:8], "little")
