@@ -26,6 +26,7 @@ from deraincli.cli.commands import (
     video,
     weights,
 )
+from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
 
@@ -73,7 +74,7 @@ def run() -> None:
     """
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.filterwarnings("ignore", module="PIL")  # our own limits and sentences stand in for its warnings
-    with output.guarded_streams():
+    with guarded_streams():
         try:
             _run_and_flush()
         except DerainError as error:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from deraincli.files.walk import _natural, pictures
+from deraincli.files.walk import natural_path, pictures
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _apply(rule: Rule, folder: Path) -> Matches:
     clean_by_key = {key: path for path, key in _keys(clean, rule.clean_stem)}
     pairs = [(path, clean_by_key[key]) for path, key in _keys(rainy, rule.rainy_stem) if key in clean_by_key]
     paired = {path for pair in pairs for path in pair}
-    unpaired = sorted({*rainy, *clean} - paired, key=_natural)
+    unpaired = sorted({*rainy, *clean} - paired, key=natural_path)
     return Matches(tuple(pairs), tuple(unpaired))
 
 

@@ -20,7 +20,7 @@ from deraincli._version import __version__
 from deraincli.errors import InputError, OutputError, UsageError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
-from deraincli.files.walk import natural
+from deraincli.files.walk import natural_path
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
@@ -146,7 +146,7 @@ def _photos(source: Path, destination: Path) -> list[Path]:
     ]
     if not photos:
         raise InputError(f"There are no photos in '{source}': name the folder that holds them.")
-    return sorted(photos, key=lambda path: (str(path.parent), natural(path.name)))
+    return sorted(photos, key=natural_path)
 
 
 def _refuse_namesakes(plans: Sequence[PlannedPair]) -> None:

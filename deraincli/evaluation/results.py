@@ -49,7 +49,7 @@ class MethodScores:
     @property
     def mean(self) -> Score:
         """Mean PSNR and mean SSIM."""
-        return Score(mean_psnr(self.psnrs), statistics.fmean(self.ssims))
+        return Score(mean_psnr(image.psnr for image in self.images), statistics.fmean(self.ssims))
 
     def worst(self, count: int) -> list[ImageScore]:
         """The images of lowest PSNR, the lowest first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from deraincli.errors import OutputError
@@ -40,6 +39,8 @@ def _default_caches() -> Path:
     """`~/.cache`; for a user without a home, a folder of that user's own among the temporary files."""
     if _has_home():
         return Path.home() / ".cache"
+    import tempfile  # hardly anybody needs it
+
     folder = Path(tempfile.gettempdir()) / f"derain-{os.getuid()}"
     advice = "this user has no home folder: set XDG_CACHE_HOME to a folder that can be written."
     try:

@@ -87,8 +87,8 @@ def pictures(folder: Path) -> list[Path]:
     """Picture files directly in the folder, by suffix, in natural order (2 before 10), no hidden ones."""
     if not folder.is_dir():
         return []
-    found = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
-    return sorted((path for path in found if not path.name.startswith(".")), key=_natural)
+    found = (path for path in folder.iterdir() if _is_picture(path.name) and path.is_file())
+    return sorted(found, key=natural_path)
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -106,5 +106,6 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _natural(path: Path) -> tuple[str, list[tuple[int, str]]]:
+def natural_path(path: Path) -> tuple[str, list[tuple[int, str]]]:
+    """What to sort paths by: folder by folder, and in each so that 2 comes before 10."""
     return str(path.parent), natural(path.name)
