@@ -4,7 +4,7 @@ A streak brightens a place for one picture, whereas the scene stays for many. So
 brighter than the median over time, the median counts, if the place shows the same thing all along: a
 neighbour that does not match as it is, is aligned by optical flow (Kroeger et al., "Fast Optical Flow using
 Dense Inverse Search", ECCV 2016, as in OpenCV), and where it still differs over more than a streak's width,
-the picture itself stands in. `tests/benchmarks/flicker.py` measures the gain.
+the picture itself stands in. `tests/performance/flicker.py` measures the gain.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What `derain batch` adds to the network's own time, and whether its memory grows.
 
-    python tests/benchmarks/batch.py overhead [PICTURES]     # JPEG pictures of 1 megapixel, in and out
-    python tests/benchmarks/batch.py memory [PICTURES]       # many tiny pictures
+    python tests/performance/batch.py overhead [PICTURES]     # JPEG pictures of 1 megapixel, in and out
+    python tests/performance/batch.py memory [PICTURES]       # many tiny pictures
 
 The network's own time is that of the same pictures, decoded beforehand, one after the other. Pictures take
 turns: a few by the one way, the same few by the other, so that a busy machine slows both alike.

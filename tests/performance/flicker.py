@@ -1,6 +1,6 @@
 """What `derain video --temporal N` gains on a still and on a moving view of a photo.
 
-python tests/benchmarks/flicker.py [PHOTO]   # one of scikit-image's sample photos by default
+python tests/performance/flicker.py [PHOTO]   # one of scikit-image's sample photos by default
 
 Rain falls anew in every picture. PSNR (dB) is against the clean pictures; flicker is the mean |difference| of
 successive pictures less the scene's own, in levels of 255.

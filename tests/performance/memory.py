@@ -1,4 +1,4 @@
-"""Peak resident memory of `derain image`: python tests/benchmarks/memory.py [MEGAPIXELS ...]"""
+"""Peak resident memory of `derain image`: python tests/performance/memory.py [MEGAPIXELS ...]"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Start-up and a 320×320 picture without PyTorch, against `import torch` alone:
 
-    derain weights export && python tests/benchmarks/startup.py
+    derain weights export && python tests/performance/startup.py
 
 Fresh processes in turn, round after round, so that a drifting machine cancels; medians and ratios.
 """

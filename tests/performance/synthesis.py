@@ -1,4 +1,4 @@
-"""Pairs a second that one core makes while training: python tests/benchmarks/synthesis.py
+"""Pairs a second that one core makes while training: python tests/performance/synthesis.py
 
 Process time, so that other work on the machine counts less; a crop and all drawing of its rain.
 """

@@ -1,6 +1,6 @@
 """How far tiles differ from the picture in one piece, with the shipped weights, in fp32.
 
-python tests/benchmarks/tiles.py
+python tests/performance/tiles.py
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class AGAN(nn.Module):
     size_multiple = 4
     tile_margin = 96
     """Its dilated layers can see 208 pixels far, but hardly do: with random weights 99.9 % of the influence
-    (`tests/benchmarks/receptive_field.py`) lie within 9. This leaves trained ones ample room."""
+    (`tests/performance/receptive_field.py`) lie within 9. This leaves trained ones ample room."""
 
     def __init__(self, config: AGANConfig) -> None:
         super().__init__()
