@@ -7,6 +7,7 @@ clean, maps = derainer(image, return_maps=True)
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
 
 import numpy as np
@@ -93,18 +94,25 @@ class Derainer:
         self, image: PIL.Image.Image, *, return_maps: Literal[True]
     ) -> tuple[PIL.Image.Image, AttentionMaps]: ...
     def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
-        """Restores a picture; the same kind comes back.
+        """Restores a picture and returns one of the same kind.
 
-        `image`: a PIL image of mode L, LA, RGB or RGBA (alpha is carried through), or an array H×W×3
-        (RGB) or H×W×1 (grey) of uint8, uint16, or floats in 0–1. Raises InputError for anything else.
+        Args:
+            image: a PIL image of mode L, LA, RGB or RGBA (alpha is carried through), or an array H×W×3
+                (RGB), H×W×1 or H×W (grey) of uint8, uint16, or floats in 0–1.
+            return_maps: whether to return the attention maps, too.
+
+        Raises:
+            InputError: `image` is anything else.
         """
         if isinstance(image, PIL.Image.Image):
             pixels, alpha = _from_pillow(image)
             result = self.restore(pixels, maps=return_maps)
             answer: Any = _to_pillow(result.image, alpha, image)
         else:
-            result = self.restore(np.asarray(image), maps=return_maps)
-            answer = result.image
+            array = _as_array(image)
+            flat = array.ndim == 2
+            result = self.restore(array[..., None] if flat else array, maps=return_maps)
+            answer = result.image[..., 0] if flat else result.image
         return (answer, AttentionMaps(result.ram, result.cam)) if return_maps else answer
 
     def restore(
@@ -152,7 +160,24 @@ class Derainer:
 def check_shape(pixels: NDArray[Any]) -> None:
     """Raises InputError for an array of a shape that `Derainer.restore` does not take."""
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
-        raise InputError(f"A picture is an array of H×W×3 (RGB) or H×W×1 (grey), not {pixels.shape}.")
+        raise InputError(
+            "A picture is an array of H×W×3 (RGB), H×W×1 or H×W (grey), not one of shape "
+            f"{pixels.shape}: reshape it, or remove further channels."
+        )
+    if pixels.size == 0:
+        raise InputError(f"The array of shape {pixels.shape} has no pixels: check how it was read or cut.")
+
+
+def _as_array(image: Any) -> NDArray[Any]:
+    """What a caller passed as an array. Raises InputError for a path, and for what is no array."""
+    if isinstance(image, str | os.PathLike):
+        raise InputError(
+            f"'{os.fspath(image)}' is a path, not a picture: open it first, with PIL.Image.open(path)."
+        )
+    try:
+        return np.asarray(image)
+    except ValueError as error:
+        raise InputError("A picture is a PIL image or an array, not a list of unequal rows.") from error
 
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

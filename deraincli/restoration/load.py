@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
@@ -13,7 +15,7 @@ from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice
 
 
 def load(
-    model: str | None = None,
+    model: str | os.PathLike[str] | None = None,
     *,
     task: str = "auto",
     device: str = "auto",
@@ -39,6 +41,7 @@ def load(
     """
     from deraincli.models.classical.registry import CLASSICAL_METHODS
 
+    model = None if model is None else os.fspath(model)
     solver = find_classical_method(model)
     if model is not None and solver is not None:
         if backend != "eager":

@@ -1,0 +1,77 @@
+"""What the Python API takes and gives, and what it says of anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import deraincli
+from deraincli import Derainer
+from deraincli.errors import DerainError
+
+
+@pytest.fixture(scope="module")
+def one(small_model: Path) -> Derainer:
+    return deraincli.load(small_model, precision="fp32", tile="off")
+
+
+@pytest.fixture(scope="module")
+def either() -> Derainer:
+    """Two models and a choice, which looks at the picture before the network does."""
+    return deraincli.load(precision="fp32", tile="off")
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("convert", [np.uint8, lambda a: a.astype(np.uint16) * 257, lambda a: a / 255])
+def test_grey_comes_back_in_the_shape_that_it_came_in(one: Derainer, convert: Callable[..., Any]) -> None:
+    flat = convert(noise(20, 30))
+    clean, maps = one(flat, return_maps=True)
+    assert (clean.shape, clean.dtype, maps.ram.shape) == (flat.shape, flat.dtype, (20, 30))
+    np.testing.assert_array_equal(clean, one(flat[..., None])[..., 0])
+    assert not np.array_equal(clean, flat)
+
+
+def test_a_model_is_named_by_a_path_object_too(small_model: Path) -> None:
+    assert deraincli.load(small_model).name == deraincli.load(str(small_model)).name == "small"
+
+
+@pytest.mark.parametrize("loaded", ["one", "either"])
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("photo.jpg", "PIL.Image.open"),
+        (Path("photo.jpg"), "PIL.Image.open"),
+        (np.zeros((0, 0, 3), np.uint8), "no pixels"),
+        (np.zeros((0, 40), np.uint8), "no pixels"),
+        (np.zeros((40, 0, 1)), "no pixels"),
+        (PIL.Image.new("RGB", (0, 5)), "no pixels"),
+        (noise(20, 30, 4), "(20, 30, 4)"),
+        (noise(3), "(3,)"),
+        (noise(2, 20, 30, 3), "(2, 20, 30, 3)"),
+        (None, "()"),
+        ([[1, 2], [3]], "unequal rows"),
+        (noise(20, 30, 3).astype(np.int64), "int64"),
+        (noise(20, 30, 3) > 9, "bool"),
+        (noise(700, 700).astype(np.int64), "int64"),
+        (np.full((20, 30, 3), np.nan), "from 0 to 1"),
+        (np.full((20, 30), 255.0), "from 0 to 1"),
+        (np.full((20, 30, 3), "a"), "not of <U1"),
+        (PIL.Image.new("CMYK", (5, 5)), "image.convert('RGB')"),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("error")
+def test_anything_else_is_refused_in_one_sentence(
+    request: pytest.FixtureRequest, loaded: str, image: Any, says: str
+) -> None:
+    with pytest.raises(DerainError) as refusal:
+        request.getfixturevalue(loaded)(image)
+    assert says in str(refusal.value)
