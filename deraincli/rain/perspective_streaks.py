@@ -22,12 +22,13 @@ shows layers beside frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.rain.streak_frames import LANDSCAPE, LANDSCAPE_SHARE, PEAK
 from deraincli.rain.streaks import Layer
 
 Numbers = NDArray[np.float32]
@@ -35,6 +36,10 @@ Indices = NDArray[np.int64]
 Table = NDArray[np.float64]
 """Drops, 6×N: column and row of the middle in pixels, width and length in native pixels, slant, height."""
 
+CLIP = (320, 600)
+"""Height and width of the clip's frames, pixels."""
+RESIZED = 0.75
+"""Softness of rain that was interpolated twice, by the shear and by the resize of the benchmark's frames."""
 FAINTEST = 0.5 / 255
 """Strands that stay below half a grey level are not drawn."""
 STEADY = 4096
@@ -107,6 +112,8 @@ class RainVolume:
     """Squeeze across: 1 keeps the shapes of the clip, 0.5 shows it at half the width."""
     focus: float = 4.0
     """Width of the widest streaks in focus."""
+    softness: float = 0.5
+    """Half the width of the sharpest edge, pixels. 0.5 is a linear interpolation between two columns."""
     white: float = 240 / 255
     """Where brightness saturates, 0–1."""
 
@@ -176,17 +183,41 @@ def random_style(rng: np.random.Generator) -> RainVolume:
     )
 
 
+def perspective_rain(height: int, width: int, rng: np.random.Generator, *, scale: float = 1.0) -> Layer:
+    """Draws light rain like that of Rain100L, in any style and in both shapes of its photos.
+
+    The benchmark resizes its frames of 600×320 to photos of 481×321 or 321×481, whatever their shape. So rain
+    is squeezed across in the former, and squeezed and stretched down in the latter.
+
+    Args:
+        height: Height of the layer in pixels.
+        width: Width of the layer in pixels.
+        rng: Source of randomness.
+        scale: Size of the rain relative to the benchmark's, above 0.
+
+    Returns:
+        The layer, height×width, float32, 0–1 of full scale.
+    """
+    style = random_style(rng)
+    kept = CLIP[1] - abs(style.slant) * CLIP[0]  # shearing costs the corners
+    rows, columns = LANDSCAPE if rng.random() < LANDSCAPE_SHARE else LANDSCAPE[::-1]
+    down, across = rows / CLIP[0], columns / kept
+    style = replace(style, across=across / down, slant=style.slant * across / down, softness=RESIZED)
+    layer = perspective_layer(height, width, style, rng, scale=scale * down)
+    return layer * np.float32(PEAK)
+
+
 def perspective_layer(
     height: int, width: int, style: RainVolume, rng: np.random.Generator, *, scale: float = 1.0
 ) -> Layer:
     """Draws a rain layer.
 
     Args:
-        height: Of the layer, pixels.
-        width: Of the layer, pixels.
-        style: The rain.
-        rng: Draws the drops.
-        scale: Size of the rain relative to the native clip, 0.5–3.
+        height: Height of the layer in pixels.
+        width: Width of the layer in pixels.
+        style: Look of the rain.
+        rng: Source of randomness.
+        scale: Size of the rain relative to the native clip, above 0.
 
     Returns:
         H×W in 0–`style.white`, a crop of a picture without end: streaks that begin outside cross into it.
@@ -352,7 +383,7 @@ def _draw(
     middle = strands.x[strand] + strands.slant[strand] * fall
     middle += np.float32(across) * (strands.offset[strand] + strands.wobble[strand] * wobble)
     half = strands.half[strand] * np.float32(across)
-    edge = np.maximum(strands.edge[strand] * np.float32(across), np.float32(0.5))
+    edge = np.maximum(strands.edge[strand] * np.float32(across), np.float32(style.softness))
     row, x = _spans(middle - half - edge, middle + half + edge, width)
     inside = (half + edge)[row] - np.abs(x - middle[row])
     profile = np.minimum(inside * (light / (2 * edge))[row], (light * np.minimum(half / edge, 1))[row])

@@ -80,7 +80,7 @@ class StreakFrames:
             slant = float(rng.uniform(-STEEPEST, STEEPEST))
         sheared = shear(frame, slant)
         full = np.array(LANDSCAPE if rng.random() < LANDSCAPE_SHARE else LANDSCAPE[::-1])
-        full = np.maximum(full * _size(rng), (height, width))
+        full = np.maximum(full * rain_size(rng), (height, width))
         y, x = rng.uniform(0, full - (height, width))
         per_row, per_column = np.array(sheared.shape) / full
         box = (x * per_column, y * per_row, (x + width) * per_column, (y + height) * per_row)
@@ -112,7 +112,15 @@ def shear(frame: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
     )
 
 
-def _size(rng: np.random.Generator) -> float:
+def rain_size(rng: np.random.Generator) -> float:
+    """Draws the size of the rain relative to the benchmark's: 1 for most layers, 0.5–3 for the others.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The size, above 0.
+    """
     choice = rng.random()
     if choice < FAR_SHARE:
         return float(np.exp(rng.uniform(*np.log(FAR_SIZE))))

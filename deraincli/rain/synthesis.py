@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from deraincli.errors import InputError, UsageError
 from deraincli.rain.drops import add_drops, drop_style, magnified
 from deraincli.rain.mist import add_mist
-from deraincli.rain.streaks import Blend, Layer, add_rain, heavy_rain, light_rain
+from deraincli.rain.perspective_streaks import perspective_rain
+from deraincli.rain.streaks import Blend, Layer, add_rain, heavy_rain
 
 Kind = Literal["streak", "drop", "both"]
 
@@ -82,9 +83,11 @@ def synthesise(
 
 
 def _streaks(height: int, width: int, factor: float, recipe: Recipe, rng: np.random.Generator) -> Layer:
-    """Draws the streak layer R at the common size and enlarges it, in whole 255ths."""
-    draw = heavy_rain if recipe.heavy else light_rain
-    layer = draw(ceil(height / factor), ceil(width / factor), rng)
-    if factor > 1:
-        layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR)
+    """Draws the streak layer R, in whole 255ths. Heavy rain is drawn at the common size and enlarged."""
+    if not recipe.heavy:
+        layer = perspective_rain(height, width, rng, scale=factor)
+    else:
+        layer = heavy_rain(ceil(height / factor), ceil(width / factor), rng)
+        if factor > 1:
+            layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.divide(np.rint(layer * 255), 255, dtype=np.float32)

@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 
 from deraincli.rain.drops import add_drops
-from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
+from deraincli.rain.perspective_streaks import perspective_rain
+from deraincli.rain.streaks import add_rain, heavy_rain
 
 PAIRS = 200
 
 
 def light(clean: np.ndarray, rng: np.random.Generator) -> None:
-    add_rain(clean, light_rain(*clean.shape[:2], rng))
+    add_rain(clean, perspective_rain(*clean.shape[:2], rng))
 
 
 def heavy(clean: np.ndarray, rng: np.random.Generator) -> None:

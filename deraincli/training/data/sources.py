@@ -14,11 +14,12 @@ from deraincli.errors import InputError, UsageError
 from deraincli.imaging.image import Picture
 from deraincli.rain.drops import add_drops
 from deraincli.rain.patterns import add_pattern
+from deraincli.rain.perspective_streaks import perspective_rain
 from deraincli.rain.realistic import as_jpeg, rain_before, rainy_scene
 from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.recorded_streaks import RecordedLayers
-from deraincli.rain.streak_frames import StreakFrames
-from deraincli.rain.streaks import add_rain, heavy_rain, light_rain
+from deraincli.rain.streak_frames import StreakFrames, rain_size
+from deraincli.rain.streaks import Layer, add_rain, heavy_rain, light_rain
 from deraincli.training.data.augmentation import crop_alike, crop_tilted
 from deraincli.training.data.config import DataConfig
 from deraincli.training.data.defocus import out_of_focus
@@ -35,6 +36,9 @@ TILTED_SHARE = 0.08
 photographed rain, a model took dense slanted rain for a part of the scene."""
 JPEG_SHARE = 0.5
 """Share of the crops with rain as in photos that are compressed, 0–1."""
+PERSPECTIVE_SHARE = 0.75
+"""Share of the drawn light streaks that are drawn drop by drop in perspective, 0–1. The others are smeared
+noise, which varies more."""
 GREY_SHARE = 0.05
 """Share of the crops without colour, 0–1: rain has none, but nor have some photos."""
 
@@ -100,8 +104,7 @@ class SyntheticRain:
             return add_rain(clean, self.frames.sample(side, side, rng)), clean
         if self.recorded is not None and rng.random() < self.config.layer_share:
             return add_rain(clean, self.recorded.sample(side, side, rng, heavy=heavy)), clean
-        draw = heavy_rain if heavy else light_rain
-        return add_rain(clean, draw(side, side, rng)), clean
+        return add_rain(clean, _drawn_streaks(side, rng, heavy=heavy)), clean
 
     def _with_realistic_rain(self, rng: np.random.Generator, *, rain_free: bool) -> tuple[Picture, Picture]:
         """Draws a crop with realistic rain. Mist, darkness and traces of JPEG stay in the clean crop."""
@@ -152,6 +155,14 @@ class SyntheticRain:
     def _soft_crop(self, photo: Picture, rng: np.random.Generator) -> Picture:
         clean = self._crop(photo, rng)
         return out_of_focus(clean, rng) if rng.random() < SOFT_SHARE else clean
+
+
+def _drawn_streaks(side: int, rng: np.random.Generator, *, heavy: bool) -> Layer:
+    if heavy:
+        return heavy_rain(side, side, rng)
+    if rng.random() < PERSPECTIVE_SHARE:
+        return perspective_rain(side, side, rng, scale=rain_size(rng))
+    return light_rain(side, side, rng)
 
 
 def _uprightness(crop: Picture) -> float:
