@@ -13,7 +13,10 @@ from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
 from deraincli.model_zoo.resolve import find_model
-from deraincli.reporting.html_page import Comparison, Table, render
+from deraincli.reporting.html_page import Comparison, Table, facts_of, render
+
+COMMAND = "derain batch"
+"""The first fact of every page, by which a later run knows it."""
 
 
 def batch_page(
@@ -63,12 +66,15 @@ class BatchReport:
     """A page that tells how a batch stands, written as often as there is news."""
 
     def __init__(self, file: Path, inputs: tuple[str, ...], settings: RestoreSettings) -> None:
-        """Raises OutputError if the file cannot be written, or is there and not to be replaced."""
-        check_destination(file, overwrite=settings.overwrite)
+        """Raises OutputError if the file cannot be written, or is there and no page of a batch.
+
+        A page of an earlier run is replaced, so that the same command resumes.
+        """
+        self._ours = settings.overwrite or facts_of(file)[:1] == [COMMAND]
+        check_destination(file, overwrite=self._ours)
         self._file = file
         self._inputs = inputs
         self._settings = settings
-        self._ours = settings.overwrite
 
     def write(self, summary: BatchSummary, total: int) -> None:
         """Writes the page in place of its last state. Raises OutputError."""
@@ -84,4 +90,4 @@ class BatchReport:
         model, task = asked.pop("model"), asked.pop("task")
         name, _ = find_model(model, task)
         others = [f"{key} {value}" for key, value in asked.items() if value != "auto"]
-        return ["derain batch", f"model {name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]
+        return [COMMAND, f"model {name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ FULL_SIZE_COUNT = 50
 """So many pictures are shown at full size, the others as thumbnails."""
 
 _TEMPLATE = Path(__file__).with_name("html_page.html")
+_EMBEDDED = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 
 
 class _Rendition(NamedTuple):
@@ -109,6 +111,16 @@ def render(
     # Escaped so that no name can end the script element it stands in.
     data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
+
+
+def facts_of(file: Path) -> list[str]:
+    """Returns the facts of a page that `render` made; none for any other file."""
+    try:
+        text = file.read_text(encoding="utf-8") if file.stat().st_size <= 2 * PAGE_BYTES else ""
+        embedded = _EMBEDDED.search(text)
+        return [str(fact) for fact in json.loads(embedded[1])["facts"]] if embedded else []
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _embed(

@@ -255,10 +255,37 @@ def test_the_report_shows_failures_first_and_pictures(derain, photos, random_mod
     assert content["tables"][0]["rows"][0][0] == str(photos / "<b>broken.jpg")
     assert sorted(picture["name"] for picture in content["comparisons"]) == sorted(NAMES)
     assert all(set(picture["views"]) == {"before", "after"} for picture in content["comparisons"])
-    assert derain("batch", photos, "-m", random_model, "--report", report).code == 1
     (photos / "<b>broken.jpg").unlink()
-    assert derain("batch", photos, "-m", random_model, "--report", tmp_path / "again.html").code == 0
-    assert "all of them were done already" in (tmp_path / "again.html").read_text()
+    assert derain("batch", photos, "-m", random_model, "--report", report).code == 0
+    assert "all of them were done already" in report.read_text()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"my notes",
+        b"",
+        b"\xff\xfe\x00",
+        b'<script type="application/json" id="report">{"facts": ["derain batch"</script>',
+        b'<script type="application/json" id="report">{"facts": ["derain eval"]}</script>',
+        b'<script type="application/json" id="report">["derain batch"]</script>',
+    ],
+)
+def test_a_page_of_another_kind_is_not_replaced_unasked(derain, photos, random_model, tmp_path, other):
+    report = tmp_path / "report.html"
+    report.write_bytes(other)
+    done = derain("batch", photos, "-m", random_model, "--report", report)
+    assert (done.code, done.out, "exists" in done.err) == (1, b"", True)
+    assert report.read_bytes() == other
+    assert not (tmp_path / "photos-derained").exists()
+
+
+def test_another_commands_page_is_not_replaced_unasked(derain, photos, random_model, tmp_path):
+    report = tmp_path / "report.html"
+    assert derain("compare", photos / "a.jpg", "-m", random_model, "-o", report).code == 0
+    before = report.read_bytes()
+    assert derain("batch", photos, "-m", random_model, "--report", report).code == 1
+    assert report.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -300,7 +327,8 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(derain, tmp_path, random_mo
     assert derain("batch", photos, "-m", random_model, "-o", tmp_path / "whole", "-q").code == 0
     whole = contents(tmp_path / "whole")
 
-    run = start(photos, "-m", random_model, "-o", tmp_path / "out", "--json", "--jobs", 2)
+    report = ("--report", tmp_path / "report.html")
+    run = start(photos, "-m", random_model, "-o", tmp_path / "out", "--json", "--jobs", 2, *report)
     assert run.stdout is not None
     finished = [json.loads(run.stdout.readline()) for _ in range(2)]
     run.send_signal(stop)
@@ -312,7 +340,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(derain, tmp_path, random_mo
     assert partly.items() <= whole.items()
     assert {Path(record["output"]).name for record in finished} <= set(partly)
 
-    rest = derain("batch", photos, "-m", random_model, "-o", tmp_path / "out", "--json")
+    rest = derain("batch", photos, "-m", random_model, "-o", tmp_path / "out", "--json", *report)
     assert (rest.code, statuses(rest.out).count("skipped")) == (0, len(partly))
     after = contents(tmp_path / "out")
     assert {name: data for name, data in after.items() if not name.startswith(".")} == whole
