@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -16,12 +16,17 @@ from deraincli.files.walk import vouched_for, walk
 from deraincli.imaging.formats import FORMATS
 
 
+DERAINED = ".derained"
+"""Added to the stem of a result that lies beside its picture."""
+
+
 @dataclass(frozen=True)
 class Naming:
     """How results are named."""
 
     output: Path | None = None
-    """Their folder; None for FOLDER-derained beside every FOLDER with pictures."""
+    """Their folder; None for FOLDER-derained beside every FOLDER with pictures, and beside a picture that is
+    named itself."""
     suffix: str = ""
     """Added to the stem of every name."""
     format: str | None = None
@@ -50,6 +55,13 @@ class Naming:
         result = path.with_name(f"{path.stem}{self.suffix}{extension}")
         return Job(folder / name, name, self.root(folder), str(result))
 
+    def job_alone(self, picture: Path) -> Job:
+        """The job of a picture that is named itself; without `output`, as `derain image` names its result."""
+        naming = self
+        if self.output is None:
+            naming = replace(self, output=picture.parent, suffix=self.suffix or DERAINED)
+        return naming.job(picture.parent, picture.name)
+
 
 @dataclass
 class Found:
@@ -63,7 +75,8 @@ class Found:
 
 
 def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
-    """The jobs of `inputs`, in their order: the pictures below a folder, a file, or what a glob matches.
+    """The jobs of `inputs`: the pictures below folders and what globs match, in their order, then the files
+    that are named themselves and are not among these.
 
     Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
     taken whatever it is, so that reading it can tell what is wrong with it. Raises InputError for what does
@@ -71,9 +84,14 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
     """
     found = Found()
     jobs: dict[tuple[str, str], Job] = {}
-    for given in inputs:
+    sources: set[str] = set()
+    for given in sorted(inputs, key=_is_file):
         for job in _jobs_of(given, naming, found):
-            jobs.setdefault((os.path.realpath(job.source), os.path.realpath(job.destination)), job)
+            source = os.path.realpath(job.source)
+            if source in sources and _is_file(given):
+                continue
+            sources.add(source)
+            jobs.setdefault((source, os.path.realpath(job.destination)), job)
     found.jobs = list(jobs.values())
     return found
 
@@ -114,15 +132,20 @@ def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
                 )
 
 
+def _is_file(given: str) -> bool:
+    """Whether an input is the name of a file, rather than a folder or a glob."""
+    return os.path.lexists(given) and not Path(given).is_dir()
+
+
 def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
     path = Path(given)
     if path.is_dir():
         yield from _jobs_below(path, (), naming, found)
-    elif os.path.lexists(path):
+    elif _is_file(given):
         if vouched_for(path):
             found.results += 1
         else:
-            yield naming.job(path.parent, path.name)
+            yield naming.job_alone(path)
     elif glob.has_magic(given):
         parts = path.parts
         fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))

@@ -46,7 +46,9 @@ def test_files_and_the_current_folder_have_a_place_for_results(tmp_path, monkeyp
     touch(tmp_path, "p/a.jpg", "p/q/b.jpg")
     monkeypatch.chdir(tmp_path / "p")
     (alone,) = find_jobs(["a.jpg"], Naming()).jobs
-    assert alone.destination == tmp_path / "p-derained" / "a.jpg"
+    assert alone.destination == Path("a.derained.jpg")
+    two = find_jobs(["q/b.jpg", str(tmp_path / "p/a.jpg")], Naming(suffix=".dry", format="PNG")).jobs
+    assert [job.destination for job in two] == [Path("q/b.dry.png"), tmp_path / "p/a.dry.png"]
     assert {job.root for job in find_jobs(["."], Naming()).jobs} == {tmp_path / "p-derained"}
     with pytest.raises(UsageError, match="-o"):
         Naming().root(Path("/"))
@@ -90,8 +92,10 @@ def test_hidden_files_results_and_links_out_of_the_tree_are_left_out(tmp_path):
 
 def test_a_picture_is_taken_once(tmp_path):
     touch(tmp_path, "p/a.jpg")
-    jobs = find_jobs([str(tmp_path / "p"), str(tmp_path / "p" / "a.jpg"), f"{tmp_path}/p/*"], Naming()).jobs
-    assert len(jobs) == 1
+    inputs = [str(tmp_path / "p" / "a.jpg"), str(tmp_path / "p"), f"{tmp_path}/p/*"]
+    for order in (inputs, inputs[::-1]):
+        (job,) = find_jobs(order, Naming()).jobs
+        assert job.destination == tmp_path / "p-derained" / "a.jpg"
 
 
 def test_what_is_not_there_is_an_error(tmp_path):

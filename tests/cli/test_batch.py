@@ -76,6 +76,19 @@ def test_a_folder_is_mirrored_as_derain_image_would_restore_it(derain, photos, r
         assert results[name] == alone.read_bytes()
 
 
+def test_a_picture_that_is_named_itself_is_restored_beside_itself(derain, photos, random_model, tmp_path):
+    before = contents(tmp_path)
+    done = derain("batch", photos / "a.jpg", photos / "sub" / "a.jpg", "-m", random_model)
+    assert done.code == 0, done.err
+    new = {name for name in contents(tmp_path) if name not in before and not name.startswith("cache/")}
+    assert new == {"photos/a.derained.jpg", "photos/sub/a.derained.jpg"}
+    shell_again = sorted(photos.glob("*.jpg"))
+    again = derain("batch", *shell_again, "-m", random_model, "--json")
+    assert (again.code, statuses(again.out)) == (0, ["skipped"])
+    assert derain("batch", photos, "-m", random_model).code == 0
+    assert sorted(contents(tmp_path / "photos-derained")) == sorted(NAMES)
+
+
 def test_json_has_a_line_for_every_picture(derain, photos, random_model):
     (photos / "broken.jpg").write_bytes((photos / "a.jpg").read_bytes()[:300])
     done = derain("batch", photos, "-m", random_model, "--json")

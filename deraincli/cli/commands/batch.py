@@ -35,7 +35,8 @@ def command(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder for the results; sub-folders are mirrored. Default: FOLDER-derained beside FOLDER.",
+            help="Folder for the results; sub-folders are mirrored. Default: FOLDER-derained beside FOLDER, "
+            "and NAME.derained.SUFFIX beside a picture that is named itself.",
         ),
     ] = None,
     suffix: Annotated[
