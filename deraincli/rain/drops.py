@@ -25,9 +25,11 @@ import numpy as np
 from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
 
 DISC = 7
-"""Radius of the blur circle in pixels of the drop layer."""
-ENVIRONMENT = 24
+"""Largest radius of the blur circle in pixels of the drop layer."""
+ENVIRONMENT = 72
 """Side of the panorama that drops refract, in pixels."""
+CRISP_SHARE = 0.4
+"""Share of the styles whose drops are small and nearly in focus, 0–1."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class DropStyle:
     runs: float
     """Share of drops that have run down the glass and left a trail."""
     sky: tuple[float, float, float]
-    """Light of the sky, which drops show at their lower edge."""
+    """Light of a sky outside the picture, which drops show at their lower edge."""
     ground: float
     """Light of the ground relative to the scene's lower edge. Drops show it at their upper edge."""
     rim: float
@@ -61,8 +63,12 @@ class DropStyle:
     """Largest share of the sharp scene that a film of water blurs, 0–1."""
     veil: float
     """Largest share of sky light that scatters over the picture, 0–1."""
+    scene_sky: float = 0.0
+    """How much the sky takes the light of the brightest part of the scene instead, 0–1."""
     film_defocus: float = 2.5
     """Sigma of the film's Gaussian blur."""
+    glare: float = 60.0
+    """Mean light that a large drop reflects of a bright light, as if from one pixel of the drop layer."""
     blades: int = 0
     """Number of blades of the lens's aperture, which shapes every blur circle. 0 is round."""
 
@@ -83,7 +89,19 @@ class _Drop(NamedTuple):
 
 
 def drop_style(rng: np.random.Generator) -> DropStyle:
-    """Draws a style similar to the AGAN data.
+    """Draws a style: large drops far out of focus, as in the AGAN data, or small crisp ones.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The style, for a picture of about 720×480.
+    """
+    return crisp_style(rng) if rng.random() < CRISP_SHARE else soft_style(rng)
+
+
+def soft_style(rng: np.random.Generator) -> DropStyle:
+    """Draws a style whose drops are far out of focus, as on a pane close to the lens.
 
     Args:
         rng: Source of randomness.
@@ -92,9 +110,6 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         The style, for a picture of about 720×480.
     """
     defocus = float(np.exp(rng.uniform(np.log(4.5), np.log(30))))
-    white = float(rng.uniform(0.35, 1.2))
-    by_lamps = rng.random() < 0.3  # or a low sun
-    warmth = rng.uniform(0, 0.5) if by_lamps else rng.normal(-0.06, 0.07)
     return DropStyle(
         defocus=defocus,
         radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(0.9), np.log(3.5)))),
@@ -102,14 +117,51 @@ def drop_style(rng: np.random.Generator) -> DropStyle:
         density=float(np.exp(rng.uniform(np.log(0.12), np.log(1.4)))),
         elongation=float(rng.uniform(0, 0.35)),
         runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
-        sky=(white * float(1 + warmth), white, white * float(1 - warmth)),
+        sky=_sky(rng),
+        scene_sky=float(rng.uniform(0, 1)),
         ground=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
         rim=float(rng.uniform(0.1, 0.8)),
-        highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.5 else 0.0,
+        highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.35 else 0.0,
         film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
         veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
         blades=int(rng.integers(5, 10)) if rng.random() < 0.7 else 0,
     )
+
+
+def crisp_style(rng: np.random.Generator) -> DropStyle:
+    """Draws a style whose drops are small, many and nearly in focus, as on a pane farther from the lens.
+
+    Sizes are spread far: a few large drops among many small ones. Each shows the scene upside down.
+
+    Args:
+        rng: Source of randomness.
+
+    Returns:
+        The style, for a picture of about 720×480.
+    """
+    return DropStyle(
+        defocus=float(np.exp(rng.uniform(np.log(0.7), np.log(5)))),
+        radius=float(np.exp(rng.uniform(np.log(2.2), np.log(9)))),
+        spread=float(rng.uniform(0.3, 0.75)),
+        density=float(np.exp(rng.uniform(np.log(0.05), np.log(0.7)))),
+        elongation=float(rng.uniform(0, 0.4)),
+        runs=float(rng.uniform(0, 0.3)) if rng.random() < 0.3 else 0.0,
+        sky=_sky(rng),
+        scene_sky=float(rng.uniform(0.3, 1)),
+        ground=float(np.exp(rng.uniform(np.log(0.1), np.log(1.2)))),
+        rim=float(rng.uniform(0.3, 1)),
+        highlights=float(rng.uniform(0, 0.3)) if rng.random() < 0.25 else 0.0,
+        film=float(rng.uniform(0, 0.6)) if rng.random() < 0.3 else 0.0,
+        veil=float(rng.uniform(0, 0.15)) if rng.random() < 0.3 else 0.0,
+        glare=8.0,
+    )
+
+
+def _sky(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Draws the light of the sky, grey or tinted by lamps or a low sun."""
+    white = float(rng.uniform(0.35, 1.2))
+    warmth = float(rng.uniform(0, 0.5) if rng.random() < 0.3 else rng.normal(-0.06, 0.07))
+    return white * (1 + warmth), white, white * (1 - warmth)
 
 
 def magnified(style: DropStyle, factor: float) -> DropStyle:
@@ -151,7 +203,9 @@ def add_drops(
     """
     style = style or drop_style(rng)
     scene = linear(clean)
-    panorama = _environment(scene if surroundings is None else linear(surroundings), style, rng)
+    around = scene if surroundings is None else linear(surroundings)
+    style = replace(style, sky=_seen_sky(around, style), scene_sky=0.0)
+    panorama = _environment(around, style, rng)
     light, wet = _drop_layer(clean.shape[0], clean.shape[1], panorama, style, rng)
     behind, hazy = _wet_film(scene, style, rng)
     light += (1 - wet)[..., None] * behind
@@ -166,7 +220,7 @@ def _drop_layer(
     margin = DISC + 1
     rows, columns = (int(np.ceil(extent / pitch)) + 2 * margin for extent in (height, width))
     bumps, sparkles = _bumps(rows, columns, pitch, style, rng)
-    wet = _smoothstep(bumps[..., 0], 0.1, 0.4)
+    wet = _smoothstep(bumps[..., 0], 0.15, 0.3)
     lens = np.divide(bumps[..., 1:], np.maximum(bumps[..., :1], 1e-3), dtype=np.float32)
     light = _refract(panorama, lens, style) * wet[..., None]
     light += sparkles[..., None] * _rgb(style.sky)
@@ -208,7 +262,7 @@ def _bumps(
             _add_bump(canvas, _Drop(y - length, x, length, narrow, power, tilt[0], tilt[1]))
         if rng.random() < style.highlights:
             row = min(int(y + 0.4 * tall), rows - 1)
-            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(60))
+            sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(style.glare))
     roughness = cv2.resize(rng.normal(1, 0.2, (rows // 3 + 2, columns // 3 + 2)), (columns, rows))
     canvas *= roughness.astype(np.float32)[..., None]
     return canvas, sparkles
@@ -227,6 +281,14 @@ def _add_bump(canvas: Plane, drop: _Drop) -> None:
     patch[..., 2] += height * (drop.power * v + drop.tilt_y)
 
 
+def _seen_sky(surroundings: Plane, style: DropStyle) -> tuple[float, float, float]:
+    """Mixes the style's sky with the brightest twentieth of the scene."""
+    small = cv2.resize(surroundings, (20, 20), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    brightest = small[np.argsort(small.sum(1))[-20:]].mean(0)
+    red, green, blue = (1 - style.scene_sky) * _rgb(style.sky) + style.scene_sky * brightest
+    return float(red), float(green), float(blue)
+
+
 def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
     """Builds the small panorama that drops refract. The scene lies between the sky and the ground."""
     side = ENVIRONMENT
@@ -235,9 +297,9 @@ def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator
     lower = scene[-2:].mean((0, 1)) * style.ground
     ground = np.broadcast_to(lower.astype(np.float32), (side // 3, side, 3))
     panorama = np.concatenate([sky, scene, ground])
-    patches = rng.uniform(0.7, 1.3, (6, 6, 1)).astype(np.float32)  # trees and clouds outside the picture
-    panorama = panorama * cv2.resize(patches, (side, side))[..., None]
-    return cv2.GaussianBlur(panorama, (0, 0), 1.5)
+    patches = rng.uniform(0.5, 1.4, (6, 6, 1)).astype(np.float32)  # trees and clouds outside the picture
+    panorama = panorama * cv2.resize(patches, (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+    return cv2.GaussianBlur(panorama, (0, 0), 1.0)
 
 
 def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from paired import scene
 
-from deraincli.rain.drops import DropStyle, add_drops, drop_style, magnified
+from deraincli.rain.drops import DropStyle, add_drops, crisp_style, drop_style, magnified
 
 STYLE = DropStyle(
     defocus=6,
@@ -89,6 +89,7 @@ def test_drops_show_the_scene_upside_down() -> None:
         (light * rows)[labels == drop].sum() / light[labels == drop].sum()
         - np.broadcast_to(rows, labels.shape)[labels == drop].mean()
         for drop in range(1, count)
+        if light[labels == drop].any()
     ]
     assert len(lower) > 4
     assert np.mean(np.array(lower) > 1) > 0.8
@@ -122,14 +123,21 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(cv2.PSNR(*(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (a, b))))
 
 
-def wet_parts(rainy: np.ndarray, clean: np.ndarray) -> tuple[float, float]:
-    """Share of the picture whose surroundings differ by over 25 levels, and how much detail is left there."""
+def wet_parts(rainy: np.ndarray, clean: np.ndarray) -> tuple[float, float, float]:
+    """How much of the picture differs, how much detail is left there, and how fine the difference is.
+
+    Returns:
+        The share of the picture whose surroundings differ by over 25 levels; the detail there relative to the
+        clean picture's; the share of the difference's standard deviation that a blur of 4 pixels takes away.
+    """
     differs = cv2.GaussianBlur(cv2.absdiff(rainy, clean).mean(2), (0, 0), 3) > 25
     detail = (
         np.abs(cv2.Laplacian(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), cv2.CV_32F))[differs].mean()
         for p in (rainy, clean)
     )
-    return float(differs.mean()), next(detail) / next(detail)
+    change = (rainy.astype(np.float32) - clean).mean(2)
+    fine = (change - cv2.GaussianBlur(change, (0, 0), 4)).std() / change.std()
+    return float(differs.mean()), next(detail) / next(detail), float(fine)
 
 
 def test_synthetic_drops_spread_around_real_ones(shared_data) -> None:
@@ -144,10 +152,50 @@ def test_synthetic_drops_spread_around_real_ones(shared_data) -> None:
         for seed in range(6):
             made, _ = add_drops(clean, np.random.default_rng([seed, len(real)]))
             ours.append((psnr(made, clean), *wet_parts(made, clean)))
-    side_by_side = f"PSNR, wet share, detail left\nreal {np.round(real, 2)}\nours {np.round(ours, 2)}"
+    side_by_side = f"PSNR, wet share, detail, fineness\nreal {np.round(real, 2)}\nours {np.round(ours, 2)}"
     assert np.all(np.quantile(ours, 0.1, axis=0) < np.median(real, axis=0)), side_by_side
     assert np.all(np.quantile(ours, 0.9, axis=0) > np.median(real, axis=0)), side_by_side
     assert np.median(ours, axis=0)[2] == pytest.approx(np.median(real, axis=0)[2], abs=0.1), side_by_side
+
+
+def test_crisp_drops_are_small_many_and_sharp() -> None:
+    """By the hundred, 4–25 pixels wide, with edges a few pixels wide: most of a drop is wholly opaque."""
+    rng = np.random.default_rng(9)
+    clean = scene(6, 480, 720)
+    counts, steepest = [], []
+    for _ in range(12):
+        style = replace(crisp_style(rng), film=0, veil=0)
+        _, mask = add_drops(clean, rng, style)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8))
+        widths = boxes[1:, cv2.CC_STAT_WIDTH]
+        counts.append(((widths >= 4) & (widths <= 25)).sum())
+        steepest.append(np.hypot(*np.gradient(mask)).max() * style.defocus)
+    assert np.median(counts) > 100
+    assert min(steepest) > 0.25
+
+
+def test_a_crisp_drop_shows_the_scene_upside_down() -> None:
+    """A scene red above and blue below: drops are bluer above their middle and redder below it."""
+    halves = np.zeros((240, 320, 3), np.uint8)
+    halves[:120, :, 0] = halves[120:, :, 2] = 200
+    pane = replace(
+        STYLE, defocus=1, radius=14, spread=0, density=0.15, sky=(0, 0, 0), ground=0, rim=0, elongation=0
+    )
+    grey = np.zeros_like(halves)
+    rainy, mask = add_drops(grey, np.random.default_rng(10), pane, halves)
+    count, labels, boxes, centres = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8))
+    rows = np.arange(240)[:, None]
+    seen = 0
+    for drop in range(1, count):
+        if boxes[drop, cv2.CC_STAT_WIDTH] > 30:  # merged drops, or one cut by the border
+            continue
+        inside = rainy[labels == drop].astype(float)
+        height = np.broadcast_to(rows, labels.shape)[labels == drop] - centres[drop][1]
+        if inside[:, 0].sum() and inside[:, 2].sum():
+            seen += 1
+            red, blue = (np.average(height, weights=inside[:, channel]) for channel in (0, 2))
+            assert red > blue
+    assert seen > 5
 
 
 def test_styles_vary() -> None:
