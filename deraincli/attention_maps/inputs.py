@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from deraincli.attention_maps.outputs import KINDS
 from deraincli.datasets.pairs import Pair, PairedSet, find_pairs, pair_folders
 from deraincli.errors import InputError, UsageError
-from deraincli.files.walk import walk
+from deraincli.files.walk import results_among, walk
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Jobs:
     """Symbolic links left out, since they lead to folders or out of this one."""
     results: int = 0
     """Pictures left out, since an earlier run wrote them."""
+    unlisted: tuple[InputError, ...] = ()
+    """An error for each sub-folder that cannot be listed."""
 
 
 def find_jobs(source: Path, target: Path | None, results: Path) -> Jobs:
@@ -60,13 +62,16 @@ def _of_pairs(found: PairedSet) -> Jobs:
 
 
 def _below(folder: Path, results: Path) -> Jobs:
-    found = walk(folder, results)
+    found = walk(folder, apart=results)
+    written = results_among(folder, found.names)
     by_stem = defaultdict(list)
-    for name in found.names:
+    for name in (name for name in found.names if name not in written):
         by_stem[str(PurePosixPath(name).with_suffix(""))].append(folder / name)
     own = {stem for stem in by_stem if _is_result(stem, by_stem)}
     pictures = {stem: paths for stem, paths in by_stem.items() if stem not in own}
     if not pictures:
+        if found.unlisted:
+            raise next(iter(found.unlisted.values()))
         raise InputError(
             f"There are no pictures in '{folder}': name a picture or the folder that holds them."
         )
@@ -78,8 +83,9 @@ def _below(folder: Path, results: Path) -> Jobs:
     return Jobs(
         {stem: path for stem, (path,) in pictures.items()},
         {},
-        links=found.links,
-        results=len(found.results) + len(own),
+        links=found.folder_links + len(found.outside),
+        results=len(written) + len(own),
+        unlisted=tuple(found.unlisted.values()),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from deraincli.batch.shards import Shard
 from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Job
-from deraincli.files.walk import vouched_for, walk
+from deraincli.files.walk import results_among, walk
 from deraincli.imaging.formats import FORMATS
 
 
@@ -65,13 +65,15 @@ class Naming:
 
 @dataclass
 class Found:
-    """The jobs of a request, each picture once, and how many files were left out."""
+    """The jobs of a request, each picture once, and what was left out."""
 
     jobs: list[Job] = field(default_factory=list)
     links: int = 0
     """Symbolic links to folders, or out of the folder that was given."""
     results: int = 0
     """Files that an earlier run wrote."""
+    unlisted: dict[Path, InputError] = field(default_factory=dict)
+    """Sub-folders that cannot be listed, with an error each."""
 
 
 def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
@@ -80,7 +82,7 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
 
     Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
     taken whatever it is, so that reading it can tell what is wrong with it. Raises InputError for what does
-    not exist or cannot be listed, and for a glob that matches nothing.
+    not exist, for a given folder that cannot be listed, and for a glob that matches nothing.
     """
     found = Found()
     jobs: dict[tuple[str, str], Job] = {}
@@ -142,7 +144,7 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
     if path.is_dir():
         yield from _jobs_below(path, (), naming, found)
     elif _is_file(given):
-        if vouched_for(path):
+        if results_among(path.parent, [path.name]):
             found.results += 1
         else:
             yield naming.job_alone(path)
@@ -155,17 +157,23 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
         known = found.results
         jobs = list(_jobs_below(folder, parts[fixed:], naming, found))
         if not jobs and found.results == known:
-            raise InputError(f"No picture matches '{given}': check the pattern.")
+            closed = next(iter(found.unlisted.values()), None)
+            raise closed or InputError(f"No picture matches '{given}': check the pattern.")
         yield from jobs
     else:
         raise InputError(f"There is no picture or folder '{given}': check its name.")
 
 
 def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: Found) -> Iterator[Job]:
-    walked = walk(folder, naming.root(folder))
-    found.links += walked.links
-    found.results += sum(_wanted(name, pattern) for name in walked.results)
-    yield from (naming.job(folder, name) for name in walked.names if _wanted(name, pattern))
+    walked = walk(folder, apart=naming.root(folder))
+    found.links += walked.folder_links + len(walked.outside)
+    for name, error in walked.unlisted.items():
+        if _reaches(tuple(name.split("/")), pattern):
+            found.unlisted[folder / name] = error
+    wanted = [name for name in walked.names if _wanted(name, pattern)]
+    results = results_among(folder, wanted)
+    found.results += len(results)
+    yield from (naming.job(folder, name) for name in wanted if name not in results)
 
 
 def _wanted(name: str, pattern: tuple[str, ...]) -> bool:
@@ -179,6 +187,13 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     if pattern[0] == "**":
         return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _reaches(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether the pattern can match something below a folder."""
+    if not pattern or pattern[0] == "**" or not folder:
+        return True
+    return len(pattern) > 1 and fnmatchcase(folder[0], pattern[0]) and _reaches(folder[1:], pattern[1:])
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ def batch_page(
 
     Of pictures, it shows those of the summary's sample that are still there, sources read anew.
     """
-    failures = [(str(outcome.job.source), outcome.error or "") for outcome in summary.failed]
-    tables = [Table("Failed", ("picture", "reason"), failures)] if failures else []
+    failures = summary.failures
+    tables = [Table("Failed", ("picture or folder", "reason"), failures)] if failures else []
     shown = [o for o in summary.shown if o.job.source.is_file() and o.job.destination.is_file()]
     return render(
         title,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deraincli.batch.outcome import Outcome, Status
+from deraincli.errors import InputError
 from deraincli.files.manifest import Job
 
 SHOWN = 24
@@ -20,6 +23,8 @@ class BatchSummary:
     """Counts outcomes as they come, of every picture the last; of those that are done it keeps a bounded
     sample."""
 
+    unlisted: Mapping[Path, InputError] = field(default_factory=dict)
+    """Folders that cannot be listed, with an error each."""
     pixels: int = 0
     """Restored in this run, those of a picture that changed meanwhile every time."""
     network_seconds: float = 0.0
@@ -61,6 +66,12 @@ class BatchSummary:
     def failed(self) -> list[Outcome]:
         """Those that failed."""
         return list(self._failed.values())
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        """The folders that cannot be listed and the pictures that failed, each with the reason."""
+        folders = [(str(folder), str(error)) for folder, error in self.unlisted.items()]
+        return folders + [(str(outcome.job.source), outcome.error or "") for outcome in self.failed]
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from deraincli.datasets.layouts import clean_side
 from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
-from deraincli.files.walk import pictures_below
+from deraincli.files.walk import walk
 from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
@@ -95,8 +95,18 @@ def clean_photos(folder: Path) -> list[ImageSource]:
 
 
 def photo_files(folder: Path) -> list[ImageSource]:
-    """Every picture below a folder, hidden ones apart, in the order of their paths."""
-    return [ImageSource(path, partial(_read_photo, path)) for path in pictures_below(folder)]
+    """Returns every picture below a folder in the order of their paths.
+
+    A sub-folder that cannot be listed is a source that cannot be read, so it is reported as pictures are.
+
+    Raises:
+        InputError: The folder cannot be listed.
+    """
+    found = walk(folder)
+    paths = sorted(folder / name for name in (*found.names, *found.outside))
+    photos = [ImageSource(path, partial(_read_photo, path)) for path in paths]
+    unlisted = [ImageSource(folder / name, partial(_refuse, error)) for name, error in found.unlisted.items()]
+    return photos + unlisted
 
 
 def pair_files(folder: Path) -> list[ImageSource]:
@@ -118,6 +128,10 @@ def eight_bit_rgb(pixels: Pixels) -> Picture:
 
 def _read_photo(path: Path) -> Views:
     return (eight_bit_rgb(decode(path, max_pixels=DEFAULT_MAX_PIXELS).pixels),)
+
+
+def _refuse(error: InputError) -> NoReturn:
+    raise error
 
 
 def _read_views(pair: Pair) -> Views:

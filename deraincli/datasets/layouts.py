@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from deraincli.files.walk import natural_path, pictures
+from deraincli.files.walk import natural_path, pictures, walk
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,13 @@ CLEAN_FOLDERS = frozenset({"target", "gt", "ground_truth", "groundtruth", "norai
 
 
 def clean_side(folder: Path) -> Path | None:
-    """The first folder below whose name says that it holds the clean half of a paired set, if any does."""
-    inside = sorted(child for child in folder.rglob("*") if child.is_dir())
-    return next((child for child in inside if child.name.lower() in CLEAN_FOLDERS), None)
+    """Returns the first folder below whose name says that it holds the clean half of a paired set, if any.
+
+    Raises:
+        InputError: The folder cannot be listed.
+    """
+    inside = map(Path, walk(folder).folders)
+    return next((folder / child for child in inside if child.name.lower() in CLEAN_FOLDERS), None)
 
 
 HALVES = Layout(

@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from deraincli.datasets.layouts import HALVES, LAYOUTS, Layout, Matches
 from deraincli.errors import InputError, UsageError
-from deraincli.imaging.decode import decode
-from deraincli.imaging.formats import PICTURE_SUFFIXES
+from deraincli.files.walk import walk
+from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.cpu_limits import usable_cpus
 
@@ -111,27 +111,34 @@ def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
 
 
 def digest(pair: Pair) -> str:
-    """SHA-256 (hex) of a pair's content: the bytes of both files, whatever they are called."""
+    """Returns the SHA-256 (hex) of a pair's content: the bytes of both files, whatever they are called.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
     sha = hashlib.sha256()
     for path in (pair.rainy, pair.clean):
-        try:
-            with path.open("rb") as file:
-                sha.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+        with open_regular(path) as file:
+            sha.update(hashlib.file_digest(file, "sha256").digest())
     sha.update((pair.rainy_half or "").encode())
     return sha.hexdigest()
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:
-    """16 hex digits that stand for the content of a set.
+    """Returns 16 hex digits that stand for the content of a set.
 
-    One changed byte, a missing or a doubled pair gives another fingerprint; names, order and the layout on
-    disk do not matter.
+    One changed byte, a missing or a doubled pair gives another fingerprint. Names, order and the layout on
+    disk do not matter. A pair that cannot be read counts as missing.
     """
     with ThreadPoolExecutor(max_workers=min(8, usable_cpus())) as pool:
-        digests = sorted(pool.map(digest, pairs))
+        digests = sorted(filter(None, pool.map(_digest_if_readable, pairs)))
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def _digest_if_readable(pair: Pair) -> str | None:
+    with suppress(InputError):
+        return digest(pair)
+    return None
 
 
 def _halves(pair: Pair, both: Pixels) -> tuple[Pixels, Pixels]:
@@ -167,15 +174,21 @@ def _match(folder: Path, layouts: list[Layout]) -> tuple[Layout, Matches]:
     return layouts[-1], Matches(pairs=(), unpaired=())
 
 
+def _holds_pairs(folder: Path) -> bool:
+    with suppress(InputError):  # a folder in it cannot be listed
+        return bool(_match(folder, _candidates(None, None))[1].pairs)
+    return False
+
+
 def _nothing_found(folder: Path, layout: str | None) -> str:
     if layout is not None:
         return f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
-    if not any(path.suffix.lower() in PICTURE_SUFFIXES for path in folder.rglob("*")):
+    found = walk(folder)
+    if not found.names and not found.outside:
         return f"There are no pictures in '{folder}': name the folder that holds them."
-    recognise = partial(_match, layouts=_candidates(None, None))
-    inside = [child for child in sorted(folder.iterdir()) if child.is_dir() and recognise(child)[1].pairs]
-    if inside:
-        return f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{inside[0]}'."
+    inside = next((name for name in found.folders if "/" not in name and _holds_pairs(folder / name)), None)
+    if inside is not None:
+        return f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{folder / inside}'."
     return (
         f"No rainy and clean pictures pair by name in '{folder}': rename them to one of the layouts "
         f"{', '.join(LAYOUTS)}, or add --left rainy|clean if each picture holds both halves."

@@ -1,7 +1,7 @@
 """A set of rainy and clean pictures made from clean photos.
 
-plans = plan(photos, folder, copies=1)
-make(plans[0], SynthesisRequest(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
+planned = plan(photos, folder, copies=1).pairs
+make(planned[0], SynthesisRequest(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from deraincli._version import __version__
 from deraincli.errors import InputError, OutputError, UsageError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
-from deraincli.files.walk import natural_path
+from deraincli.files.walk import natural_path, walk
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
-from deraincli.imaging.formats import PICTURE_SUFFIXES
 from deraincli.imaging.image import Image
 from deraincli.rain.synthesis import Recipe, synthesise
 
@@ -59,14 +58,23 @@ class PlannedPair:
         return {side: self.folder / side / f"{self.stem}.png" for side in ("mask", "target", "input")}
 
 
-def plan(source: Path, destination: Path, copies: int) -> list[PlannedPair]:
-    """The pairs to make of a photo, or of all below a folder: one set, as its readers want it.
+@dataclass(frozen=True)
+class Plan:
+    """The pairs to make, and what had to be left out."""
+
+    pairs: list[PlannedPair]
+    unlisted: list[InputError]
+    """An error for each sub-folder that cannot be listed."""
+
+
+def plan(source: Path, destination: Path, copies: int) -> Plan:
+    """Plans the pairs to make of a photo, or of all photos below a folder, as one paired set.
 
     Pairs of a photo in a sub-folder are called SUB-NAME; with several copies, NAME-1, NAME-2, …. Hidden files
-    and what lies below `destination` are no photos.
+    and the contents of `destination` are left out.
 
     Raises:
-        InputError: there is no photo.
+        InputError: there is no photo, or the folder cannot be listed.
         UsageError: the folders are one and the same, or two pairs would have the same name.
     """
     if source.resolve() == destination.resolve():
@@ -75,13 +83,14 @@ def plan(source: Path, destination: Path, copies: int) -> list[PlannedPair]:
         )
     top = source if source.is_dir() else source.parent
     plans = []
-    for photo in _photos(source, destination):
+    photos, unlisted = _photos(source, destination)
+    for photo in photos:
         name = photo.relative_to(top)
         for copy in range(copies):
             stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
             plans.append(PlannedPair(photo, name.as_posix(), copy, destination, stem))
     _refuse_namesakes(plans)
-    return plans
+    return Plan(plans, unlisted)
 
 
 def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool) -> bool:
@@ -130,23 +139,20 @@ def make(
     return (clean.shape[1], clean.shape[0]), photo.notes
 
 
-def _photos(source: Path, destination: Path) -> list[Path]:
+def _photos(source: Path, destination: Path) -> tuple[list[Path], list[InputError]]:
+    """Returns the photos, and an error for each sub-folder that cannot be listed."""
     if source.is_file():
-        return [source]
+        return [source], []
     if not source.is_dir():
         raise InputError(f"There is no photo or folder '{source}': check its name.")
-    own = destination.resolve()
-    photos = [
-        path
-        for path in source.rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        and not path.resolve().is_relative_to(own)
-        and path.is_file()
-    ]
-    if not photos:
-        raise InputError(f"There are no photos in '{source}': name the folder that holds them.")
-    return sorted(photos, key=natural_path)
+    found = walk(source, apart=destination)
+    photos = sorted((source / name for name in (*found.names, *found.outside)), key=natural_path)
+    unlisted = list(found.unlisted.values())
+    if photos:
+        return photos, unlisted
+    if unlisted:
+        raise unlisted[0]
+    raise InputError(f"There are no photos in '{source}': name the folder that holds them.")
 
 
 def _refuse_namesakes(plans: Sequence[PlannedPair]) -> None:

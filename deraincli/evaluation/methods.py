@@ -13,7 +13,7 @@ from deraincli.datasets.pairs import Pair
 from deraincli.errors import InputError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.walk import pictures
-from deraincli.imaging.decode import decode
+from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
 
@@ -64,9 +64,12 @@ class PrecomputedResults:
         self._files = _match_results(folder, {pair.name for pair in pairs})
 
     def identity(self, pair: Pair) -> str:
-        """The content of the result's file."""
-        file = self._files.get(pair.name)
-        return hashlib.sha256(file.read_bytes()).hexdigest() if file else "missing"
+        """Returns the SHA-256 of the result's file. Raises InputError if it cannot be read."""
+        path = self._files.get(pair.name)
+        if path is None:
+            return "missing"
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
         """The result's file, decoded."""

@@ -39,11 +39,6 @@ class Manifest:
         self._journal = Journal(own)
         self._others = [Journal(path) for path in sorted(folder.glob("*.jsonl")) if path != own]
 
-    @classmethod
-    def lies_in(cls, folder: Path) -> bool:
-        """Whether a folder has a manifest."""
-        return (folder / cls.FOLDER).is_dir()
-
     def is_done(self, job: Job, settings: str) -> bool:
         """Whether the result is there, made from the source as it is now, with these settings."""
         made = (job.name, *(stamp(job.source) or ()))

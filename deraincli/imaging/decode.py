@@ -6,9 +6,10 @@ import ctypes
 import logging
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import PIL.Image
@@ -87,7 +88,13 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     return _decode(picture, data, format, name)
 
 
-def _read(path: Path) -> bytes:
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Opens a picture's file for reading.
+
+    Raises:
+        InputError: The file is missing, is a folder, a pipe or a device, or cannot be read.
+    """
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
@@ -95,13 +102,18 @@ def _read(path: Path) -> bytes:
         if not stat.S_ISREG(kind):
             raise InputError(f"'{path}' is no regular file: copy its content to one.")
         with path.open("rb") as file:
-            head = file.read(16)
-            # A huge file of another kind is not read to its end.
-            return head + file.read() if recognise(head) else head
+            yield file
     except FileNotFoundError as error:
         raise missing(path) from error
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def _read(path: Path) -> bytes:
+    with open_regular(path) as file:
+        head = file.read(16)
+        # A huge file of another kind is not read to its end.
+        return head + file.read() if recognise(head) else head
 
 
 def _open(data: bytes, format: str) -> ImageFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -102,13 +101,6 @@ def test_what_is_not_there_is_an_error(tmp_path):
     for missing in ("missing", "missing.jpg", "missing/*.jpg"):
         with pytest.raises(InputError, match="missing"):
             find_jobs([str(tmp_path / missing)], Naming())
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
-def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
-    (tmp_path / "locked").mkdir(mode=0)
-    with pytest.raises(InputError, match="locked"):
-        find_jobs([str(tmp_path)], Naming())
 
 
 def test_results_that_would_be_one_file_are_refused_naming_both(tmp_path):

@@ -110,7 +110,7 @@ def command(
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
     folder = destination or _default_folder(source)
     jobs = find_jobs(source, target, folder)
-    _note_what_is_left_out(jobs, out)
+    _report_what_is_left_out(jobs, out)
     request = _Request(source, jobs, folder, wanted, overwrite, max_pixels, out)
     waiting, failed = _waiting(request)
     looks: list[Look] = []
@@ -119,7 +119,7 @@ def command(
         looks = [look for name in waiting if (look := _tried(derainer, name, request))]
     failed += len(waiting) - len(looks)
     summarise(source, len(jobs.pictures), looks, failed, threshold, out)
-    if failed:
+    if failed or jobs.unlisted:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
@@ -135,7 +135,9 @@ def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
         )
 
 
-def _note_what_is_left_out(jobs: Jobs, out: Output) -> None:
+def _report_what_is_left_out(jobs: Jobs, out: Output) -> None:
+    for error in jobs.unlisted:
+        output.error(str(error))
     if jobs.unpaired:
         out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
     if jobs.links:

@@ -15,7 +15,7 @@ from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
-    from deraincli.batch.jobs import BatchRequest
+    from deraincli.batch.jobs import BatchRequest, Found
     from deraincli.batch.outcome import Outcome, RestoreSettings
     from deraincli.batch.run import Engine
     from deraincli.batch.summary import BatchSummary
@@ -127,8 +127,12 @@ def command(
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
-    tidy(found)
-    summary, total = BatchSummary(), None if watch else len(found)
+    if fail_fast and found.unlisted:
+        out.note("Stopped at the first failure, as --fail-fast asks.")
+        raise typer.Exit(ExitCode.SOME_FAILED)
+    mine = request.share(found.jobs)
+    tidy(mine)
+    summary, total = BatchSummary(found.unlisted), None if watch else len(mine)
 
     def write_page() -> None:
         if page is not None:
@@ -138,7 +142,7 @@ def command(
         with BatchProgress(out, total) as progress:
             run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
             outcomes = (
-                _watched(request, settings, run, out, write_page) if watch else _once(found, settings, run)
+                _watched(request, settings, run, out, write_page) if watch else _once(mine, settings, run)
             )
             _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     except KeyboardInterrupt:
@@ -146,10 +150,10 @@ def command(
             out.note("What is finished is kept: the same command goes on from there.")
             raise
     finally:
-        if summary.count:
-            _conclude(summary, total or summary.count, found, out)
+        if summary.count or summary.unlisted:
+            _conclude(summary, total or summary.count, mine, out)
         write_page()
-    if summary.failed:
+    if summary.failures:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
@@ -165,8 +169,8 @@ def _digest(model: str | None, task: str) -> str:
     return " ".join(sha256(path) for path in files)
 
 
-def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> list[Job]:
-    """The jobs, without collisions; tells what is left out."""
+def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Found:
+    """Finds the jobs, refuses collisions, and reports what is left out."""
     from deraincli.batch.jobs import refuse_collisions
 
     found = request.find()
@@ -175,12 +179,13 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> list
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
         out.note(f"{found.results} files that were written by derain batch are no pictures to restore again.")
-    mine = request.share(found.jobs)
+    for error in found.unlisted.values():
+        output.error(str(error))
     if not found.jobs:
         out.note(f"There are no pictures to restore in {', '.join(request.inputs)}: nothing to do.")
-    elif not mine:
+    elif not request.share(found.jobs):
         out.note(f"None of the {len(found.jobs)} pictures falls to this shard: nothing to do.")
-    return mine
+    return found
 
 
 def _engine(
@@ -266,10 +271,10 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
         return
     roots = ", ".join(str(root) for root in dict.fromkeys(job.root for job in jobs))
     out.table(f"Results in {roots}" if roots else "Results", COLUMNS, [summary.row(total)])
-    if summary.failed:
-        named = [(str(o.job.source), o.error or "") for o in summary.failed[:NAMED_FAILURES]]
-        more = len(summary.failed) - len(named)
+    if failures := summary.failures:
+        named = failures[:NAMED_FAILURES]
+        more = len(failures) - len(named)
         title = f"Failed: {len(named)}" + (f" and {more} more" if more else "")
-        out.table(title, ("picture", "reason"), named)
-    if summary.skipped == total:
+        out.table(title, ("picture or folder", "reason"), named)
+    if total and summary.skipped == total:
         out.note("Nothing to do: all of them are done already; --overwrite restores them anew.")

@@ -48,7 +48,10 @@ def command(
 
     out = options.make_output(quiet, verbose, json)
     request = SynthesisRequest(Recipe(kind, heavy, blend, veil), seed)
-    plans = plan(source, destination, copies)
+    planned_set = plan(source, destination, copies)
+    plans = planned_set.pairs
+    for error in planned_set.unlisted:
+        output.error(str(error))
     done = {planned: finished(planned, request, overwrite=overwrite) for planned in plans}
     there = [planned for planned in plans if done[planned]]
     missing = [planned for planned in plans if not done[planned]]
@@ -66,6 +69,8 @@ def command(
     out.line(f"Pairs made in {seconds:.1f} s: {len(missing) - failed}{before}; they lie in {destination}")
     if failed:
         _complain(failed, len(plans))
+    if planned_set.unlisted:
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _make(
