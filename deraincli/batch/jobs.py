@@ -15,7 +15,6 @@ from deraincli.files.manifest import Job
 from deraincli.files.walk import results_among, walk
 from deraincli.imaging.formats import FORMATS
 
-
 DERAINED = ".derained"
 """Added to the stem of a result that lies beside its picture."""
 
