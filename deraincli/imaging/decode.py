@@ -43,6 +43,7 @@ from deraincli.imaging.pixel_reader import decode_errors
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
+_TILE_SIZE = (322, 323)
 _FIRST_TURNED = 5  # of the orientations 1–8; from here on width and height change places
 
 
@@ -74,12 +75,12 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
         data = bigtiff.as_classic(data)
         picture = _open(data, format)
         frames = getattr(picture, "n_frames", 1)
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise UnreadableImageError(
-            f"{name} has {width} × {height} pixels, more than the limit of {max_pixels}: "
-            "raise it with --max-pixels if you trust the file."
-        )
+    for what, (width, height) in (("has", picture.size), ("has tiles of", _tile_size(picture))):
+        if width * height > max_pixels:
+            raise UnreadableImageError(
+                f"{name} {what} {width} × {height} pixels, more than the limit of {max_pixels}: "
+                "raise it with --max-pixels if you trust the file."
+            )
     if frames > 1:
         raise UnreadableImageError(
             f"{name} holds {frames} frames or pages: extract the one to restore first."
@@ -141,6 +142,13 @@ def _silence_libtiff() -> None:
     for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
         if hasattr(library, setter):  # not where it is linked in with its names hidden
             getattr(library, setter)(None)
+
+
+def _tile_size(picture: ImageFile) -> tuple[int, int]:
+    """Width and height of a TIFF's tiles, which may be larger than the picture; 0 without tiles."""
+    tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
+    width, height = (tags.get(tag, 0) for tag in _TILE_SIZE)
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
 
 
 def _check_whole(data: bytes, format: str, name: str) -> None:

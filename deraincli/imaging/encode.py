@@ -202,7 +202,8 @@ def _avif(image: Image, quality: int | None) -> bytes:
         quality=quality,
         subsampling="4:4:4",
         icc_profile=image.icc,
-        exif=image.exif,
+        # Pillow would take the orientation out itself, and arrange the rest anew.
+        exif=metadata.without_orientation(image.exif) if image.exif else None,
         xmp=image.xmp,
     )
     return avif.with_colours(encoded, dict(image.png_chunks)[b"cICP"]) if image.png_chunks else encoded

@@ -18,6 +18,8 @@ _START_OF_SCAN, _END_OF_IMAGE, _COMMENT = 0xDA, 0xD9, 0xFE
 _APP1, _APP13 = 0xE1, 0xED
 _DESCRIPTIONS = frozenset((*range(0xE0, 0xEE), 0xEF, _COMMENT))  # 0xEE says how colours are stored
 _LAST_COEFFICIENT = 63
+_SHORTEST_SCAN = 6
+"""Bytes of a scan's header for one component, without its length."""
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _IPTC = b"8BIM\x04\x04"
 
@@ -84,14 +86,21 @@ def left_out(data: bytes) -> Iterator[str]:
 
 
 def _covers_every_coefficient(parts: list[Segment]) -> bool:
-    """Whether each component's 64 coefficients were sent to their last bit (T.81, G.1.1.1)."""
+    """Whether each component's 64 coefficients were sent to their last bit (T.81, G.1.1.1).
+
+    Raises:
+        ValueError: the header of a scan is damaged.
+    """
     frame = next((part.body for part in parts if part.marker in _START_OF_FRAME), b"")
     wanted = {(component, k) for component in frame[6::3] for k in range(_LAST_COEFFICIENT + 1)}
+    any_frame = bool(wanted)
     for scan in (part.body for part in parts if part.marker == _START_OF_SCAN):
+        if len(scan) < _SHORTEST_SCAN or len(scan) != 4 + 2 * scan[0]:
+            raise ValueError("the header of a scan is damaged")
         components, (first, last, bits) = scan[1 : 1 + 2 * scan[0] : 2], scan[-3:]
         if bits & 15 == 0:  # the lowest bit still to come
             wanted -= {(component, k) for component in components for k in range(first, last + 1)}
-    return not wanted
+    return any_frame and not wanted
 
 
 def _is_damaged(parts: list[Segment], data: bytes) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import PIL.Image
 from PIL.ExifTags import IFD, Base
@@ -34,6 +35,8 @@ _RESOLUTION = (Base.XResolution, Base.YResolution)
 _FOCAL_PLANE_RESOLUTION = (Base.FocalPlaneXResolution, Base.FocalPlaneYResolution)
 _LONG = 4
 _INLINE = 4
+_ENTRY = 12
+"""Bytes of an entry of a directory."""
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
@@ -101,6 +104,7 @@ def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
     if turned:
         _exchange(block, entries, _RESOLUTION)
         _exchange(block, details, _FOCAL_PLANE_RESOLUTION)
+    entries, link = _directory(block, order, first)  # as they are by now
     _remove_thumbnail(block, order, entries, link)
     return bytes(block)
 
@@ -117,6 +121,28 @@ def parsed_exif(exif: bytes) -> PIL.Image.Exif | None:
     return parsed
 
 
+def exact(tags: Mapping[int, Any]) -> dict[int, Any]:
+    """Prepares tags that Pillow has read to be written: it would make question marks of letters like ö."""
+    return {
+        tag: value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
+        for tag, value in tags.items()
+    }
+
+
+def without_orientation(exif: bytes) -> bytes:
+    """Takes the orientation out of EXIF made by `upright_exif`; every offset in it still holds."""
+    order = "<" if exif.startswith(b"II") else ">"
+    (first,) = struct.unpack_from(f"{order}I", exif, 4)
+    entries, link = _directory(bytearray(exif), order, first)
+    if Base.Orientation not in entries:
+        return exif
+    place = entries[Base.Orientation].position
+    block = bytearray(exif)
+    struct.pack_into(f"{order}H", block, first, (link - first - 2) // _ENTRY - 1)
+    block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no second directory
+    return bytes(block)
+
+
 def _stored_exif(picture: PIL.Image.Image) -> bytes:
     if picture.format == "TIFF":
         return _exif_of_tiff(picture)
@@ -130,12 +156,11 @@ def _stored_exif(picture: PIL.Image.Image) -> bytes:
 def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
     """A TIFF is itself what EXIF is modelled on; gather the describing part of it."""
     stored, exif = picture.getexif(), PIL.Image.Exif()
-    for tag in TIFF_TAGS:
-        if tag in stored:
-            exif[tag] = stored[tag]
+    for tag, value in exact({tag: stored[tag] for tag in TIFF_TAGS if tag in stored}).items():
+        exif[tag] = value
     for group in (IFD.Exif, IFD.GPSInfo):
         if tags := stored.get_ifd(group):
-            exif[group] = tags
+            exif[group] = exact(tags)
     return exif.tobytes().removeprefix(b"Exif\0\0") if len(exif) else b""
 
 

@@ -62,13 +62,15 @@ def decode_errors(name: str, format: str) -> Iterator[None]:
 
 
 def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | None]:
-    mode = arrays.plain_mode(picture)
+    with decode_errors(name, picture.format or "picture"):
+        mode = arrays.plain_mode(picture)
+        plain = picture if mode in (None, picture.mode) else picture.convert(mode)
     if mode is None:
         raise UnreadableImageError(
             f"{name} stores its pixels as {_MODES.get(picture.mode, picture.mode)}: convert it to 8 or 16 "
             "bits of grey or RGB first."
         )
-    return arrays.from_pillow(picture if mode == picture.mode else picture.convert(mode))
+    return arrays.from_pillow(plain)
 
 
 def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:

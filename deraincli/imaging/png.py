@@ -24,7 +24,10 @@ _PER_METRE = 1
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _METADATA_KEYWORDS = ("XML:com.adobe.xmp", "Raw profile type exif")
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
+_SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_ONLY_METHODS = b"\0\0"  # of compression and filtering
+_INTERLACED = 1
 _INFLATE_STEP = 1 << 20
 _SUB_FILTER = 1
 
@@ -56,6 +59,7 @@ def check(data: bytes) -> None:
     Raises:
         ValueError: something is missing or fails its checksum.
     """
+    _check_header(data)
     inflater, missing = zlib.decompressobj(), _stream_length(data)
     try:
         for kind, body in chunks(data):
@@ -69,11 +73,26 @@ def check(data: bytes) -> None:
         raise ValueError("it holds fewer lines than its header says")
 
 
+def _check_header(data: bytes) -> None:
+    """Checks what Pillow does not, and what libpng would print complaints about.
+
+    Raises:
+        ValueError: the header is missing, doubled or damaged, or there is no palette where one is needed.
+    """
+    kinds = [kind for kind, _ in chunks(data)]
+    if kinds[0] != b"IHDR" or kinds.count(b"IHDR") > 1:
+        raise ValueError("it does not begin with its one header")
+    if data[25] not in _SAMPLES or data[26:28] != _ONLY_METHODS or data[28] > _INTERLACED:
+        raise ValueError("its header is damaged")
+    if data[25] == PALETTE and b"PLTE" not in kinds:
+        raise ValueError("its palette is missing")
+
+
 def _stream_length(data: bytes) -> int:
     """Bytes of all lines with their filter bytes, for the passes of Adam7 if interlaced."""
     width, height = struct.unpack_from(">II", data, 16)
     bits, colour_type, interlaced = data[24], data[25], data[28]
-    samples = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}[colour_type]
+    samples = _SAMPLES[colour_type]
     total = 0
     for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
@@ -127,9 +146,15 @@ def end(data: bytes) -> int:
 
 
 def bare(data: bytes) -> bytes:
-    """The picture without its optional chunks, some of which libpng complains about or acts upon."""
-    stream = [_chunk(kind, body) for kind, body in chunks(data) if kind in (b"IHDR", b"IDAT", b"IEND")]
-    return _SIGNATURE + b"".join(stream)
+    """The picture without whatever libpng complains about or acts upon: optional chunks and surplus data.
+
+    Its lines are no longer compressed, which costs no more time than copying them.
+    """
+    inflater, length = zlib.decompressobj(), _stream_length(data)
+    compressed = b"".join(body for kind, body in chunks(data) if kind == b"IDAT")
+    lines = inflater.decompress(compressed, length)
+    stored = _chunk(b"IDAT", zlib.compress(lines, 0))
+    return b"".join((data[:_HEADER_END], stored, _chunk(b"IEND", b"")))
 
 
 def encode(image: Image) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import TypeAlias
 
 import PIL.Image
@@ -20,8 +22,9 @@ def read(picture: PIL.Image.Image) -> Resolution | None:
         scale = {_PER_INCH: 1.0, _PER_CENTIMETRE: _CENTIMETRES}.get(picture.info.get("jfif_unit", 0), 0.0)
         across, down = (scale * density for density in picture.info.get("jfif_density", (0, 0)))
     else:
-        across, down = (float(value) for value in picture.info.get("dpi", (0, 0)))
-    return (across, down) if across > 0 and down > 0 else None
+        stated = picture.info.get("dpi", (0, 0))
+        across, down = (float(value) if isinstance(value, Real) else 0.0 for value in stated)
+    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None
 
 
 def is_a_screens(resolution: Resolution) -> bool:

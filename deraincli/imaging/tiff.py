@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from PIL.ExifTags import IFD, Base
@@ -86,9 +87,9 @@ def _directory(image: Image, lengths: list[int]) -> ImageFileDirectory_v2:
 
 
 def _describe(directory: ImageFileDirectory_v2, exif: Exif) -> None:
-    for tag in metadata.TIFF_TAGS:
-        if tag in exif:
-            directory[tag] = exif[tag]
+    described: dict[int, Any] = {tag: exif[tag] for tag in metadata.TIFF_TAGS if tag in exif}
+    for tag, value in metadata.exact(described).items():
+        directory[tag] = value
     for group in (IFD.Exif, IFD.GPSInfo):
         if tags := exif.get_ifd(group):
-            directory[group] = tags
+            directory[group] = metadata.exact(tags)

@@ -267,3 +267,22 @@ def test_12_bit_grey_tiff_is_refused(order: str, photometric: int) -> None:
     data = head + b"\x80" * 48 + struct.pack(f"{order}H", len(entries)) + directory + bytes(4)
     with pytest.raises(UnreadableImageError):
         decode(data, max_pixels=LIMIT)
+
+
+def test_tiles_larger_than_the_limit_are_refused() -> None:
+    """A decoder makes room for a whole tile, however small the picture is."""
+    data = tiff(texture(20, 20), photometric="rgb", tile=(16, 16))
+    (length,) = (
+        struct.pack("<HHI", 323, kind, 1) for kind in (3, 4) if struct.pack("<HHI", 323, kind, 1) in data
+    )
+    tall = data.replace(length + data[data.index(length) + 8 :][:4], struct.pack("<HHII", 323, 4, 1, 10**6))
+    with pytest.raises(UnreadableImageError, match=r"tiles of 16 × 1000000"):
+        decode(tall, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("kind", [2, 7])
+def test_resolution_that_is_no_number_is_none(kind: int) -> None:
+    data = saved(PIL.Image.fromarray(texture(5, 6)), "TIFF", dpi=(300, 72))
+    words = data.replace(struct.pack("<HHI", 282, 5, 1), struct.pack("<HHI", 282, kind, 4))
+    assert words != data
+    assert decode(words, max_pixels=LIMIT).resolution is None
