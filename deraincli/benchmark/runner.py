@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import torch
-from torch import nn
 
 from deraincli.benchmark.environment import describe
 from deraincli.benchmark.flops import count_flops, count_parameters
@@ -24,6 +23,7 @@ from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
 from deraincli.inference.backends.torch_memory import free_memory
+from deraincli.models.base import RestorationNetwork
 from deraincli.restoration.derainer import Derainer
 
 SLOWEST = 10
@@ -56,7 +56,7 @@ class _Entry:
     """A loaded target, or the reason why it is not loaded."""
 
     subject: Target
-    shapes: nn.Module | None
+    shapes: RestorationNetwork | None
     """The network as defined, on the meta device. None for a classical method."""
     precision: str
     backend: str

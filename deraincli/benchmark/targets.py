@@ -5,15 +5,14 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
-
-from torch import nn
+from typing import Literal
 
 from deraincli.benchmark.paper_figures import PAPER_FIGURES, PaperFigures
 from deraincli.errors import ModelError
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
 from deraincli.model_zoo.resolve import find_classical_method, find_model
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import load_model
 from deraincli.models.classical.registry import CLASSICAL_METHODS
 from deraincli.models.registry import NETWORKS
@@ -32,7 +31,7 @@ class Target:
     a classical method.
     """
 
-    def build(self) -> nn.Module | None:
+    def build(self) -> RestorationNetwork | None:
         """Builds the network in float32 on the CPU, in eval mode.
 
         Returns:
@@ -48,7 +47,7 @@ class Target:
             return kind.build(kind.config).eval()
         return load_model(find_model(self.name)[1])[0]
 
-    def size_multiple(self, network: nn.Module | None) -> int:
+    def size_multiple(self, network: RestorationNetwork | None) -> int:
         """Returns the number of which the input's sides must be multiples.
 
         Args:
@@ -58,7 +57,7 @@ class Target:
             The number in pixels.
         """
         if network is not None:
-            return cast(int, network.size_multiple)
+            return network.size_multiple
         solver = find_classical_method(self.name)
         assert solver is not None
         return solver.multiple

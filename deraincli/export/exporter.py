@@ -9,10 +9,8 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import torch
-from torch import nn
 
 from deraincli.datasets.pairs import find_pairs
 from deraincli.errors import ModelError
@@ -24,6 +22,7 @@ from deraincli.geometry import round_up
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.backends.torch_memory import peak_bytes
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
 
@@ -76,14 +75,14 @@ def export_model(
     """
     check_choices(target, precision, pairs)
     network, info = load_model(path)
-    multiple = cast(int, network.size_multiple)
+    multiple = network.size_multiple
     description = Description(
         network=info.network,
         task=info.task,
         precision=precision,
         size_multiple=multiple,
         smallest_side=LEAST_CELLS * multiple if target == "pt2" else multiple,
-        tile_margin=cast(int, network.tile_margin),
+        tile_margin=network.tile_margin,
         bytes_per_pixel=_bytes_per_pixel(network),
         weights_sha256=sha256(path),
     )
@@ -107,7 +106,7 @@ def export_model(
 
 
 def _int8_onnx(
-    network: nn.Module, description: Description, folder: Path, max_pixels: int, on_step: OnStep
+    network: RestorationNetwork, description: Description, folder: Path, max_pixels: int, on_step: OnStep
 ) -> tuple[bytes, Loss]:
     multiple = description.size_multiple
     calibration, scored = split_pairs(find_pairs(folder).pairs)
@@ -129,6 +128,6 @@ def _refuse_loss(loss: Loss, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def _bytes_per_pixel(network: nn.Module) -> float:
-    side = round_up(128, cast(int, network.size_multiple))
+def _bytes_per_pixel(network: RestorationNetwork) -> float:
+    side = round_up(128, network.size_multiple)
     return peak_bytes(lambda: network(torch.zeros(1, 3, side, side))) / side**2

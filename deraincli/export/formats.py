@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deraincli.inference.backends.export_metadata import METADATA_KEY, Description
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -43,7 +44,7 @@ also run on one unit.
 class Restorer(nn.Module):
     """Wraps a network so that it returns the restored picture only, without its maps."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: RestorationNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -63,13 +64,13 @@ class Restorer(nn.Module):
 class Format:
     """A file format that models are exported to."""
 
-    dump: Callable[[nn.Module, Description], bytes]
+    dump: Callable[[RestorationNetwork, Description], bytes]
     """Converts a network in eval mode and its description to file content."""
     load: Callable[[bytes], Run]
     """Converts that content to a function that runs it on the CPU."""
 
 
-def to_onnx(network: nn.Module, description: Description) -> bytes:
+def to_onnx(network: RestorationNetwork, description: Description) -> bytes:
     """Converts a network to ONNX for any batch size, height and width.
 
     Uses PyTorch's exporter and needs the extra `export`.
@@ -109,7 +110,7 @@ def describe(model: Any, description: Description) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=description.as_json())
 
 
-def to_pt2(network: nn.Module, description: Description) -> bytes:
+def to_pt2(network: RestorationNetwork, description: Description) -> bytes:
     """Converts a network to a torch.export archive.
 
     `torch.export.load` reads the archive without this package.
@@ -128,7 +129,7 @@ def to_pt2(network: nn.Module, description: Description) -> bytes:
     return file.getvalue()
 
 
-def to_safetensors(network: nn.Module, description: Description) -> bytes:
+def to_safetensors(network: RestorationNetwork, description: Description) -> bytes:
     """Converts a network to a model file of this package, as `-m` accepts it.
 
     Args:
@@ -200,7 +201,7 @@ def _run_module(module: Callable[[Tensor], Tensor]) -> Run:
     return run
 
 
-def _exported(network: nn.Module, multiple: int) -> torch.export.ExportedProgram:
+def _exported(network: RestorationNetwork, multiple: int) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", max=1024)
     height, width = (
         multiple * torch.export.Dim(side, min=LEAST_CELLS, max=LARGEST_SIDE // multiple)

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from deraincli.export.formats import Run
 from deraincli.geometry import round_up
+from deraincli.models.base import RestorationNetwork
 from deraincli.rain.streaks import add_rain, light_rain
 
 PHOTOS = ("astronaut", "coffee", "chelsea")
@@ -40,7 +40,9 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
         yield add_rain(clean, light_rain(height, width, np.random.default_rng(seed)))
 
 
-def difference(network: nn.Module, run: Run, pictures: Iterable[NDArray[Any]], multiple: int) -> Difference:
+def difference(
+    network: RestorationNetwork, run: Run, pictures: Iterable[NDArray[Any]], multiple: int
+) -> Difference:
     """Compares an export with its fp32 network on whole pictures, both on the CPU.
 
     Args:

@@ -1,10 +1,10 @@
-"""Output of every deraining network."""
+"""What every deraining network has, takes and returns."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class NetworkOutput(NamedTuple):
@@ -16,3 +16,28 @@ class NetworkOutput(NamedTuple):
     """B×1×H×W in 0–1: rainy regions related attention map."""
     cam: Tensor | None = None
     """B×1×H×W in 0–1: clean regions related attention map."""
+
+
+class RestorationNetwork(nn.Module):
+    """Base class of all deraining networks.
+
+    Weights may be float32, bfloat16 or float16. Inputs and outputs are float32.
+    """
+
+    config: Any
+    """The frozen config that the network was built from. Model files store it with the weights."""
+    size_multiple: int
+    """Sides of the input, and origins of tiles, must be multiples of this."""
+    tile_margin: int
+    """Pixels of context that a tile needs on every side."""
+
+    def forward(self, rainy: Tensor) -> NetworkOutput:
+        """Restores a batch.
+
+        Args:
+            rainy: B×3×H×W in 0–1. H and W must be multiples of `size_multiple`.
+
+        Returns:
+            The restored batch, and the maps if the network has them.
+        """
+        raise NotImplementedError

@@ -18,6 +18,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import ModelError, UsageError
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.config_io import dump_config, parse_config
 from deraincli.models.header import Header, read_header
 from deraincli.models.registry import NETWORKS
@@ -56,7 +57,7 @@ def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = tor
     return save(weights, {"network": info.network, "config": config, "task": info.task})
 
 
-def load_model(path: Path) -> tuple[nn.Module, ModelInfo]:
+def load_model(path: Path) -> tuple[RestorationNetwork, ModelInfo]:
     """Rebuilds the network of a model file with its weights, in float32, on the CPU, in eval mode.
 
     Names and shapes of all tensors are checked before any weight is read or allocated.

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from deraincli.errors import UsageError
 from deraincli.models.balnet.config import BALNET, BALNET_LITE, BALNET_SMALL
 from deraincli.models.balnet.network import BALNet
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.baselines.agan import AGAN, AGANConfig
 from deraincli.models.baselines.ddn import DDN, DDNConfig
 from deraincli.models.baselines.didmdn import DIDMDN, DIDMDNConfig
@@ -27,8 +26,8 @@ class NetworkKind:
 
     config: Any
     """The default config, a frozen dataclass."""
-    build: Callable[[Any], nn.Module]
-    """Builds the module with random weights from a config. Its call returns a `NetworkOutput`."""
+    build: Callable[[Any], RestorationNetwork]
+    """Builds the module with random weights from a config."""
 
 
 NETWORKS: dict[str, NetworkKind] = {

@@ -127,7 +127,7 @@ class Run:
     def _validate(self) -> Validation:
         """Scores the averaged weights, keeps them if they are the best, and saves the state."""
         began = self._clock.read()
-        network = self.trainee.average.module
+        network = self.trainee.averaged
         result = self.validation.score(network, self.group.device, precision=self.config.precision)
         content = model_bytes(network, self.info)
         if result.psnr > self.best.psnr:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
-
-from torch import nn
 
 from deraincli.errors import DeviceError, TrainingError, UsageError
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import find_model
 from deraincli.models.balnet.net2net import deepened, deepens
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model
 from deraincli.models.registry import NETWORKS, configure
 from deraincli.training.config import TrainingConfig
@@ -28,7 +26,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
     """
     network, info = _network(config, root)
     crop, share = config.data.crop, len(group.share(config.data.batch))
-    multiple = cast(int, network.size_multiple)
+    multiple = network.size_multiple
     if crop % multiple:
         raise UsageError(f"data.crop = {crop} does not suit {config.network}: take a multiple of {multiple}.")
     if config.loss.adversarial > 0 and crop < REGION:
@@ -45,7 +43,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
     return new_trainee(network, config, root, group), info
 
 
-def _network(config: TrainingConfig, root: Path) -> tuple[nn.Module, ModelInfo]:
+def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, ModelInfo]:
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)

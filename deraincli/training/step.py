@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 from deraincli.training.adversarial import (
     Adversary,
     discriminator_loss,
@@ -33,7 +33,7 @@ from deraincli.training.vgg import VGG16Features, load_vgg
 class TrainState:
     """What a run changes (network, average, optimisers, scaler, steps done) and what it needs for that."""
 
-    network: nn.Module
+    network: RestorationNetwork
     forward: nn.Module
     """The network as a step calls it: itself, compiled, or wrapped to average gradients over processes."""
     average: AveragedModel
@@ -45,6 +45,13 @@ class TrainState:
     group: ProcessGroup
     step: int = 0
 
+    @property
+    def averaged(self) -> RestorationNetwork:
+        """The network with its averaged weights, which are validated and saved."""
+        network = self.average.module
+        assert isinstance(network, RestorationNetwork)
+        return network
+
 
 class StepResult(NamedTuple):
     """What a step found."""
@@ -55,7 +62,9 @@ class StepResult(NamedTuple):
     """Of the step's crops, RGB, dB."""
 
 
-def new_trainee(network: nn.Module, config: TrainingConfig, root: Path, group: ProcessGroup) -> TrainState:
+def new_trainee(
+    network: RestorationNetwork, config: TrainingConfig, root: Path, group: ProcessGroup
+) -> TrainState:
     """A network about to be trained. `root`: what the config's paths are relative to."""
     settings, loss = config.optimiser, config.loss
     network.train().to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

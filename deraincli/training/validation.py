@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from deraincli.datasets.image_pool import pair_files
 from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, score
@@ -19,7 +18,7 @@ from deraincli.imaging.display import shrink_to
 from deraincli.imaging.image import Picture
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 SAMPLES = 4
 """So many pictures are shown."""
@@ -47,7 +46,7 @@ class ValidationSet:
         """Raises InputError or UnreadableImageError if the folder or a picture of it cannot be used."""
         self.pairs = [file.read() for file in pair_files(folder)]
 
-    def score(self, network: nn.Module, device: torch.device, *, precision: str) -> Validation:
+    def score(self, network: RestorationNetwork, device: torch.device, *, precision: str) -> Validation:
         """Restores every picture with a network in eval mode, on the device it is on."""
         results: list[tuple[float, float, float | None]] = []
         samples: list[Picture] = []
@@ -67,10 +66,10 @@ class ValidationSet:
         return Validation(mean_psnr(psnr), fmean(ssim), iou, tuple(samples))
 
 
-def _restore(network: nn.Module, x: Tensor, precision: str) -> NetworkOutput:
+def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkOutput:
     """The whole picture at once, 1×3×H×W, whatever its size; outputs on the same H×W."""
     height, width = x.shape[2:]
-    multiple = cast(int, network.size_multiple)
+    multiple = network.size_multiple
     padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
     dtype = PRECISIONS[precision]
     with torch.inference_mode(), torch.autocast(x.device.type, dtype, enabled=precision != "fp32"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from deraincli.inference.backends.torch_memory import (
     room_for_network,
 )
 from deraincli.inference.tiling import Tiling, tiling_for
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 
 class TorchBackend:
@@ -41,17 +41,23 @@ class TorchBackend:
     """Sentences for the user: what is not as asked for."""
 
     def __init__(
-        self, network: nn.Module, *, device: str = "auto", precision: str = "auto", backend: str = "eager"
+        self,
+        network: RestorationNetwork,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        backend: str = "eager",
     ) -> None:
-        """Takes over `network`, which has float32 weights, maps B×3×H×W to a NetworkOutput, and has
-        `size_multiple` and `tile_margin`. Raises DeviceError for a device, precision or backend that is not
-        there, UsageError for an unknown backend.
+        """Takes over `network`, whose weights are float32.
+
+        Raises DeviceError for a device, precision or backend that is not there, UsageError for an unknown
+        backend.
         """
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.backend, self.notes = choose_backend(backend, self.device)
-        self.size_multiple = cast(int, network.size_multiple)
-        self.tile_margin = cast(int, network.tile_margin)
+        self.size_multiple = network.size_multiple
+        self.tile_margin = network.tile_margin
         if self.device.type == "cpu":
             keep_freed_memory()
         with room_for_network(self.device):

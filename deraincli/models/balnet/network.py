@@ -17,18 +17,23 @@ from deraincli.models.balnet.blocks import DRB, MMB, SE_CELL, SLOPE
 from deraincli.models.balnet.config import BALNetConfig
 from deraincli.models.balnet.pix2pix import Pix2PixUNet
 from deraincli.models.balnet.unet import MapInjection, MultiScaleUNet
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 
-class BALNet(nn.Module):
+class BALNet(RestorationNetwork):
     """The bi-attention network.
 
     Weights may be float32, bfloat16 or float16; the residual is added to the picture in float32.
     """
 
+    config: BALNetConfig
+
     def __init__(self, config: BALNetConfig) -> None:
         super().__init__()
         self.config = config
+        coarsest = config.unshuffle * 2 ** (len(config.restoration.widths) - 1)
+        self.size_multiple = math.lcm(SE_CELL, coarsest)
+        self.tile_margin = config.tile_margin
         self.attention = BiAttention(config) if config.attention != "none" else None
         self.restorer: nn.Module
         if config.restorer == "pix2pix":
@@ -43,17 +48,6 @@ class BALNet(nn.Module):
                 steered=self.attention is not None,
             )
         self.apply(_initialise)
-
-    @property
-    def size_multiple(self) -> int:
-        """Sides of the input, and origins of tiles, must be multiples of this."""
-        coarsest = self.config.unshuffle * 2 ** (len(self.config.restoration.widths) - 1)
-        return math.lcm(SE_CELL, coarsest)
-
-    @property
-    def tile_margin(self) -> int:
-        """Pixels of context that a tile needs on every side."""
-        return self.config.tile_margin
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
         """Restores B×3×H×W in 0–1; H and W must be multiples of `size_multiple`."""

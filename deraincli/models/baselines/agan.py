@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 WIDTH = 32
 """Channels of the recurrent network."""
@@ -32,7 +32,7 @@ class AGANConfig:
     """Passes of the recurrent network, which share its weights."""
 
 
-class AGAN(nn.Module):
+class AGAN(RestorationNetwork):
     """The generator. Its masks have no sigmoid, so the one shown is cut to 0–1."""
 
     size_multiple = 4

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 RADIUS = 15
 """Of the guided filter's windows, pixels."""
@@ -32,7 +32,7 @@ class DDNConfig:
     """Pairs of convolutions, each with a skip around it."""
 
 
-class DDN(nn.Module):
+class DDN(RestorationNetwork):
     """Every convolution is 3×3 with bias, keeps the size, and is followed by batch normalisation."""
 
     size_multiple = 1

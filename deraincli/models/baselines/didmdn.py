@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 LABEL_CHANNELS = 8
 POOLS = (32, 16, 8, 4)
@@ -81,7 +81,7 @@ STREAMS = (
 )
 
 
-class DIDMDN(nn.Module):
+class DIDMDN(RestorationNetwork):
     """Works on RGB scaled to −1…1.
 
     Batch normalisation uses its running statistics in eval mode, as usual; the authors test with those of

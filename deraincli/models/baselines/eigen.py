@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 SEEN, PAINTED = 16, 8
 """Sides of the patches seen and painted, pixels."""
@@ -29,7 +29,7 @@ class EigenConfig:
     """Numbers that describe a patch."""
 
 
-class Eigen(nn.Module):
+class Eigen(RestorationNetwork):
     """The last layer is the paper's "full" convolution, so a transposed one here.
 
     The paper's output is smaller than its input by 8 pixels; here the picture's border is repeated

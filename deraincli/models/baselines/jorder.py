@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """R, G, B in 0–1 → Y − 16/255, which runs from 0 to 219/255 (ITU-R BT.601)."""
@@ -31,7 +31,7 @@ class JORDERConfig:
     """Pairs of convolutions, averaged with what enters them."""
 
 
-class JORDER(nn.Module):
+class JORDER(RestorationNetwork):
     """Every convolution is 3×3 with bias and keeps the size; there is no normalisation.
 
     It sees and changes the luminance alone. The released script rounds that to whole 255ths first, which

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 DENSE_LAYERS = 4
 
@@ -28,7 +28,7 @@ class NLEDNConfig:
     """Channels that each dense layer adds."""
 
 
-class NLEDN(nn.Module):
+class NLEDN(RestorationNetwork):
     """Attends over whole cells, which grow with the picture.
 
     Tiles therefore give a different result than the whole picture. The cost of a cell grows with the square

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 WIDTH = 32
 RESIDUAL_BLOCKS = 5
@@ -25,7 +25,7 @@ class PReNetConfig:
     passes: int = 6
 
 
-class PReNet(nn.Module):
+class PReNet(RestorationNetwork):
     """Every convolution is 3×3 with bias and keeps the size."""
 
     size_multiple = 1

@@ -17,10 +17,10 @@ from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
 from deraincli.models.balnet.config import BALNET_LITE
 from deraincli.models.balnet.network import BALNet
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 
-class SmallNetwork(nn.Module):
+class SmallNetwork(RestorationNetwork):
     """Three convolutions, so four pixels of context on each side, and a map and its opposite."""
 
     size_multiple = 4

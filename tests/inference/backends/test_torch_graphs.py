@@ -13,12 +13,12 @@ from torch._inductor import config as inductor_config
 from deraincli.errors import DeviceError, UsageError
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_graphs import GraphReplay, can_compile, choose_backend
-from deraincli.models.base import NetworkOutput
+from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 CPU = torch.device("cpu")
 
 
-class Layer(nn.Module):
+class Layer(RestorationNetwork):
     """One convolution and its opposite map."""
 
     size_multiple = 1

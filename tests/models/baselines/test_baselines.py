@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from deraincli.benchmark.paper_figures import PAPER_FIGURES
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.tiled import restore_tiled
+from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.registry import NETWORKS
 from deraincli.training.config import OptimiserConfig, TrainingConfig
@@ -43,13 +44,13 @@ SEES_NEAR = ("ddn", "jorder", "did-mdn", "eigen", "prenet")
 """Networks whose tile margin is all that they see."""
 
 
-def build(name: str) -> nn.Module:
+def build(name: str) -> RestorationNetwork:
     kind = NETWORKS[name]
     torch.manual_seed(0)
     return kind.build(kind.config)
 
 
-def trained_a_little(name: str) -> nn.Module:
+def trained_a_little(name: str) -> RestorationNetwork:
     """A network whose every layer matters: no weights at zero, no scales at almost zero."""
     network = build(name)
     for key, parameter in network.named_parameters():
