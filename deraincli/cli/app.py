@@ -26,30 +26,39 @@ from deraincli.cli.commands import (
     video,
     weights,
 )
+from deraincli.cli.help import LOOK, MANAGE, MEASURE, RESTORE, TRAIN, Command, Group, examples
 from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
 
 app = typer.Typer(
     name="derain",
-    help="Takes rain streaks and lens raindrops out of photos.",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "derain image photo.jpg -o clean.jpg",
+        "derain batch photos",
+        "derain image --help                   # all options of a command",
+    ),
 )
 
-app.command("image")(image.command)
-app.command("batch")(batch.command)
-app.command("attn")(attn.command)
-app.command("compare")(compare.command)
-app.command("eval")(eval.command)
-app.command("bench")(bench.command)
-app.command("synth")(synth.command)
-app.command("train")(train.command)
-app.add_typer(data.app, name="data")
-app.command("video")(video.command)
-app.add_typer(weights.app, name="weights")
-app.command("doctor")(doctor.command)
+for name, module, panel in (
+    ("image", image, RESTORE),
+    ("batch", batch, RESTORE),
+    ("video", video, RESTORE),
+    ("compare", compare, LOOK),
+    ("attn", attn, LOOK),
+    ("eval", eval, MEASURE),
+    ("bench", bench, MEASURE),
+    ("train", train, TRAIN),
+    ("synth", synth, TRAIN),
+):
+    app.command(name, cls=Command, rich_help_panel=panel, epilog=module.EXAMPLES)(module.command)
+app.add_typer(data.app, name="data", rich_help_panel=TRAIN)
+app.add_typer(weights.app, name="weights", rich_help_panel=MANAGE)
+app.command("doctor", cls=Command, rich_help_panel=MANAGE, epilog=doctor.EXAMPLES)(doctor.command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -64,7 +73,7 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Takes rain streaks and lens raindrops out of photos."""
+    """Removes rain streaks and raindrops on the lens from photos and videos."""
 
 
 def run() -> None:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
+from deraincli.cli.help import IN_OUT, MESSAGES, MODEL, QUALITY, SPEED
 from deraincli.cli.output import Output
+from deraincli.cli.values import (
+    BACKENDS,
+    CLASSICAL_METHODS,
+    DEVICES,
+    GPU,
+    IMAGE_FORMATS,
+    LAYOUTS,
+    PIXELS,
+    PRECISIONS,
+    TASKS,
+    listed,
+    one_of,
+    suggest,
+    suggest_models,
+)
 from deraincli.errors import UsageError
 
 Model = Annotated[
@@ -16,74 +32,197 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        metavar="NAME|PATH|hf:REPO[@REV]",
+        metavar="NAME|PATH|hf:REPO",
         envvar="DERAIN_MODEL",
-        help="A shipped model, a .safetensors file, a folder, or a model on the Hugging Face Hub; "
-        "image, compare and bench also take dsc or gmm. "
+        show_envvar=False,
+        autocompletion=suggest_models(),
+        rich_help_panel=MODEL,
+        help="A shipped model, a model file or folder, or a model on the Hugging Face Hub. "
+        "Default: the shipped model for --task.",
+    ),
+]
+ModelOrMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|PATH|hf:REPO",
+        envvar="DERAIN_MODEL",
+        show_envvar=False,
+        autocompletion=suggest_models(*CLASSICAL_METHODS),
+        rich_help_panel=MODEL,
+        help="A shipped model, a model file or folder, a model on the Hugging Face Hub, dsc or gmm. "
         "Default: the shipped model for --task.",
     ),
 ]
 Models = Annotated[
-    str | None, typer.Option(metavar="A,B", help="Several models side by side, separated by commas.")
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        autocompletion=suggest_models(several=True),
+        rich_help_panel=MODEL,
+        help="Several models, separated by commas.",
+    ),
 ]
 Task = Annotated[
     str,
     typer.Option(
-        metavar="auto|streak|drop",
+        **one_of(*TASKS),
         envvar="DERAIN_TASK",
-        help="Which rain to remove: streaks, drops on the lens, or what the picture shows.",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=MODEL,
+        help="Rain to remove: streaks, drops on the lens, or what the image seems to need.",
     ),
 ]
 Device = Annotated[
-    str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", envvar="DERAIN_DEVICE", help="Where to compute.")
+    str,
+    typer.Option(
+        **one_of(*DEVICES, pattern=GPU) | {"metavar": "NAME"},
+        envvar="DERAIN_DEVICE",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="Where to compute: auto, cpu, cuda, mps or cuda:N.",
+    ),
 ]
 Precision = Annotated[
     str,
     typer.Option(
-        metavar="auto|fp32|bf16|fp16",
+        **one_of(*PRECISIONS) | {"metavar": "NAME"},
         envvar="DERAIN_PRECISION",
-        help="Number format; auto takes bf16 where the device has it natively.",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="Number format: auto (bf16 if native), fp32, bf16 or fp16.",
     ),
 ]
 Backend = Annotated[
     str,
     typer.Option(
-        metavar="eager|compile|cudagraphs|onnxruntime",
+        **one_of(*BACKENDS) | {"metavar": "NAME"},
         envvar="DERAIN_BACKEND",
-        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA, onnxruntime "
-        "an export by derain weights export.",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="How to run the network: eager (default), compile (slow to start), cudagraphs (NVIDIA GPUs) or "
+        "onnxruntime (an exported model).",
     ),
 ]
 Tile = Annotated[
     str,
     typer.Option(
-        metavar="auto|N|off",
+        **one_of("auto", "off", pattern=PIXELS),
         envvar="DERAIN_TILE",
-        help="Side of the tiles in pixels; off: the picture whole.",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="Side of the tiles in pixels. off: no tiles.",
     ),
 ]
 Overlap = Annotated[
     str,
-    typer.Option(metavar="auto|N", envvar="DERAIN_OVERLAP", help="Pixels that neighbouring tiles share."),
+    typer.Option(
+        **one_of("auto", pattern=PIXELS),
+        envvar="DERAIN_OVERLAP",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="Pixels that neighbouring tiles share.",
+    ),
 ]
 WorkingSide = Annotated[
     str,
     typer.Option(
-        metavar="auto|N|full",
+        **one_of("auto", "full", pattern=PIXELS),
         envvar="DERAIN_WORKING_SIDE",
-        help="Pictures whose shorter side is more than 1.5 N pixels are restored at N (64 or more) and the "
-        "change is enlarged, since networks do not know larger rain. auto: 400. full: all as they are.",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=QUALITY,
+        help="Shorter side at which large images are restored. auto: 400. "
+        "full: at their own size, for fine rain in large photos.",
     ),
 ]
 MaxPixels = Annotated[
     int,
     typer.Option(
-        min=1, envvar="DERAIN_MAX_PIXELS", help="Refuse larger pictures: a small file can claim any size."
+        min=1,
+        metavar="N",
+        envvar="DERAIN_MAX_PIXELS",
+        show_envvar=False,
+        rich_help_panel=SPEED,
+        help="Refuse images with more pixels than this.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is done with which model.")]
-Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on stdout.")]
+OutputFile = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT",
+        rich_help_panel=IN_OUT,
+        help="File to write, or - for standard output. Default: NAME.derained.SUFFIX beside IN.",
+    ),
+]
+ImageFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=suggest(*IMAGE_FORMATS),
+        rich_help_panel=IN_OUT,
+        help=f"Format of the result: {listed(IMAGE_FORMATS)}. Default: by the suffix.",
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100,
+        metavar="N",
+        rich_help_panel=QUALITY,
+        help="Quality of JPEG (default 95), WebP (95) and AVIF (90).",
+    ),
+]
+Metadata = Annotated[
+    Literal["keep", "strip"],
+    typer.Option(
+        show_default=False,
+        rich_help_panel=IN_OUT,
+        help="Keep or remove EXIF and XMP. Colour profiles always stay.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", rich_help_panel=IN_OUT, help="Replace existing outputs.")
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        **one_of(*LAYOUTS) | {"metavar": "NAME"},
+        rich_help_panel=IN_OUT,
+        help=f"Layout of the set on disk: {listed(LAYOUTS)}. Default: recognised.",
+    ),
+]
+Left = Annotated[
+    Literal["rainy", "clean"] | None,
+    typer.Option(rich_help_panel=IN_OUT, help="Which half is on the left, for images that hold both halves."),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", rich_help_panel=MESSAGES, help="Print nothing but errors.")
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        rich_help_panel=MESSAGES,
+        help="Also print the model, the device and the precision.",
+    ),
+]
+NoVerbose = Annotated[bool, typer.Option("--verbose", "-v", hidden=True)]
+"""Accepted by commands that have nothing to add, so that scripts can pass -v to every command."""
+Json = Annotated[
+    bool, typer.Option("--json", rich_help_panel=MESSAGES, help="Print results as JSON on standard output.")
+]
 
 
 def make_output(quiet: bool, verbose: bool, json: bool) -> Output:
@@ -123,22 +262,18 @@ def path(text: str) -> Path:
 def network(
     task: str, device: str, precision: str, backend: str, tile: str, overlap: str, working_side: str
 ) -> dict[str, Any]:
-    """What these options say of how a model runs, by the names of `load`'s arguments. Raises UsageError."""
+    """Returns the arguments of `load` that these options stand for."""
     return {
         "task": task,
         "device": device,
         "precision": precision,
         "backend": backend,
-        "tile": _size("--tile", tile, "auto", "off"),
-        "overlap": _size("--overlap", overlap, "auto"),
-        "working_side": _size("--working-side", working_side, "auto", "full"),
+        "tile": _size(tile),
+        "overlap": _size(overlap),
+        "working_side": _size(working_side),
     }
 
 
-def _size(option: str, text: str, *words: str) -> int | str:
-    """The value of an option that takes one of some words or a number of pixels. Raises UsageError."""
-    if text in words:
-        return text
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"{option} takes {', '.join(words)} or a number of pixels, not {text!r}.")
-    return int(text)
+def _size(text: str) -> int | str:
+    """Returns a number of pixels, or a word such as auto."""
+    return int(text) if text.isdigit() else text

@@ -310,7 +310,7 @@ def test_another_commands_page_is_not_replaced_unasked(derain, photos, random_mo
         (("-o", f"{__file__}/sub"), 1, f"'{__file__}' is no folder"),
         (("--shard", "3/2"), 2, "--shard"),
         (("--format", "gif"), 2, "png"),
-        (("--device", "cpu,abacus"), 1, "abacus"),
+        (("--device", "cpu,abacus"), 2, "abacus"),
         (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
         (("--watch", "--engine", "ray"), 2, "--watch"),
         (("-o", "/proc/out"), 1, "/proc/out"),

@@ -187,7 +187,7 @@ def test_another_set_than_expected_is_refused(derain_eval, dataset):
     ("arguments", "code", "said"),
     [
         (("missing",), 1, "is no folder"),
-        (("set", "--protocol", "psnr"), 2, "no protocol 'psnr'"),
+        (("set", "--protocol", "psnr"), 2, "not 'psnr'"),
         (("set", "--layout", "agan"), 1, "layout agan"),
         (("set", "--left", "rainy", "--layout", "agan"), 2, "--left"),
         (("set", "--results", "missing"), 1, "is no folder"),

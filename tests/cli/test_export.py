@@ -193,7 +193,7 @@ def test_other_weights_need_another_export(
     [
         (("--to", "tflite"), 2, "onnx, pt2"),
         (("--to", "pt2"), 2, "-o"),
-        (("--precision", "int4"), 2, "fp32, fp16, int8"),
+        (("--precision", "int4"), 2, "fp32, fp16 or int8"),
         (("--to", "pt2", "--precision", "fp16"), 2, "fp32"),
         (("--precision", "int8"), 2, "--pairs"),
         (("--to", "safetensors", "--precision", "int8"), 2, "ONNX"),

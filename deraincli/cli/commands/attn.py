@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.help import IN_OUT, MAPS, SPEED, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import BACKENDS, one_of, suggest
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -22,12 +24,22 @@ if TYPE_CHECKING:
     from deraincli.attention_maps.scores import Scores
     from deraincli.restoration.derainer import Derainer
 
+EXAMPLES = examples(
+    "derain attn photo.jpg -o maps",
+    "derain attn Rain100L -o maps --levels",
+)
+
+
 Backend = Annotated[
     str,
     typer.Option(
-        metavar="eager|compile|cudagraphs",
+        **one_of(*BACKENDS)
+        | {"metavar": "NAME", "autocompletion": suggest("eager", "compile", "cudagraphs")},
         envvar="DERAIN_BACKEND",
-        help="How to run the network: compile takes a minute first, cudagraphs needs CUDA.",
+        show_envvar=False,
+        rich_help_panel=SPEED,
+        show_default=False,
+        help="How to run the network: eager (default), compile (slow to start) or cudagraphs (NVIDIA GPUs).",
     ),
 ]
 
@@ -45,9 +57,7 @@ class _Request(NamedTuple):
 
 
 def command(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A picture, or a folder; sub-folders are mirrored.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder with its sub-folders.")],
     destination: Annotated[
         Path | None,
         typer.Option(
@@ -55,52 +65,67 @@ def command(
             "-o",
             metavar="DIR",
             parser=options.path,
-            help="Folder to write to. Default: beside the picture; for a folder, FOLDER-attn beside it.",
+            rich_help_panel=IN_OUT,
+            help="Folder for the maps. Default: that of the photo, or FOLDER-attn beside FOLDER.",
         ),
     ] = None,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="CLEAN",
-            help="The picture without rain, or the folder of them: scores the maps. "
-            "A folder that holds a paired set needs none.",
-        ),
-    ] = None,
-    alpha: Annotated[float, typer.Option(help="Weight of the heat map in overlays, 0 to 1.")] = 0.5,
-    threshold: Annotated[
-        float, typer.Option(help="A map above it, 0 to 1, claims the pixel, in mask and scores.")
-    ] = 0.5,
-    figure: Annotated[
-        Literal["png", "pdf", "svg", "none"] | None,
-        typer.Option(help="Format of the figure. Default: png where Matplotlib is installed."),
-    ] = None,
-    levels: Annotated[
-        bool, typer.Option("--levels", help="Show the maps as they enter each encoder level, too.")
-    ] = False,
-    rain: Annotated[
-        bool, typer.Option("--rain", help="Show the rain layer, input − output, stretched, too.")
-    ] = False,
     overwrite: Annotated[
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace existing outputs. Else pictures with all of theirs are skipped in a folder.",
+            rich_help_panel=IN_OUT,
+            help="Replace existing outputs. Otherwise, finished images of a folder are skipped.",
         ),
     ] = False,
-    model: options.Model = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CLEAN",
+            rich_help_panel=IN_OUT,
+            help="The photo without rain, or the folder of them, to score the maps. A paired set needs none.",
+        ),
+    ] = None,
+    figure: Annotated[
+        Literal["png", "pdf", "svg", "none"] | None,
+        typer.Option(
+            rich_help_panel=MAPS, help="Format of the figure. Default: png if Matplotlib is installed."
+        ),
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(metavar="N", rich_help_panel=MAPS, help="Weight of the heat map in overlays, 0 to 1."),
+    ] = 0.5,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=MAPS,
+            help="Value, 0 to 1, above which a pixel counts as rain in the mask and the scores.",
+        ),
+    ] = 0.5,
+    levels: Annotated[
+        bool, typer.Option("--levels", rich_help_panel=MAPS, help="Also show the maps at each encoder level.")
+    ] = False,
+    rain: Annotated[
+        bool,
+        typer.Option(
+            "--rain", rich_help_panel=MAPS, help="Also show what was removed, with stretched contrast."
+        ),
+    ] = False,
     task: options.Task = "auto",
+    model: options.Model = None,
+    working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
-    """Show what a model takes for rain and for clean: derain attn in.jpg -o maps"""
+    """Show which regions a model considers to be rain."""
     from deraincli.attention_maps.inputs import find_jobs
     from deraincli.attention_maps.outputs import Wanted
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
 from deraincli.cli.output import BatchProgress, Output
+from deraincli.cli.values import DEVICES, GPU, one_of
 from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
     from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
 
+EXAMPLES = examples(
+    "derain batch photos                   # photos/ → photos-derained/",
+    "derain batch photos -o results --report page.html",
+)
 NAMED_FAILURES = 20
 """So many failures are named again at the end."""
 
 
 def command(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="IN...", help="Folders (with their sub-folders), pictures, globs.")
+        list[str], typer.Argument(metavar="IN", help="Folders (with their sub-folders), photos, or globs.")
     ],
     destination: Annotated[
         Path | None,
@@ -35,74 +41,109 @@ def command(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder for the results; sub-folders are mirrored. Default: FOLDER-derained beside FOLDER, "
-            "and NAME.derained.SUFFIX beside a picture that is named itself.",
+            rich_help_panel=IN_OUT,
+            help="Folder for the results. Default: FOLDER-derained beside FOLDER, and NAME.derained.SUFFIX "
+            "beside a photo.",
         ),
     ] = None,
-    suffix: Annotated[
-        str, typer.Option(metavar="TEXT", help="Added to every name, as in --suffix .derained.")
-    ] = "",
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help="Format of the results: jpeg, png, webp, tiff, bmp, avif. Default: as the picture."
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Of JPEG (default 95), WebP (95) and AVIF (90).")
-    ] = None,
-    metadata: Annotated[
-        Literal["keep", "strip"], typer.Option(help="strip drops EXIF and XMP; colour profiles always stay.")
-    ] = "keep",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Restore everything anew and replace what is there.")
-    ] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Then wait for pictures to come, until Ctrl-C.")
-    ] = False,
-    shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts: the same ones in every run.")
-    ] = None,
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Where to work: this machine, or a Ray cluster.")
-    ] = "local",
-    ray_address: Annotated[
-        str | None,
-        typer.Option(envvar="DERAIN_RAY_ADDRESS", help="Of the cluster. Default: Ray is started here."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
+        bool,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="Pictures in memory at once. Default: 3 for each device and 1. With ray: workers.",
+            "--overwrite",
+            rich_help_panel=IN_OUT,
+            help="Restore every photo again and replace existing results.",
+        ),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            rich_help_panel=IN_OUT,
+            help="Write a page with failures, counts and some of the photos.",
         ),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page: failures, counts, some pictures.")
-    ] = None,
-    model: options.Model = None,
+    format: options.ImageFormat = None,
+    suffix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            show_default=False,
+            rich_help_panel=IN_OUT,
+            help="Add this to every name, as in --suffix .derained.",
+        ),
+    ] = "",
+    metadata: options.Metadata = "keep",
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", rich_help_panel=IN_OUT, help="Then wait for new photos until Ctrl-C."),
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", rich_help_panel=IN_OUT, help="Stop at the first failure.")
+    ] = False,
     task: options.Task = "auto",
+    model: options.Model = None,
+    quality: options.Quality = None,
+    working_side: options.WorkingSide = "auto",
     device: Annotated[
         str,
         typer.Option(
-            metavar="auto|cpu|cuda[:N]|mps,...",
+            **one_of(*DEVICES, pattern=GPU, several=True) | {"metavar": "NAME,…"},
             envvar="DERAIN_DEVICE",
-            help="Where to compute; several, such as cuda:0,cuda:1, work side by side.",
+            show_default=False,
+            show_envvar=False,
+            rich_help_panel=SPEED,
+            help="Where to compute: auto, cpu, cuda, mps or cuda:N. Several work in parallel.",
         ),
     ] = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=SPEED,
+            help="Photos in memory at once, or workers with Ray. Default: one, plus three per device.",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            rich_help_panel=SPEED,
+            help="Restore only part I of N, so that several machines can share the work.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(rich_help_panel=SPEED, help="Work on this machine, or on a Ray cluster."),
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            envvar="DERAIN_RAY_ADDRESS",
+            show_envvar=False,
+            rich_help_panel=SPEED,
+            help="Address of the Ray cluster. Default: start Ray here.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", rich_help_panel=MESSAGES, help="Print a line for every photo that is restored."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Take the rain out of all pictures of a folder: derain batch photos"""
+    """Remove rain from all photos of a folder.
+
+    Run the same command again to resume.
+    """
     from deraincli.batch.jobs import BatchRequest, Naming
     from deraincli.batch.outcome import RestoreSettings
     from deraincli.batch.report import BatchReport

@@ -9,77 +9,136 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.help import MEASURING, MESSAGES, MODEL, SPEED, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import BACKENDS, CLASSICAL_METHODS, NETWORKS, PRECISIONS, one_of, suggest_models
 from deraincli.errors import DeviceError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from deraincli.benchmark.results import SizeReport
     from deraincli.benchmark.targets import Target
 
+EXAMPLES = examples(
+    "derain bench",
+    "derain bench --models balnet-lite,ddn,prenet --size 320,640",
+)
 LARGEST_SIDE = 1_000_000
 """Far beyond any device's memory; PyTorch counts the bytes of much larger pictures wrong."""
 
 
 def command(
     context: typer.Context,
-    size: Annotated[
-        str, typer.Option(metavar="N[,N…]", help="Sides of square pictures; several show how time grows.")
-    ] = "320",
-    model: options.Model = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|PATH",
+            envvar="DERAIN_MODEL",
+            show_envvar=False,
+            autocompletion=suggest_models(*NETWORKS, *CLASSICAL_METHODS),
+            rich_help_panel=MODEL,
+            help="A model, a network (with random weights where none ship), or a classical method. "
+            "Default: balnet-lite.",
+        ),
+    ] = None,
     models: Annotated[
         str | None,
         typer.Option(
             metavar="A,B|all",
-            help="Several: models, networks (balnet, ddn, jorder, did-mdn, nledn, eigen, agan, prenet; "
-            "random weights where none ship), solvers (dsc, gmm), or all of them.",
+            autocompletion=suggest_models(*NETWORKS, *CLASSICAL_METHODS, "all", several=True),
+            rich_help_panel=MODEL,
+            help="Several of them, separated by commas, or all.",
         ),
     ] = None,
     peers: Annotated[
         bool,
         typer.Option(
-            "--peers", help="Add what BAL-Net's authors compare, dsc, gmm, prenet and balnet included."
+            "--peers",
+            rich_help_panel=MODEL,
+            help="Add the systems of the comparison by BAL-Net's authors, and their figures.",
         ),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in one pass, which ms is of.")] = 1,
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="N,…",
+            rich_help_panel=MEASURING,
+            help="Side of the square image. Several show how time grows.",
+        ),
+    ] = "320",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", rich_help_panel=MEASURING, help="Images in one pass. Times are for one pass."
+        ),
+    ] = 1,
     repeat: Annotated[
-        int, typer.Option(min=1, help="Timed rounds; what takes over a minute sits some out.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=MEASURING,
+            help="Timed rounds. Methods that take over a minute skip some of them.",
+        ),
     ] = 15,
+    end_to_end: Annotated[
+        bool,
+        typer.Option("--end-to-end", rich_help_panel=MEASURING, help="Also time one JPEG from file to file."),
+    ] = False,
+    roofline: Annotated[
+        bool,
+        typer.Option(
+            "--roofline",
+            rich_help_panel=MEASURING,
+            help="Also compare with this machine's matrix products, and list the slowest layers.",
+        ),
+    ] = False,
     device: options.Device = "auto",
     precision: Annotated[
         str,
         typer.Option(
-            metavar="auto|fp32|bf16|fp16[,…]",
+            **one_of(*PRECISIONS, several=True) | {"metavar": "NAME,…"},
+            show_default=False,
             envvar="DERAIN_PRECISION",
-            help="Number formats; auto takes bf16 where the device has it natively.",
+            show_envvar=False,
+            rich_help_panel=SPEED,
+            help="Number formats: auto (bf16 if native), fp32, bf16 or fp16.",
         ),
     ] = "auto",
     backend: Annotated[
         str,
         typer.Option(
-            metavar="eager|compile|cudagraphs|onnxruntime[,…]",
+            **one_of(*BACKENDS, several=True) | {"metavar": "NAME,…"},
             envvar="DERAIN_BACKEND",
-            help="How to run the networks: compile takes a minute or more first.",
+            show_default=False,
+            show_envvar=False,
+            rich_help_panel=SPEED,
+            help="How to run the networks: eager (default), compile, cudagraphs or onnxruntime.",
         ),
     ] = "eager",
-    threads: Annotated[int | None, typer.Option(min=1, help="On the CPU. Default: PyTorch's choice.")] = None,
-    end_to_end: Annotated[
-        bool,
-        typer.Option("--end-to-end", help="Time one picture JPEG to JPEG, too: decode, restore, encode."),
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=SPEED,
+            help="Threads on the CPU. Default: PyTorch's choice.",
+        ),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", rich_help_panel=MESSAGES, help="Print one table in Markdown.")
     ] = False,
-    roofline: Annotated[
+    quiet: options.Quiet = False,
+    verbose: options.NoVerbose = False,
+    json: Annotated[
         bool,
         typer.Option(
-            "--roofline", help="Compare with this machine's matrix products; name the slowest layers."
+            "--json", rich_help_panel=MESSAGES, help="Print one JSON object per size on standard output."
         ),
     ] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print one table for a README.")] = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one object a line for each size on stdout.")
-    ] = False,
 ) -> None:
-    """Measure speed, memory and size on this machine: derain bench --size 320 --peers"""
+    """Measure speed, memory and size of models on this machine."""
     if roofline:  # PyTorch's profiler reads it when PyTorch is loaded; without, its log goes to stderr
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from deraincli.benchmark.runner import BenchmarkRequest, benchmark

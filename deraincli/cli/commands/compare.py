@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import IN_OUT, MODEL, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import CLASSICAL_METHODS, PROTOCOLS, listed, one_of, suggest_models
 from deraincli.errors import UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from deraincli.evaluation.metrics import Protocol
     from deraincli.imaging.image import Image
 
+EXAMPLES = examples(
+    "derain compare photo.jpg -o page.html",
+    "derain compare photo.jpg -o page.html --models balnet-lite,balnet-small",
+)
 PAGE_SUFFIXES = (".html", ".htm")
 
 
 def command(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy picture.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy photo.")],
     destination: Annotated[
         Path,
         typer.Option(
@@ -35,39 +41,58 @@ def command(
             "-o",
             metavar="OUT",
             parser=options.path,
+            rich_help_panel=IN_OUT,
             help="A page (.html), or a contact sheet (.png, .jpg, …).",
         ),
     ],
     ready: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=FILE]...", help="Ready results; a model runs beside them only if it is named."
+            metavar="NAME=FILE",
+            help="Existing results to show. A model then runs only if you name it.",
         ),
     ] = None,
-    model: options.Model = None,
-    models: options.Models = None,
+    overwrite: options.Overwrite = False,
     target: Annotated[
         Path | None,
-        typer.Option(metavar="CLEAN", help="The picture without rain: adds it, and PSNR and SSIM."),
+        typer.Option(
+            metavar="CLEAN",
+            rich_help_panel=IN_OUT,
+            help="The photo without rain. It is shown, and PSNR and SSIM are computed.",
+        ),
     ] = None,
     protocol: Annotated[
         str,
-        typer.Option(metavar="prenet|mprnet|basicsr-y|agan|rgb", help="How PSNR and SSIM are computed."),
+        typer.Option(
+            **one_of(*PROTOCOLS) | {"metavar": "NAME"},
+            rich_help_panel=IN_OUT,
+            help=f"How to compute PSNR and SSIM: {listed(PROTOCOLS)}.",
+        ),
     ] = "prenet",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     task: options.Task = "auto",
+    model: options.ModelOrMethod = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            autocompletion=suggest_models(*CLASSICAL_METHODS, several=True),
+            rich_help_panel=MODEL,
+            help="Several models, separated by commas.",
+        ),
+    ] = None,
+    working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
-    """Show one picture as several models have it: derain compare in.jpg -o page.html --models a,b"""
+    """Show a photo as several models restore it, side by side."""
+    from deraincli.evaluation import metrics
     from deraincli.evaluation.comparison import (
         INPUT,
         TRUTH,
@@ -82,7 +107,7 @@ def command(
 
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
-    measure = _protocol(protocol)
+    measure = metrics.PROTOCOLS[protocol]
     network = options.network(task, device, precision, backend, tile, overlap, working_side)
     names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
@@ -179,14 +204,6 @@ def _refuse_namesakes(labels: Sequence[str]) -> None:
     for label, count in Counter(labels).items():
         if count > 1:
             raise UsageError(f"Two versions are called {label!r}: give one another name.")
-
-
-def _protocol(name: str) -> Protocol:
-    from deraincli.evaluation.metrics import PROTOCOLS
-
-    if name not in PROTOCOLS:
-        raise UsageError(f"--protocol takes one of {', '.join(PROTOCOLS)}, not {name!r}.")
-    return PROTOCOLS[name]
 
 
 def _print(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import Command, Group, examples
 from deraincli.cli.output import Output
 from deraincli.errors import ExitCode
 
@@ -17,33 +18,24 @@ if TYPE_CHECKING:
 NAMED = 10
 """So many files of a kind are named; the others are counted."""
 
-app = typer.Typer(help="What lies on disk, before it is trained or tested on.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Inspect a data set before you train or test on it.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """What lies on disk, before it is trained or tested on."""
+    """Inspect a data set before you train or test on it."""
 
 
-@app.command("inspect")
+@app.command("inspect", cls=Command, epilog=examples("derain data inspect Rain100L"))
 def inspect_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A paired set, or a folder of clean photos.")],
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="input-target|agan|rain1400|rain200|rain100|halves",
-            help="How the set lies on disk. Default: recognised.",
-        ),
-    ] = None,
-    left: Annotated[
-        Literal["rainy", "clean"] | None,
-        typer.Option(help="For pictures that hold both halves: which one is on the left."),
-    ] = None,
+    layout: options.Layout = None,
+    left: options.Left = None,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Show layout, count, sizes, input PSNR, and what does not pair: derain data inspect Rain100L"""
+    """Show layout, number of images, sizes, input PSNR, and what does not pair."""
     from deraincli.datasets.leakage import warning
     from deraincli.evaluation.dataset_summary import inspect
 

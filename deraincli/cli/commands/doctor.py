@@ -7,11 +7,14 @@ from dataclasses import asdict
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import examples
 from deraincli.errors import ExitCode
+
+EXAMPLES = examples("derain doctor")
 
 
 def command(quiet: options.Quiet = False, json: options.Json = False) -> None:
-    """Check the installation, devices, caches and weights, and say what to do about each problem."""
+    """Check the installation, and say how to fix what is wrong."""
     from deraincli.diagnostics.doctor import examine
 
     out = options.make_output(quiet, verbose=False, json=json)

@@ -11,7 +11,9 @@ import typer
 
 from deraincli._version import __version__
 from deraincli.cli import options, output
+from deraincli.cli.help import IN_OUT, MEASURING, MESSAGES, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import PIXELS, PROTOCOLS, listed, one_of
 from deraincli.errors import ExitCode, InputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -23,72 +25,96 @@ if TYPE_CHECKING:
     from deraincli.evaluation.results import EvaluationResults
     from deraincli.evaluation.workspace import Workspace
 
+EXAMPLES = examples(
+    "derain eval Rain100L",
+    "derain eval Rain100L --models balnet-lite,balnet-small --protocol all",
+)
 WORST = 5
 """So many images are named below the table."""
 
 
 def command(
     context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean pictures.")],
-    model: options.Model = None,
-    models: options.Models = None,
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean images.")],
+    layout: options.Layout = None,
+    left: options.Left = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", rich_help_panel=IN_OUT, help="Score only the first N pairs."),
+    ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Score these ready pictures; a model runs only if it is named."),
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=IN_OUT,
+            help="Score the existing results in this folder. A model then runs only if you name it.",
+        ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", rich_help_panel=IN_OUT, help="Write a page that shows every image."
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", rich_help_panel=IN_OUT, help="Keep the models' results there, as PNG."),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    expect_fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", rich_help_panel=IN_OUT, help="Fail if the set's fingerprint is not this one."
+        ),
+    ] = None,
+    model: options.Model = None,
+    models: options.Models = None,
+    task: options.Task = "auto",
     protocol: Annotated[
         str | None,
         typer.Option(
-            metavar="prenet|mprnet|basicsr-y|agan|rgb|all",
-            help="How PSNR and SSIM are computed. Default: agan for the AGAN layout, else prenet.",
+            **one_of(*PROTOCOLS, "all") | {"metavar": "NAME"},
+            rich_help_panel=MEASURING,
+            help=f"How to compute PSNR and SSIM: {listed((*PROTOCOLS, 'all'))}. "
+            "Default: agan for the AGAN layout, else prenet.",
         ),
     ] = None,
-    layout: Annotated[
-        str | None,
+    working_side: Annotated[
+        str,
         typer.Option(
-            metavar="input-target|agan|rain1400|rain200|rain100|halves",
-            help="How the set lies on disk. Default: recognised.",
+            **one_of("auto", "full", pattern=PIXELS),
+            rich_help_panel=MEASURING,
+            help="Shorter side at which large images are restored. Protocols of the field need full.",
         ),
-    ] = None,
-    left: Annotated[
-        Literal["rainy", "clean"] | None,
-        typer.Option(help="For pictures that hold both halves: which one is on the left."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pairs.")] = None,
-    sort: Annotated[
-        Literal["name", "worst"], typer.Option(help="Order of the single images in --json and --csv.")
-    ] = "name",
-    save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep the models' results there, as PNG.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page that shows every picture.")
-    ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print every image's scores as CSV on stdout.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    expect_fingerprint: Annotated[
-        str | None, typer.Option(metavar="HEX", help="Refuse pairs whose content has another fingerprint.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
-    task: options.Task = "auto",
+    ] = "full",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|N|full",
-            help="As for derain image, but the field's protocols restore pictures as they are: full.",
-        ),
-    ] = "full",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    sort: Annotated[
+        Literal["name", "worst"],
+        typer.Option(rich_help_panel=MESSAGES, help="Order of the images in --json and --csv."),
+    ] = "name",
+    csv: Annotated[
+        bool,
+        typer.Option(
+            "--csv",
+            rich_help_panel=MESSAGES,
+            help="Print the scores of every image as CSV on standard output.",
+        ),
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", rich_help_panel=MESSAGES, help="Print the table as Markdown.")
+    ] = False,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", rich_help_panel=MESSAGES, help="Also print how long it took.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Score a model, or ready results, on a paired set: derain eval Rain100L --protocol all"""
+    """Measure PSNR and SSIM of models or results on image pairs."""
     from deraincli.datasets.pairs import find_pairs, fingerprint
     from deraincli.evaluation.methods import PrecomputedResults
     from deraincli.evaluation.metrics import protocols_named

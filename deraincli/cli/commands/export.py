@@ -9,20 +9,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import IN_OUT, QUALITY, examples
+from deraincli.cli.values import EXPORT_PRECISIONS, EXPORT_TARGETS, one_of, suggest_models
 from deraincli.errors import OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.export.exporter import Exported
 
+EXAMPLES = examples(
+    "derain weights export                 # both default models, as ONNX",
+    "derain weights export balnet-small --to pt2 -o balnet-small.pt2",
+)
+
 
 def command(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="As for --model. Default: both shipped specialists."),
+        typer.Argument(
+            metavar="MODEL",
+            autocompletion=suggest_models(),
+            help="A name, a file, a folder or hf:REPO. Default: both shipped default models.",
+        ),
     ] = None,
     target: Annotated[
-        str, typer.Option("--to", metavar="onnx|pt2|safetensors", help="Kind of file to write.")
+        str, typer.Option("--to", **one_of(*EXPORT_TARGETS), rich_help_panel=IN_OUT, help="Kind of file.")
     ] = "onnx",
     destination: Annotated[
         Path | None,
@@ -30,30 +41,33 @@ def command(
             "--output",
             "-o",
             metavar="OUT",
+            rich_help_panel=IN_OUT,
             help="File to write. Default for onnx: the cache, where --backend onnxruntime finds it.",
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
     precision: Annotated[
         str,
         typer.Option(
-            metavar="fp32|fp16|int8",
-            help="Number format: fp16 for ONNX and safetensors, int8 for ONNX only.",
+            **one_of(*EXPORT_PRECISIONS),
+            rich_help_panel=QUALITY,
+            help="Number format: fp16 for onnx and safetensors, int8 for onnx only.",
         ),
     ] = "fp32",
     pairs: Annotated[
         Path | None,
         typer.Option(
             metavar="DATASET",
-            help="For int8: a paired set, to calibrate with and to measure the loss on.",
+            rich_help_panel=QUALITY,
+            help="For int8: the paired set to calibrate with and to measure the loss on.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Convert a model, compare it with PyTorch on photos, write it: derain weights export --to onnx"""
+    """Convert a model for other programs, and compare it with PyTorch on photos."""
     from deraincli.export.options import check_choices, check_suffix
     from deraincli.files.atomic import check_destination, write_atomically
     from deraincli.model_zoo.resolve import find_model

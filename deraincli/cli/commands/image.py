@@ -5,11 +5,12 @@ from __future__ import annotations
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import SPEED, examples
 from deraincli.cli.output import Output
 from deraincli.errors import DerainError, InputError, OutputError, UsageError, missing
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
@@ -19,52 +20,42 @@ if TYPE_CHECKING:
     from deraincli.restoration.restore_file import SaveOptions
 
 STREAM = "-"
+EXAMPLES = examples(
+    "derain image photo.jpg                # writes photo.derained.jpg",
+    "derain image window.jpg -o clean.png --task drop",
+)
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, or - for standard input.")],
-    destination: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Where to write, or - for standard output. Default: beside IN, as NAME.derained.SUFFIX.",
-        ),
-    ] = None,
-    model: options.Model = None,
+    source: Annotated[str, typer.Argument(metavar="IN", help="A photo, or - for standard input.")],
+    destination: options.OutputFile = None,
+    overwrite: options.Overwrite = False,
+    format: options.ImageFormat = None,
+    metadata: options.Metadata = "keep",
     task: options.Task = "auto",
+    model: options.ModelOrMethod = None,
+    quality: options.Quality = None,
+    working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "auto",
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     max_seconds: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="N", help="With -m dsc or gmm: stop after N seconds with the best so far."
+            min=0,
+            metavar="N",
+            rich_help_panel=SPEED,
+            help="With -m dsc or gmm: stop after N seconds with the best so far.",
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(
-            help="Output format (jpeg, png, webp, tiff, bmp, avif), whatever the suffix; needed with -o -."
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option(min=1, max=100, help="Of JPEG (default 95), WebP (95) and AVIF (90).")
-    ] = None,
-    metadata: Annotated[
-        Literal["keep", "strip"], typer.Option(help="strip drops EXIF and XMP; colour profiles always stay.")
-    ] = "keep",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
-    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
-    """Take the rain out of one picture: derain image in.jpg -o out.jpg"""
+    """Remove rain from a photo."""
     out = options.make_output(quiet, verbose, json)
     target = _destination(source, destination)
     if json and target is None:

@@ -9,39 +9,74 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.help import IN_OUT, MESSAGES, RAIN, examples
 from deraincli.cli.output import Output
 from deraincli.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from deraincli.datasets.synthetic import PlannedPair, SynthesisRequest
 
+EXAMPLES = examples(
+    "derain synth photos -o pairs",
+    "derain synth photos -o pairs --kind both --copies 4 --heavy",
+)
+
 
 def command(
     source: Annotated[Path, typer.Argument(metavar="CLEAN", help="A clean photo, or a folder of them.")],
     destination: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of input/, target/ and mask/.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            rich_help_panel=IN_OUT,
+            help="Folder for input/, target/ and mask/.",
+        ),
     ],
+    overwrite: options.Overwrite = False,
+    copies: Annotated[
+        int,
+        typer.Option(
+            "--copies", min=1, metavar="N", rich_help_panel=IN_OUT, help="Pairs made from each photo."
+        ),
+    ] = 1,
     kind: Annotated[
-        Literal["streak", "drop", "both"], typer.Option(help="Falling rain, drops on the lens, or both.")
+        Literal["streak", "drop", "both"],
+        typer.Option(rich_help_panel=RAIN, help="Falling rain, drops on the lens, or both."),
     ] = "streak",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed, the same bytes.")] = 0,
     heavy: Annotated[
-        bool, typer.Option("--heavy/--light", help="Streaks like Rain200H's, or like Rain100L's.")
+        bool,
+        typer.Option(
+            "--heavy/--light", rich_help_panel=RAIN, help="Streaks like those of Rain200H, or of Rain100L."
+        ),
     ] = False,
+    veil: Annotated[
+        float, typer.Option(min=0, max=1, metavar="N", rich_help_panel=RAIN, help="Density of mist.")
+    ] = 0.0,
     blend: Annotated[
-        Literal["add", "screen"], typer.Option(help="add: clip(B + R), as the field's sets are made.")
+        Literal["add", "screen"],
+        typer.Option(rich_help_panel=RAIN, help="How streaks are blended. Public data sets add them."),
     ] = "add",
-    veil: Annotated[float, typer.Option(min=0, max=1, help="Density of mist in the scene.")] = 0.0,
-    copies: Annotated[int, typer.Option("--copies", min=1, metavar="N", help="Pairs of every photo.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", rich_help_panel=RAIN, help="The same seed gives the same files, to the byte."
+        ),
+    ] = 0,
     max_pixels: options.MaxPixels = 50_000_000,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", rich_help_panel=MESSAGES, help="Also print the settings of the rain."
+        ),
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """Make rainy pictures of clean photos: derain synth photos -o pairs --kind both
+    """Make rainy images from clean photos.
 
-    The same command goes on where it was stopped.
+    Run the same command again to resume.
     """
     from deraincli.datasets.synthetic import SynthesisRequest, finished, plan
     from deraincli.rain.synthesis import Recipe

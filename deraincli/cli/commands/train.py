@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.help import IN_OUT, TRAINING, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import suggest_models
 
 if TYPE_CHECKING:
     from deraincli.training.loop import Progress, Run
 
+EXAMPLES = examples(
+    "derain train config.toml -o runs/first --set optimiser.steps=5000",
+    "derain train config.toml -o runs/first --resume",
+)
 SMOOTHING = 0.98
 """Of the running means of the losses shown."""
 NAMED = 10
@@ -27,39 +33,56 @@ def command(
     config: Annotated[
         Path,
         typer.Argument(
-            metavar="CONFIG.toml", help="What to train, on what, how; its paths are relative to its folder."
+            metavar="CONFIG.toml", help="What to train, and on what. Its paths are relative to its folder."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="RUNDIR", help="Folder of the run.")] = Path(
-        "runs/run"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="RUNDIR", rich_help_panel=IN_OUT, help="Folder of the run."),
+    ] = Path("runs/run"),
+    resume: Annotated[
+        bool, typer.Option("--resume", rich_help_panel=IN_OUT, help="Resume the run in --out.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", rich_help_panel=IN_OUT, help="Fail at the first image that cannot be used."),
+    ] = False,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Replace a value of the config, as in --set optimiser.steps=5000.",
+            rich_help_panel=TRAINING,
+            help="Replace a value of the config. Can be given several times.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     warm_start: Annotated[
-        str | None, typer.Option(metavar="NAME|PATH", help="Begin with the weights of this model.")
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            autocompletion=suggest_models(),
+            rich_help_panel=TRAINING,
+            help="Begin with the weights of this model.",
+        ),
     ] = None,
     max_minutes: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="M", help="End after M minutes in all, the learning rate fitted to that."
+            min=0,
+            metavar="N",
+            rich_help_panel=TRAINING,
+            help="End after N minutes in all. The learning rate is fitted to that.",
         ),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail at the first picture that cannot be used.")
-    ] = False,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Train a network; Ctrl-C saves, --resume goes on. Under torchrun, on several processes."""
+    """Train a network.
+
+    Ctrl-C saves the run, and --resume continues it. Under torchrun, several processes train together.
+    """
     from deraincli.datasets.leakage import warning
     from deraincli.inference.backends.torch_device import choose_device
     from deraincli.training.config import load_config

@@ -13,13 +13,19 @@ import typer
 
 from deraincli._version import __version__
 from deraincli.cli import options
+from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Output
+from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
 from deraincli.errors import DerainError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult
 
 STREAM = "-"
+EXAMPLES = examples(
+    "derain video in.mp4 -o out.mp4",
+    "derain video in.mp4 -o out.mp4 --temporal 2 --start 1:30 --end 2:00",
+)
 
 
 class _Pipe:
@@ -34,19 +40,48 @@ class _Pipe:
 
 def command(
     source: Annotated[str, typer.Argument(metavar="IN", help="A video, or - for standard input.")],
-    destination: Annotated[
+    destination: options.OutputFile = None,
+    overwrite: options.Overwrite = False,
+    format: Annotated[
         str | None,
         typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Where to write, or - for standard output. Default: beside IN, as NAME.derained.SUFFIX.",
+            metavar="NAME",
+            autocompletion=suggest(*CONTAINERS),
+            rich_help_panel=IN_OUT,
+            help=f"Container: {listed(CONTAINERS)}. Default: by the suffix, or mkv with -o -.",
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="[[H:]M:]S", rich_help_panel=IN_OUT, help="Time at which to begin."),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[[H:]M:]S",
+            rich_help_panel=IN_OUT,
+            help="Time at which to end, counted from the start of the video.",
+        ),
+    ] = None,
+    task: options.Task = "auto",
+    model: options.Model = None,
+    temporal: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=5,
+            metavar="N",
+            rich_help_panel=QUALITY,
+            help="Reduce flicker: combine each frame with N frames on either side.",
+        ),
+    ] = 0,
     codec: Annotated[
         str,
         typer.Option(
-            metavar="auto|h264|hevc|vp9|av1|ffv1", help="Of the output; auto: the source's where possible."
+            **one_of("auto", *CODECS) | {"metavar": "NAME"},
+            rich_help_panel=QUALITY,
+            show_default=False,
+            help=f"Codec: {listed(CODECS)}. Default: the one of IN where possible.",
         ),
     ] = "auto",
     crf: Annotated[
@@ -54,40 +89,25 @@ def command(
         typer.Option(
             min=0,
             max=63,
-            help="Quality, the lower the better. Default: 18 for h264, 20 for hevc, 24 for vp9 and av1.",
+            metavar="N",
+            rich_help_panel=QUALITY,
+            help="Lower values give better quality. Default: 18 for h264, 20 for hevc, 24 for vp9 and av1.",
         ),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="[[H:]M:]S", help="Where the wanted part begins.")
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(metavar="[[H:]M:]S", help="Where it ends, counted from the video's beginning."),
-    ] = None,
-    temporal: Annotated[
-        int,
-        typer.Option(
-            min=0, max=5, metavar="N", help="Combine each picture with N on either side, against flicker."
-        ),
-    ] = 0,
-    format: Annotated[
-        str | None,
-        typer.Option(help="Container (mp4, mov, mkv, webm), whatever the suffix. With -o -: mkv."),
-    ] = None,
-    model: options.Model = None,
-    task: options.Task = "auto",
+    working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
-    working_side: options.WorkingSide = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     json: options.Json = False,
 ) -> None:
-    """Take the rain out of a video: derain video in.mp4 -o out.mp4"""
+    """Remove rain from a video.
+
+    Sound, subtitles, timestamps and metadata are kept. Run the same command again to resume.
+    """
     out = options.make_output(quiet, verbose, json)
     target = _destination(source, destination)
     if json and target is None:
@@ -153,7 +173,7 @@ def _choices(
     from deraincli.video import require_av
 
     require_av()
-    from deraincli.video.encoder import CODECS, check_crf
+    from deraincli.video.encoder import check_crf
     from deraincli.video.muxer import FORMATS
     from deraincli.video.reader import Span
     from deraincli.video.restorer import VideoOptions
@@ -165,8 +185,6 @@ def _choices(
             f"{name!r} names no kind of video that is written: choose {', '.join(FORMATS)}, as the output's "
             "suffix or with --format."
         )
-    if codec != "auto" and codec not in CODECS:
-        raise UsageError(f"Unknown --codec {codec!r}: choose auto, {', '.join(CODECS)}.")
     if codec != "auto":
         check_crf(codec, crf)
     if end is not None and end <= (start or 0):

@@ -9,26 +9,33 @@ import typer
 
 from deraincli.cli import options, output
 from deraincli.cli.commands import export
+from deraincli.cli.help import IN_OUT, PUBLISHING, Command, Group, examples
+from deraincli.cli.values import IMPORTED_NETWORKS, one_of, suggest_models
 from deraincli.errors import ExitCode, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ReportedScore
 
-app = typer.Typer(help="List, check, fetch, publish and convert models.", no_args_is_help=True)
-app.command("export")(export.command)
+app = typer.Typer(cls=Group, help="List, check, download, publish and convert models.", no_args_is_help=True)
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name, a file, a folder, or hf:OWNER/NAME[@REVISION].")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        autocompletion=suggest_models(),
+        help=r"A name, a file, a folder, or hf:OWNER/NAME\[@REVISION].",
+    ),
 ]
-
 
 VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
 """Of a check, in words."""
 
 
-@app.command("list")
-def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: options.Json = False) -> None:
-    """List the models at hand: shipped, and those of the Hub that are in the cache."""
+@app.command("list", cls=Command, epilog=examples("derain weights list"))
+def list_(
+    quiet: options.Quiet = False, verbose: options.NoVerbose = False, json: options.Json = False
+) -> None:
+    """List the shipped models, and those of the Hub that are in the cache."""
     from deraincli.model_zoo.inventory import list_models
     from deraincli.model_zoo.model_facts import DamagedModel
 
@@ -52,14 +59,14 @@ def list_(quiet: options.Quiet = False, verbose: options.Verbose = False, json: 
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-@app.command("info")
+@app.command("info", cls=Command, epilog=examples("derain weights info balnet-lite-streak"))
 def info(
     model: ModelArgument,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Tell what is known of a model: task, size, hash, licence, provenance, measured scores."""
+    """Show a model's task, size, hash, licence, provenance and measured scores."""
     from deraincli.model_zoo.inventory import describe_model
 
     out = options.make_output(quiet, verbose, json)
@@ -87,14 +94,14 @@ def info(
         )
 
 
-@app.command("pull")
+@app.command("pull", cls=Command, epilog=examples("derain weights pull hf:OWNER/NAME"))
 def pull(
     model: ModelArgument,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Fetch a model from the Hub into its cache: derain weights pull hf:OWNER/NAME"""
+    """Download a model from the Hub into its cache."""
     from deraincli.model_zoo.inventory import describe_model
 
     out = options.make_output(quiet, verbose, json)
@@ -103,17 +110,24 @@ def pull(
     out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
 
 
-@app.command("verify")
+@app.command(
+    "verify",
+    cls=Command,
+    epilog=examples("derain weights verify", "derain weights verify balnet-small --device cpu"),
+)
 def verify(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: every shipped model.")
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL", autocompletion=suggest_models(), help="Default: every shipped model."
+        ),
     ] = None,
     device: options.Device = "auto",
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Check models: their hash, their keys, and what they make of a known picture on this machine."""
+    """Check the hash and the keys of models, and their result for a known image."""
     from deraincli.model_zoo.catalogue import SHIPPED
 
     out = options.make_output(quiet, verbose, json)
@@ -142,14 +156,17 @@ def _verified(model: str, device: str, out: output.Output) -> bool:
     return passed
 
 
-@app.command("remove")
+@app.command("remove", cls=Command, epilog=examples("derain weights remove hf:OWNER/NAME"))
 def remove(
-    model: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[@REVISION]", help="Which to remove.")],
+    model: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME[@REVISION]", help="The model to remove.")],
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Take a model of the Hub out of the cache; without a revision, all that are there."""
+    """Remove a model of the Hub from the cache.
+
+    Without a revision, all of its revisions are removed.
+    """
     from deraincli.model_zoo.hub import parse_address
     from deraincli.model_zoo.hub import remove as take_out
 
@@ -159,24 +176,40 @@ def remove(
     out.answer({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
 
 
-@app.command("push")
+@app.command("push", cls=Command, epilog=examples("derain weights push runs/first hf:OWNER/NAME --dry-run"))
 def push(
     model: ModelArgument,
-    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME", help="A repository of yours.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go up; send nothing.")] = False,
-    private: Annotated[bool, typer.Option("--private", help="A new repository is for you alone.")] = False,
+    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME", help="Your repository on the Hub.")],
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", rich_help_panel=PUBLISHING, help="Show what would be uploaded, and send nothing."
+        ),
+    ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", rich_help_panel=PUBLISHING, help="Make a new repository private.")
+    ] = False,
     licence: Annotated[
-        str | None, typer.Option(metavar="ID|TERMS", help="An identifier such as mit, or terms in words.")
+        str | None,
+        typer.Option(
+            metavar="ID|TERMS",
+            rich_help_panel=PUBLISHING,
+            help="An identifier such as mit, or the terms in words.",
+        ),
     ] = None,
     measure: Annotated[
         Path | None,
-        typer.Option(metavar="DATASET", help="Score the model on this paired set for its card."),
+        typer.Option(
+            metavar="DATASET",
+            rich_help_panel=PUBLISHING,
+            help="Score the model on this paired set for its card.",
+        ),
     ] = None,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Publish a model, or a training run's best weights: derain weights push RUNDIR hf:OWNER/NAME"""
+    """Publish a model, or the best weights of a training run."""
     from deraincli.model_zoo import publish
     from deraincli.model_zoo.hub import CARD_FILE, parse_address
 
@@ -211,27 +244,34 @@ def _measured(model: str, dataset: Path) -> list[ReportedScore]:
     ]
 
 
-@app.command("import")
+@app.command("import", cls=Command, epilog=examples("derain weights import latest.pth --network prenet"))
 def import_(
     checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A published PyTorch checkpoint.")],
-    network: Annotated[str, typer.Option(metavar="prenet|nledn|agan", help="Whose checkpoint it is.")],
+    network: Annotated[
+        str,
+        typer.Option(
+            **one_of(*IMPORTED_NETWORKS), rich_help_panel=IN_OUT, help="Network that the checkpoint is of."
+        ),
+    ],
     destination: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="Default: FILE's name with the suffix .safetensors."
+            "--output",
+            "-o",
+            metavar="OUT",
+            rich_help_panel=IN_OUT,
+            help="Model file to write. Default: FILE with the suffix .safetensors.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Turn a published checkpoint of a compared network into a model file, for -m and `derain eval`."""
+    """Convert a published PyTorch checkpoint of a baseline to a model file."""
     from deraincli.files.atomic import check_destination, write_atomically
-    from deraincli.models.convert_layouts import published_layout
 
     out = options.make_output(quiet, verbose, json)
-    published_layout(network)  # which complains of an unknown one, before PyTorch is loaded
     if not checkpoint.name:  # "." or "/"
         raise InputError(f"'{checkpoint}' is a folder: name a checkpoint in it.")
     target = destination or checkpoint.with_suffix(".safetensors")
@@ -245,3 +285,6 @@ def import_(
     write_atomically(target, import_checkpoint(checkpoint, network), overwrite=overwrite)
     record = {"source": str(checkpoint), "output": str(target), "network": network}
     out.result(record, f"{checkpoint} → {target}")
+
+
+app.command("export", cls=Command, epilog=export.EXAMPLES)(export.command)

@@ -1,0 +1,71 @@
+"""The layout of the help: groups of commands, panels of options, examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+RESTORE = "Restore"
+LOOK = "Look"
+MEASURE = "Measure"
+TRAIN = "Train"
+MANAGE = "Manage"
+GROUPS = (RESTORE, LOOK, MEASURE, TRAIN, MANAGE)
+"""The groups of commands in `derain --help`, in the order shown."""
+
+IN_OUT = "Input and output"
+MAPS = "Maps"
+RAIN = "Rain"
+TRAINING = "Training"
+MEASURING = "Measuring"
+PUBLISHING = "Publishing"
+MODEL = "Model"
+QUALITY = "Quality"
+SPEED = "Speed and memory"
+MESSAGES = "Messages"
+PANELS = (IN_OUT, MAPS, RAIN, TRAINING, MEASURING, PUBLISHING, MODEL, QUALITY, SPEED, MESSAGES)
+"""The panels of options in the help of a command."""
+
+
+def examples(*lines: str) -> str:
+    """Returns the end of a command's help.
+
+    Args:
+        lines: Command lines, at most 78 characters each.
+    """
+    return "\n".join(["[bold]Examples[/bold]", *lines])
+
+
+class Command(TyperCommand):
+    """A command whose help shows flags without a type, and --help among the messages."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Lists the parameters, --help included."""
+        parameters = super().get_params(ctx)
+        for option in _hide_types_of_flags(parameters):
+            option.rich_help_panel = option.rich_help_panel or MESSAGES
+        return parameters
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Lists the parts of the usage line, without the braces that Typer puts around arguments."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Group(TyperGroup):
+    """A group of commands whose help shows flags without a type."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Lists the parameters, --help included."""
+        parameters = super().get_params(ctx)
+        _hide_types_of_flags(parameters)
+        return parameters
+
+
+def _hide_types_of_flags(parameters: list[Any]) -> list[TyperOption]:
+    """Removes the type `<bool>`, which flags do not take. Returns the options."""
+    options = [parameter for parameter in parameters if isinstance(parameter, TyperOption)]
+    for option in options:
+        if option.is_flag:
+            option.metavar = ""
+    return options

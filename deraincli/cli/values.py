@@ -1,0 +1,122 @@
+"""The values that options take: checked while the command line is parsed, and completed by the shell.
+
+The names stand here because the tables that they come from import PyTorch, NumPy or PyAV, which would slow
+down every start and every completion. The tests compare them with the tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import typer
+
+from deraincli.errors import UsageError
+
+TASKS = ("auto", "streak", "drop")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime")
+NETWORKS = (
+    "balnet",
+    "balnet-lite",
+    "balnet-small",
+    "ddn",
+    "jorder",
+    "did-mdn",
+    "nledn",
+    "eigen",
+    "agan",
+    "prenet",
+)
+CLASSICAL_METHODS = ("dsc", "gmm")
+PROTOCOLS = ("prenet", "mprnet", "basicsr-y", "agan", "rgb")
+LAYOUTS = ("input-target", "agan", "rain1400", "rain200", "rain100", "halves")
+CODECS = ("h264", "hevc", "vp9", "av1", "ffv1")
+CONTAINERS = ("mp4", "mov", "mkv", "webm")
+IMAGE_FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "avif")
+IMPORTED_NETWORKS = ("prenet", "nledn", "agan")
+EXPORT_TARGETS = ("onnx", "pt2", "safetensors")
+EXPORT_PRECISIONS = ("fp32", "fp16", "int8")
+
+
+class Pattern(NamedTuple):
+    """Values that are too many to list."""
+
+    regex: str
+    words: str
+    """How a message names them."""
+    metavar: str
+
+
+PIXELS = Pattern("[0-9]+", "a number of pixels", "N")
+GPU = Pattern("cuda:[0-9]+", "cuda:N", "cuda:N")
+
+
+def one_of(*names: str, pattern: Pattern | None = None, several: bool = False) -> dict[str, Any]:
+    """Returns the arguments of `typer.Option` for an option that takes one of some values.
+
+    Args:
+        names: The values.
+        pattern: Further values.
+        several: Whether the option takes several values, separated by commas.
+    """
+
+    def check(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
+        for part in () if value is None else value.split(",") if several else (value,):
+            if part not in names and not (pattern and re.fullmatch(pattern.regex, part)):
+                raise UsageError(
+                    f"{_origin(context, parameter)} takes {listed(names, pattern)}, not {part!r}."
+                )
+        return value
+
+    return {
+        "metavar": "|".join([*names, *([pattern.metavar] if pattern else [])]),
+        "callback": check,
+        "autocompletion": suggest(*names, several=several),
+    }
+
+
+def suggest(*names: str, several: bool = False) -> Callable[[str], list[str]]:
+    """Returns a completion of an option that takes one of some values, or others.
+
+    Args:
+        names: The values.
+        several: Whether the option takes several values, separated by commas.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        done, comma, _ = incomplete.rpartition(",") if several else ("", "", "")
+        return [f"{done}{comma}{name}" for name in names]
+
+    return complete
+
+
+def suggest_models(*others: str, several: bool = False) -> Callable[[str], list[str]]:
+    """Returns a completion of an option that takes a model.
+
+    Args:
+        others: Further values, such as the classical methods.
+        several: Whether the option takes several values, separated by commas.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
+
+        return suggest(*dict.fromkeys((AUTO_MODEL, *SHIPPED, *others)), several=several)(incomplete)
+
+    return complete
+
+
+def _origin(context: typer.Context, parameter: typer.CallbackParam) -> str:
+    """Returns the option, or the environment variable that its value comes from."""
+    source = context.get_parameter_source(parameter.name)
+    from_environment = source is not None and source.name == "ENVIRONMENT"
+    return str(parameter.envvar) if from_environment else max(parameter.opts, key=len)
+
+
+def listed(names: tuple[str, ...], pattern: Pattern | None = None) -> str:
+    """Returns the values as a sentence lists them: `a, b or c`."""
+    *first, last = [*names, *([pattern.words] if pattern else [])]
+    return f"{', '.join(first)} or {last}"
