@@ -77,7 +77,7 @@ class Run:
         self.best, seconds = Best(), 0.0
         if self.state_path.exists():
             self.best, seconds = load_state(self.state_path, self.trainee)
-        self.validation = ValidationSet(root / config.data.validation)
+        self.validation = ValidationSet(root / config.data.validation, strict=config.data.strict)
         self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
         make_folder(folder)
         resolved = dump_config(config)

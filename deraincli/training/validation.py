@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deraincli.datasets.image_pool import pair_files
+from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, score
 from deraincli.imaging.display import shrink_to
-from deraincli.imaging.image import Picture
+from deraincli.imaging.image import Picture, Views
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import NetworkOutput, RestorationNetwork
@@ -40,11 +41,33 @@ class Validation:
 
 
 class ValidationSet:
-    """The pairs of a folder, in memory."""
+    """The pairs of a folder, in memory.
 
-    def __init__(self, folder: Path) -> None:
-        """Raises InputError or UnreadableImageError if the folder or a picture of it cannot be used."""
-        self.pairs = [file.read() for file in pair_files(folder)]
+    pairs: rainy and clean, each H×W×3 uint8 of one size.
+    skipped: a sentence for every pair left out, because it is unreadable or of two sizes.
+    """
+
+    def __init__(self, folder: Path, *, strict: bool = False) -> None:
+        """Reads every pair.
+
+        Args:
+            folder: A paired data set in any layout that is recognised.
+            strict: Whether a pair that cannot be used is an error.
+
+        Raises:
+            InputError: No pair can be used or, if `strict`, one cannot.
+        """
+        self.pairs: list[Views] = []
+        self.skipped: list[str] = []
+        for file in pair_files(folder):
+            try:
+                self.pairs.append(file.read())
+            except InputError as error:
+                if strict:
+                    raise
+                self.skipped.append(str(error))
+        if not self.pairs:
+            raise InputError(f"No pair in {folder} can be used for validation. {self.skipped[0]}")
 
     def score(self, network: RestorationNetwork, device: torch.device, *, precision: str) -> Validation:
         """Restores every picture with a network in eval mode, on the device it is on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -129,6 +130,70 @@ def test_what_is_left_out_is_said_and_strict_fails(config: Path, derain) -> None
     assert strict.code == 1
     assert strict.err.startswith("Error: ")
     assert "broken.png" in strict.err
+
+
+@pytest.mark.parametrize("half", ["input", "target"])
+@pytest.mark.parametrize("spoil", ["damaged", "of another size"])
+def test_a_bad_validation_pair_is_left_out_and_strict_fails(
+    config: Path, derain, half: str, spoil: str
+) -> None:
+    write_set(config.parent / "valid", count=3)
+    bad = config.parent / "valid" / half / "2.png"
+    bad.write_bytes(bad.read_bytes()[:200])
+    if spoil == "of another size":
+        write_picture(bad, scene(2, 48, 63))
+    lenient = derain("train", config, "--out", config.parent / "a")
+    assert lenient.code == 0, lenient.err
+    assert "1 pictures or pairs cannot be used" in lenient.err
+    assert "2 pairs to validate on" in lenient.err
+    strict = derain("train", config, "--out", config.parent / "b", "--strict")
+    assert (strict.code, strict.err.count("\n")) == (1, 1)
+    for said in (lenient.err, strict.err):
+        assert "2.png" in said
+    for n in (1, 3):
+        (config.parent / "valid" / half / f"{n}.png").unlink()
+    alone = derain("train", config, "--out", config.parent / "c")
+    assert (alone.code, alone.err.count("\n")) == (1, 1)
+    assert "can be used for validation" in alone.err
+
+
+def test_a_run_that_diverges_ends_in_one_sentence(config: Path, derain) -> None:
+    wild = ("optimiser.rate=1e30", "optimiser.muon_rate=1e30", "optimiser.warmup=0", "optimiser.steps=30")
+    network = ("network=balnet-lite", "network_options={}", "validate_every=30")
+    settings = [word for setting in (*wild, *network) for word in ("--set", setting)]
+    done = derain("train", config, "--out", config.parent / "run", "--device", "cpu", *settings)
+    assert done.code == 1
+    assert "no longer finite" in done.err.splitlines()[-1]
+
+
+FOREIGN = {
+    "text": b"hello\n",
+    "JSON": b'{"a": 1}',
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\n",
+    "nothing": b"",
+    "a pickle": pickle.dumps({"network": 1}),
+    "a picture": b"\x89PNG\r\n\x1a\n",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_state_with_foreign_content_is_one_sentence(config: Path, derain, content: bytes) -> None:
+    run = config.parent / "run"
+    run.mkdir()
+    (run / "state.pt").write_bytes(content)
+    done = derain("train", config, "--out", run, "--resume")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "another --out" in done.err
+    assert (run / "state.pt").read_bytes() == content
+
+
+def test_hidden_folders_and_folders_named_like_pictures_hold_no_photos(config: Path, derain) -> None:
+    for name in (".thumbnails/1.png", ".Trash-1000/files/2.png", ".3.png"):
+        write_picture(config.parent / "clean" / name, scene(3))
+    (config.parent / "clean/album.jpg").mkdir()
+    done = derain("train", config, "--out", config.parent / "run")
+    assert "2 photos or pairs" in done.err
+    assert "album.jpg" not in done.err
 
 
 def test_training_on_test_pictures_is_said_once(config: Path, derain, monkeypatch) -> None:

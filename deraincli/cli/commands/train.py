@@ -99,7 +99,7 @@ def command(
             return
         if run.changed:
             said.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
-        _tell_left_out(run.data.skipped, said)
+        _tell_left_out([*run.data.skipped, *run.validation.skipped], said)
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
             said.note(test_pictures)
