@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 av = pytest.importorskip("av")
+Disposition = av.stream.Disposition
 Interpolation = av.video.reformatter.Interpolation
 
 STEADY = tuple(range(0, 12 * 512, 512))
@@ -117,6 +118,18 @@ def damage_within(path: Path, number: int) -> Path:
     return path
 
 
+def repeat_sound_time(path: Path, number: int, earlier: int) -> Path:
+    """Gives a sound packet of a Matroska file the time of an earlier one, as web remuxes do."""
+    with av.open(path) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+    with path.open("r+b") as file:
+        file.seek(packets[earlier].pos + 1)  # RFC 9559: a block begins with its track, then 16 bits of time
+        time = file.read(2)
+        file.seek(packets[number].pos + 1)
+        file.write(time)
+    return path
+
+
 def _add_sound(container, number: int, seconds: float) -> list[av.Packet]:
     codec = "libopus" if container.format.name == "webm" else "aac"
     stream = container.add_stream(codec, rate=48000, layout="mono")
@@ -144,6 +157,29 @@ def _add_subtitles(container, number: int) -> list[av.Packet]:
         packet.duration, packet.time_base, packet.stream = 80, Fraction(1, 1000), stream
         packets.append(packet)
     return packets
+
+
+def attach(source: Path, target: Path, files: dict[str, tuple[str, bytes]], **metadata: str) -> Path:
+    """Copies the pictures of a clip to a Matroska file with attachments: name → media type and content."""
+    with av.open(source) as given, av.open(target, "w") as container:
+        container.metadata.update(metadata)
+        track = container.add_stream_from_template(given.streams.video[0])
+        for name, (kind, data) in files.items():
+            container.add_attachment(name, kind, data)
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = track
+                container.mux(packet)
+    return target
+
+
+def read_covers(path: Path) -> list[bytes]:
+    """The cover pictures, as they are stored."""
+    with av.open(path) as container:
+        tracks = [
+            stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic
+        ]
+        return [bytes(packet) for packet in container.demux(tracks) if packet.size] if tracks else []
 
 
 class Track(NamedTuple):

@@ -55,6 +55,10 @@ CODECS = {
 }
 
 
+REFUSED = {("mov", "vp9"), ("mov", "av1")}
+"""Containers and codecs that FFmpeg lists together, but refuses when it writes the header."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """Everything that an encoder is set to; the same for every segment and for the file."""
@@ -116,7 +120,7 @@ def choose_encoding(
     pix_fmt = choose_pix_fmt(first.format, chosen)
     context = source.video.codec_context
     full = first.color_range == FULL_RANGE or first.format.name.startswith("yuvj")
-    was_rgb = first.format.is_rgb and not pix_fmt.startswith(("gbr", "rgb"))
+    was_rgb = is_rgb(first.format) and not av.VideoFormat(pix_fmt).is_rgb
     return Encoding(
         codec=name,
         crf=chosen.crf if crf is None else crf,
@@ -143,23 +147,46 @@ def check_crf(name: str, crf: int | None) -> None:
 
 
 def choose_pix_fmt(given: VideoFormat, codec: Codec) -> str:
-    """The encoder's pixel format that is nearest to the source's: no less colour or depth if it can be."""
+    """Returns the encoder's pixel format that is nearest to the source's.
+
+    Colour and depth do not become less, if the encoder can store them. The exception is RGB in a lossy codec:
+    few players show it, or YUV with colour at full resolution, so it becomes 4:2:0.
+    """
     video_formats = av.Codec(codec.encoder, "w").video_formats or ()
     known = {format.name: format for format in video_formats if not format.components[-1].is_alpha}
     widths = given.width % 2 and codec.halves_evenly, given.height % 2 and codec.halves_evenly
     name = given.name.replace("yuvj", "yuv")
     depth = max(component.bits for component in given.components)
-    if name in known and not (any(widths) and _is_subsampled(given)):
+    lossy_rgb = is_rgb(given) and codec.crf is not None
+    if name in known and not lossy_rgb and not (any(widths) and _is_subsampled(given)):
         return name
-    wanted = "444" if given.is_rgb or any(widths) else _subsampling(given)
+    if is_rgb(given) and not lossy_rgb:
+        return _nearest_depth(
+            {
+                format.components[0].bits: name
+                for name, format in known.items()
+                if format.is_rgb and "f" not in name
+            },
+            depth,
+        )
+    wanted = "444" if any(widths) else "420" if lossy_rgb else _subsampling(given)
     planar = {
         (_subsampling(format), format.components[0].bits): name
         for name, format in known.items()
         if name.startswith("yuv") and "j" not in name
     }
     chroma = next(c for c in (wanted, "444", "420") if any(c == there for there, _ in planar))
-    depths = sorted(bits for there, bits in planar if there == chroma)
-    return planar[chroma, next((bits for bits in depths if bits >= depth), depths[-1])]
+    return _nearest_depth({bits: name for (there, bits), name in planar.items() if there == chroma}, depth)
+
+
+def _nearest_depth(formats: Mapping[int, str], depth: int) -> str:
+    """Returns the format of the least depth that is enough, or of the greatest."""
+    return formats[min((bits for bits in formats if bits >= depth), default=max(formats))]
+
+
+def is_rgb(format: VideoFormat) -> bool:
+    """Returns whether pictures of a format hold RGB, directly, by a palette or as XYZ."""
+    return format.is_rgb or format.has_palette or format.name.startswith("xyz")
 
 
 def _is_subsampled(format: VideoFormat) -> bool:
@@ -179,7 +206,11 @@ def _subsampling(format: VideoFormat) -> str:
 
 def _choose_codec(source: Source, container: str, wanted: str) -> str:
     with av.open(io.BytesIO(), "w", format=container) as probe:
-        possible = [name for name, codec in CODECS.items() if codec.encoder in probe.supported_codecs]
+        possible = [
+            name
+            for name, codec in CODECS.items()
+            if codec.encoder in probe.supported_codecs and (container, name) not in REFUSED
+        ]
     if wanted != "auto":
         if wanted not in possible:
             raise UsageError(f"A file of format {container} takes no {wanted}: choose {', '.join(possible)}.")

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 import av
 import av.error
+from av.format import Flags
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.rational import AVRational
+from av.stream import Discard, Disposition, Stream
 
 from deraincli.errors import OutputError, UsageError
 from deraincli.video.encoder import EncodedPacket, Encoding, Segment
@@ -33,16 +35,26 @@ MP4_TAGS = {
 """What MP4 and QuickTime files hold in boxes of their own; any other tag needs a table of free names."""
 
 STALE = (
-    "encoder",
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "DURATION",
-    "BPS",
-    "NUMBER_OF_",
-    "_STATISTICS",
+    *("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_"),
+    *("_statistics", "alpha_mode"),
 )
-"""Beginnings of tags that describe the source's file rather than what it shows."""
+"""Beginnings of tags, in lower case, that describe the source's file rather than what it shows."""
+
+
+HEVC_TAG = "hvc1"
+"""Sample entry of HEVC in MP4 and QuickTime files. Apple's players do not play FFmpeg's default, hev1."""
+
+MP4_COVERS = ("mjpeg", "png", "bmp")
+"""Codecs of the cover pictures that an MP4 file holds."""
+COVER_FILES = {
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "png": ("cover.png", "image/png"),
+    "gif": ("cover.gif", "image/gif"),
+    "tiff": ("cover.tif", "image/tiff"),
+    "bmp": ("cover.bmp", "image/bmp"),
+    "webp": ("cover.webp", "image/webp"),
+}
+"""Codec of a cover picture → its file name and media type as an attachment."""
 
 
 class Sink(Protocol):
@@ -70,30 +82,57 @@ class Muxer:
         self._source = source
         self._shift = source.start_second or Fraction(0)
         self._decoding_times = DecodingTimes()
+        self._last_dts: dict[int, int] = {}
+        """By output track, in ticks of its time base."""
         tags = _fresh(source.container.metadata)
+        seekable = file.seekable()
+        # A fragmented MP4 file would show a cover as an empty track.
+        holds_cover = format == "mp4" and seekable and has_mp4_cover(source)
         self._container = av.open(
             file,
             "w",
             format=format,
             metadata_errors="surrogateescape",
-            container_options=_container_options(format, tags, source, seekable=file.seekable()),
+            container_options=_container_options(
+                format, tags, source, seekable=seekable, holds_cover=holds_cover
+            ),
         )
+        self._repeats = Flags.ts_nonstrict in Flags(self._container.format.flags)
+        """Whether tracks other than subtitles may repeat a decoding time."""
         self._container.metadata.update(tags)
         self._container.set_chapters(list(_chapters(source)))
         self._streams: dict[int, Stream] = {}
+        self._attached_covers: dict[int, Stream] = {}
+        """Cover pictures that become attachments as soon as their data arrives."""
+        self.left_out: list[str] = []
+        """What the source holds and this file does not."""
+        self._holds_cover = holds_cover
+        if holds_cover:
+            self.left_out += [f"tag {name}" for name in free_tags(tags)]
         for stream in source.container.streams:
-            if stream.index == source.video.index:
-                self._add_video(encoding, matrix)
-            elif stream.type in ("video", "audio", "subtitle", "attachment"):
-                self._add_copy(stream, format)
+            self._add(stream, encoding, matrix, format)
 
-    @property
-    def left_out(self) -> list[str]:
-        """Kinds of the source's tracks that stay behind."""
-        streams = self._source.container.streams
-        # MP4 shows chapters as tracks, too, but marks them as not to be read.
-        tracks = [stream for stream in streams if stream.discard != Discard.all]
-        return [stream.type for stream in tracks if stream.index not in self._streams]
+    def _add(self, stream: Stream, encoding: Encoding, matrix: tuple[int, ...] | None, format: str) -> None:
+        """Adds a track of the source, or notes that it is left out."""
+        if stream.index == self._source.video.index:
+            self._add_video(encoding, matrix, format)
+        elif is_cover(stream):
+            if format == "matroska" and stream.name in COVER_FILES:
+                self._attached_covers[stream.index] = stream
+            elif self._holds_cover and stream.name in MP4_COVERS:
+                self._add_copy(stream, format)
+            else:
+                self.left_out.append("cover picture")
+        elif stream.type in ("video", "audio", "subtitle") or (
+            stream.type == "attachment" and format == "matroska"
+        ):
+            self._add_copy(stream, format)
+        elif stream.type == "attachment":
+            self.left_out.append(f"attachment {stream.metadata.get('filename', '')}".strip())
+        elif "timecode" in stream.metadata and "timecode" in self._source.video.metadata:
+            pass  # the muxer writes this track anew, from the tag
+        elif stream.discard != Discard.all:  # as MP4 marks the tracks that hold its chapters
+            self.left_out.append(f"{stream.type} track")
 
     def write(self, segment: Segment) -> None:
         """Writes restored pictures, segment after segment. Raises OutputError as all writing does."""
@@ -114,8 +153,15 @@ class Muxer:
     def copies(self, packets: Iterable[Packet]) -> Iterator[Packet]:
         """The source's other packets, ready to be muxed."""
         for packet in packets:
+            if packet.stream_index in self._attached_covers:
+                self._attach(self._attached_covers.pop(packet.stream_index), bytes(packet))
             stream = self._streams.get(packet.stream_index)
             if stream is None:
+                continue
+            if stream.disposition & Disposition.attached_pic:
+                packet.pts = packet.dts = 0
+                packet.stream = stream
+                yield packet
                 continue
             shift = round(self._shift / Fraction(packet.time_base)) if packet.pts is not None else 0
             if shift and packet.pts is not None:
@@ -124,21 +170,46 @@ class Muxer:
             packet.stream = stream
             yield packet
 
+    def _attach(self, cover: Stream, data: bytes) -> None:
+        """Attaches a cover picture. Demuxers yield covers first, so the header is not written yet."""
+        name, kind = COVER_FILES[cover.name or ""]
+        tags = cover.metadata
+        self._container.add_attachment(tags.get("filename", name), tags.get("mimetype", kind), data)
+
     def mux(self, packet: Packet) -> None:
         """Writes a packet of `video_packets` or `copies`. Raises OutputError."""
+        _writing(self._container.start_encoding)  # from here on, each track has its final time base
+        self._keep_order(packet)
         _writing(lambda: self._container.mux_one(packet))
+
+    def _keep_order(self, packet: Packet) -> None:
+        """Moves a decoding time that repeats or goes back just behind the one before it in the same track."""
+        stream = packet.stream
+        packet.rescale_ts(AVRational(stream.time_base))
+        last = self._last_dts.get(stream.index)
+        if packet.pts is None:
+            follows = 0 if last is None else last + (packet.duration or 0)
+            packet.pts = follows if packet.dts is None else packet.dts
+        dts = packet.pts if packet.dts is None else packet.dts
+        if last is not None:
+            may_repeat = stream.type == "subtitle" or self._repeats
+            dts = max(dts, last if may_repeat else last + 1)
+        packet.dts = self._last_dts[stream.index] = dts
+        packet.pts = max(packet.pts, dts)
 
     def close(self) -> None:
         """Finishes the file. Raises OutputError."""
         _writing(self._container.close)
 
-    def _add_video(self, encoding: Encoding, matrix: tuple[int, ...] | None) -> None:
+    def _add_video(self, encoding: Encoding, matrix: tuple[int, ...] | None, format: str) -> None:
         source = self._source.video
         self._time_base = encoding.time_base
         video = self._container.add_stream(
             encoding.encoder, rate=encoding.rate, options=encoding.options, time_base=encoding.time_base
         )
         encoding.configure(video)
+        if encoding.codec == "hevc" and format in ("mp4", "mov"):
+            video.codec_context.codec_tag = HEVC_TAG
         video.time_base = encoding.time_base
         video.disposition = source.disposition
         video.metadata.update(_fresh(source.metadata))
@@ -153,8 +224,11 @@ class Muxer:
                 f"A file of format {format} cannot hold track {stream.index} of the source ({stream.type}, "
                 f"{stream.name or 'of unknown kind'}): write to an .mkv file, for example."
             ) from error
+        if stream.name == "hevc" and stream.codec_tag != "hev1" and format in ("mp4", "mov"):
+            copy.codec_context.codec_tag = HEVC_TAG
         copy.time_base = stream.time_base
-        copy.disposition = stream.disposition
+        # FFmpeg's MP4 muxer takes a track for a cover only if it is nothing else.
+        copy.disposition = Disposition.attached_pic if is_cover(stream) else stream.disposition
         copy.metadata.update(stream.metadata)
         self._streams[stream.index] = copy
 
@@ -193,14 +267,15 @@ def _writing(action: Callable[[], Any]) -> None:
 
 
 def _container_options(
-    format: str, tags: dict[str, str], source: Source, *, seekable: bool
+    format: str, tags: dict[str, str], source: Source, *, seekable: bool, holds_cover: bool
 ) -> dict[str, str]:
     options = {"max_interleave_delta": "0"}  # sound waits for the pictures, however long they take
     if format in ("mp4", "mov"):
         flags = []
         if not seekable:
             flags += ["frag_keyframe", "empty_moov", "delay_moov", "default_base_moof"]
-        if not MP4_TAGS.issuperset(tags):
+        # The table of free names takes the place of the list that holds a cover.
+        if free_tags(tags) and not holds_cover:
             flags.append("use_metadata_tags")
         if flags:
             options["movflags"] = "+".join(["", *flags])
@@ -211,8 +286,23 @@ def _container_options(
     return options
 
 
+def is_cover(stream: Stream) -> bool:
+    """Returns whether a track is a cover picture."""
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def has_mp4_cover(source: Source) -> bool:
+    """Returns whether a source has a cover picture that an MP4 file can hold."""
+    return any(is_cover(stream) and stream.name in MP4_COVERS for stream in source.container.streams)
+
+
+def free_tags(tags: Iterable[str]) -> list[str]:
+    """Returns the names of tags for which MP4 and QuickTime files have no box."""
+    return [name for name in tags if name.split("-")[0] not in MP4_TAGS]
+
+
 def _fresh(tags: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in tags.items() if not name.startswith(STALE)}
+    return {name: text for name, text in tags.items() if not name.lower().startswith(STALE)}
 
 
 def _chapters(source: Source) -> Iterator[Any]:

@@ -134,6 +134,11 @@ class Source:
             self.end_second is None or second < self.end_second
         )
 
+    def _keeps(self, packet: Packet) -> bool:
+        """Whether a packet of another track belongs to the span; a cover picture belongs to every span."""
+        is_cover = bool(packet.stream.disposition & Disposition.attached_pic)
+        return bool(packet.size) and (is_cover or self.wants(packet.pts, Fraction(packet.time_base)))
+
     def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[Picture]:
         """Decodes the pictures of the span.
 
@@ -154,7 +159,7 @@ class Source:
         if not others:
             return
         for packet in self._demux(others):
-            if packet.size and self.wants(packet.pts, Fraction(packet.time_base)):
+            if self._keeps(packet):
                 yield packet
 
     def _group(self, on_packet: OnPacket | None) -> Iterator[Picture]:
@@ -206,7 +211,7 @@ class Source:
             if packet.stream_index == self.video.index:
                 if packet.size:
                     yield packet
-            elif on_packet and packet.size and self.wants(packet.pts, Fraction(packet.time_base)):
+            elif on_packet and self._keeps(packet):
                 on_packet(packet)
         yield None
 

@@ -112,6 +112,8 @@ class VideoRestorer:
         with closing(Source(source, self.options.span)) as opened:
             first = _first(opened, opened.pictures()).frame
             encoding = self._plan(opened, first)
+            trial = Muxer(BytesIO(), self.options.format, opened, encoding, None)
+            self._say_losses(opened, first, encoding, trial)
             total = opened.picture_count
         result = VideoResult(encoding)
         status = source.stat()
@@ -156,6 +158,7 @@ class VideoRestorer:
             encoding = self._plan(opened, first.frame)
             result = VideoResult(encoding)
             muxer = Muxer(file, self.options.format, opened, encoding, display_matrix(first.frame))
+            self._say_losses(opened, first.frame, encoding, muxer)
             for segment in self._segments(chain([first], pictures), first.frame, encoding, None):
                 while waiting:
                     _mux(muxer, muxer.copies([waiting.popleft()]))
@@ -174,14 +177,15 @@ class VideoRestorer:
             self.on_note("The file ends early, cut off or damaged there: what could be read is restored.")
 
     def _plan(self, source: Source, first: VideoFrame) -> Encoding:
-        """Chooses the encoding, and tries before the long work whether encoder and container take it."""
+        """Chooses the encoding, and tries before the long work whether the encoder takes it."""
         options = self.options
         encoding = choose_encoding(source, first, options.format, options.codec, options.crf)
         open_encoder(encoding)
-        trial = Muxer(BytesIO(), options.format, source, encoding, None)
-        for note in losses(source, first, encoding, options.format, trial.left_out):
-            self.on_note(note)
         return encoding
+
+    def _say_losses(self, source: Source, first: VideoFrame, encoding: Encoding, muxer: Muxer) -> None:
+        for note in losses(source, first, encoding, self.options.format, muxer.left_out):
+            self.on_note(note)
 
     def _segments(
         self, pictures: Iterable[Picture], first: VideoFrame, encoding: Encoding, last: int | None

@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 from clips import (
     STEADY,
+    attach,
     av,
     damage,
     damage_within,
+    read_covers,
     read_frames,
     read_pictures,
     read_times,
     read_tracks,
+    repeat_sound_time,
     write_clip,
 )
 
@@ -167,6 +170,98 @@ def test_free_tags_and_chapters_stay_in_mp4(video, tmp_path: Path) -> None:
     assert before[1].packets[0][0] < 0
     assert after[1] == before[1]
     _same_chapters_and_tags(source, tmp_path / "out.mp4", {"title"})
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("earlier", [5, 3])
+def test_sound_whose_time_repeats_or_goes_back_is_copied(
+    derain, video, tmp_path: Path, random_model: Path, suffix: str, earlier: int
+) -> None:
+    """No packet is lost, and only the faulty time moves."""
+    source = write_clip(tmp_path / "in.mkv", sounds=1, time_base=Fraction(1, 1000), times=range(0, 480, 40))
+    repeat_sound_time(source, 6, earlier)
+    before = read_tracks(source)[1].packets
+    assert before[6][0] == before[earlier][0]
+    video(source, "-o", tmp_path / f"out.{suffix}")
+    piped = ("-o", "-", "--format", suffix, "-m", random_model)
+    (tmp_path / "piped").write_bytes(derain("video", "-", *piped, stdin=source.read_bytes()).out)
+    for result in (tmp_path / f"out.{suffix}", tmp_path / "piped"):
+        after = read_tracks(result)[1].packets
+        assert [data for _, data in after] == [data for _, data in before]
+        pairs = enumerate(zip(before, after, strict=True))
+        moved = {place for place, (one, other) in pairs if abs(one[0] - other[0]) > Fraction(1, 1000)}
+        assert moved <= {6}
+        assert after[6][0] >= after[5][0]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_hevc_has_the_sample_entry_that_apple_plays(
+    derain, tmp_path: Path, random_model: Path, suffix: str
+) -> None:
+    """The restored track and a second one that is copied, from file to file and piped."""
+    source = write_clip(tmp_path / "one.mkv", codec="libx265", times=STEADY[:3])
+    two = tmp_path / "two.mkv"
+    with av.open(source) as given, av.open(two, "w") as container:
+        tracks = [container.add_stream_from_template(given.streams.video[0]) for _ in range(2)]
+        for packet in [packet for packet in given.demux(video=0) if packet.size]:
+            for track in tracks:
+                packet.stream = track
+                container.mux(packet)
+    options = ("--format", suffix, "-m", random_model)
+    assert derain("video", two, "-o", tmp_path / "file", *options).code == 0
+    (tmp_path / "piped").write_bytes(derain("video", two, "-o", "-", *options).out)
+    for result in ("file", "piped"):
+        with av.open(tmp_path / result) as container:
+            assert [stream.codec_context.codec_tag for stream in container.streams] == ["hvc1", "hvc1"]
+
+
+def _cover() -> bytes:
+    return cv2.imencode(".jpg", np.random.default_rng(3).integers(0, 256, (32, 32, 3), np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov", "webm"])
+def test_covers_attachments_and_free_tags_stay_or_their_loss_is_said(
+    derain, tmp_path: Path, random_model: Path, suffix: str, piped: bool
+) -> None:
+    cover, font = _cover(), b"font" * 9
+    files = {"cover.jpg": ("image/jpeg", cover), "a.ttf": ("font/ttf", font)}
+    plain = write_clip(tmp_path / "plain.mkv", codec="libvpx-vp9" if suffix == "webm" else "libx264")
+    source = attach(plain, tmp_path / "in.mkv", files, com_android_version="14")
+    out, options = tmp_path / f"out.{suffix}", ("--start", "0.4", "-m", random_model)
+    done = derain("video", source, "-o", "-" if piped else out, "--format", suffix, *options)
+    assert done.code == 0, done.err
+    if piped:
+        out.write_bytes(done.out)
+    with av.open(out) as container:
+        attached = [stream.data for stream in container.streams if stream.type == "attachment"]
+        tags = {name.lower() for name in container.metadata}
+        pictures = [
+            s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic
+        ]
+    assert len(pictures) == 1
+    kept = {
+        "cover picture": read_covers(out) == [cover],
+        "attachment a.ttf": attached == [font],
+        "tag COM_ANDROID_VERSION": "com_android_version" in tags,
+    }
+    note = next((line for line in done.err.splitlines() if "Left out" in line), "")
+    assert {name: name not in note for name in kept} == kept
+    assert kept["cover picture"] == (suffix == "mkv" or (suffix == "mp4" and not piped))
+
+
+def test_rgb_becomes_what_players_show_unless_the_codec_is_lossless(
+    derain, video, tmp_path: Path, random_model: Path
+) -> None:
+    source = write_clip(
+        tmp_path / "in.gif", codec="gif", pix_fmt="rgb8", times=range(0, 30, 10), time_base=Fraction(1, 100)
+    )
+    done = derain("video", source, "-o", tmp_path / "out.mp4", "-m", random_model)
+    assert done.code == 0
+    assert "full resolution" in done.err
+    assert {frame.format.name for frame in read_frames(tmp_path / "out.mp4")} == {"yuv420p"}
+    video(source, "-o", tmp_path / "out.mkv", "--codec", "ffv1")
+    assert {frame.format.name for frame in read_frames(tmp_path / "out.mkv")} == {"bgr0"}
 
 
 def test_a_damaged_middle_repeats_the_last_good_picture(video, tmp_path: Path) -> None:
@@ -418,6 +513,7 @@ def test_names_that_are_no_text_or_look_like_addresses_work(video, tmp_path: Pat
         (("-o", "out.avi"), 2, "mkv"),
         (("-o", "out"), 2, "--format"),
         (("-o", "out.webm", "--codec", "h264"), 2, "vp9"),
+        (("-o", "out.mov", "--codec", "vp9"), 2, "hevc"),
         (("-o", "out.mp4", "--codec", "divx"), 2, "hevc"),
         (("-o", "out.mp4", "--crf", "60"), 2, "51"),
         (("-o", "out.mkv", "--codec", "ffv1", "--crf", "5"), 2, "lossless"),
