@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import tiny_models
 import torch
 from hub_shell import Shell
 from loopback_hub import LoopbackHub
 
 from deraincli.cli.app import run
-from deraincli.models.balnet.config import BALNetConfig, UNetConfig
-from deraincli.models.checkpoint import ModelInfo, model_bytes
-from deraincli.models.registry import NETWORKS
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)
@@ -66,12 +64,8 @@ def derain(monkeypatch, capfdbinary, tmp_path) -> Callable[..., Finished]:
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file whose weights change a picture, though not for the better."""
-    kind = NETWORKS["balnet-lite"]
-    torch.manual_seed(0)
-    network = kind.build(kind.config)
-    torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     file = tmp_path_factory.mktemp("model") / "random.safetensors"
-    file.write_bytes(model_bytes(network, ModelInfo("balnet-lite", kind.config, "auto")))
+    file.write_bytes(tiny_models.random_model())
     return file
 
 
@@ -87,33 +81,8 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file with every kind of layer of balnet-lite but few channels, so quick to export."""
-    kernels = {"stem_width": 4, "stem_kernels": (3,), "kernels": (3,), "dilations": (2,)}
-    restoration = UNetConfig(
-        widths=(8, 8),
-        pairs=(1,),
-        bottleneck_pairs=1,
-        growth=(4, 4),
-        dense_layers=1,
-        stream_widths=(4, 4),
-        se_hidden=(2, 2),
-        **kernels,
-    )
-    branch = UNetConfig(
-        widths=(8,),
-        pairs=(),
-        bottleneck_pairs=1,
-        growth=(4,),
-        dense_layers=1,
-        stream_widths=(4,),
-        se_hidden=(2,),
-        **kernels,
-    )
-    config = BALNetConfig(restoration, branch, unshuffle=2, tile_margin=16)
-    torch.manual_seed(0)
-    network = NETWORKS["balnet-lite"].build(config)
-    torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     file = tmp_path_factory.mktemp("model") / "small.safetensors"
-    file.write_bytes(model_bytes(network, ModelInfo("balnet-lite", config, "auto")))
+    file.write_bytes(tiny_models.random_model(tiny_models.TINY))
     return file
 
 

@@ -82,6 +82,17 @@ def test_help_loads_neither_torch_nor_opencv(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 
 
+def test_a_restoration_loads_neither_the_compiler_nor_sympy() -> None:
+    """Both take longer to import than a small photo takes to restore."""
+    code = (
+        "import deraincli, numpy, sys\n"
+        "deraincli.load('balnet-lite-streak')(numpy.zeros((16, 16, 3), numpy.uint8))\n"
+        "heavy = {'torch._dynamo', 'sympy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_package_itself_is_light() -> None:
     code = "import deraincli, sys; assert not {'torch', 'cv2', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import ModelError, UsageError
@@ -79,12 +79,13 @@ def load_model(path: Path) -> tuple[RestorationNetwork, ModelInfo]:
             network = NETWORKS[info.network].build(info.config)
     except (_OverBudgetError, RuntimeError, ValueError):  # the last two: sizes that PyTorch refuses
         raise misfit from None
-    if {key: tuple(value.shape) for key, value in network.state_dict().items()} != header.shapes:
+    expected = network.state_dict()
+    if {key: tuple(value.shape) for key, value in expected.items()} != header.shapes:
         raise misfit
-    network.to_empty(device="cpu")
     with safe_open(path, "pt") as file:
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    network.load_state_dict(weights, strict=True)
+        # Copies, because the file's own tensors are mapped from the disk.
+        weights = {key: file.get_tensor(key).to(kept.dtype, copy=True) for key, kept in expected.items()}
+    network.load_state_dict(weights, strict=True, assign=True)
     return network.eval(), info
 
 
@@ -110,7 +111,8 @@ class _OverBudgetError(Exception):
 class _Budget(TorchFunctionMode):
     """Stops a network that creates more tensors or elements than its file holds.
 
-    Modules create some tensors besides their weights (kernels, windows), so the limits are generous.
+    Modules create some tensors besides their weights (kernels, windows), so the limits are generous. Weights
+    that a file will replace draw no random numbers. On the meta device that would import PyTorch's compiler.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -121,6 +123,8 @@ class _Budget(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
         result = func(*args, **(kwargs or {}))
         if func is torch.empty:
             self._tensors -= 1

@@ -1,0 +1,43 @@
+"""Model files for tests: a network of every kind of layer with few channels, and one of full size."""
+
+from __future__ import annotations
+
+import torch
+
+from deraincli.models.balnet.config import BALNetConfig, UNetConfig
+from deraincli.models.checkpoint import ModelInfo, model_bytes
+from deraincli.models.registry import NETWORKS
+
+_KERNELS = {"stem_width": 4, "stem_kernels": (3,), "kernels": (3,), "dilations": (2,)}
+_RESTORATION = UNetConfig(
+    widths=(8, 8),
+    pairs=(1,),
+    bottleneck_pairs=1,
+    growth=(4, 4),
+    dense_layers=1,
+    stream_widths=(4, 4),
+    se_hidden=(2, 2),
+    **_KERNELS,
+)
+_BRANCH = UNetConfig(
+    widths=(8,),
+    pairs=(),
+    bottleneck_pairs=1,
+    growth=(4,),
+    dense_layers=1,
+    stream_widths=(4,),
+    se_hidden=(2,),
+    **_KERNELS,
+)
+TINY = BALNetConfig(_RESTORATION, _BRANCH, unshuffle=2, tile_margin=16)
+"""Has every kind of layer of balnet-lite."""
+
+
+def random_model(config: BALNetConfig | None = None) -> bytes:
+    """Returns a balnet-lite, or another config of it, whose weights change a picture, not for the better."""
+    kind = NETWORKS["balnet-lite"]
+    config = config or kind.config
+    torch.manual_seed(0)
+    network = kind.build(config)
+    torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
+    return model_bytes(network, ModelInfo("balnet-lite", config, "auto"))
