@@ -18,6 +18,7 @@ from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError, OutputError, UsageError
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
+from deraincli.files.manifest import Job, Manifest, stamp
 from deraincli.geometry import Size
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import to_display_rgb
@@ -102,53 +103,94 @@ def inspect_file(
     )
 
 
-def check_folder(folder: Path) -> None:
-    """Finds out, before the work and without making it, that there can be no such folder to write to.
+class MapFolder:
+    """The folder that the files of all pictures go to.
 
-    Raises OutputError.
+    It remembers which settings each file was made with, so that a restart skips what is done, makes again
+    what other settings made, and never replaces a file of other origin.
     """
-    there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
-    if not there.is_dir():
-        raise OutputError(f"'{there}' is no folder, so nothing can be written to '{folder}': choose another.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder '{there}' is not writable: choose another output.")
 
+    def __init__(self, folder: Path, wanted: Wanted, settings: str | None, *, overwrite: bool) -> None:
+        """Opens the folder without making it.
 
-def check_destinations(folder: Path, name: str, wanted: Wanted, *, overwrite: bool) -> None:
-    """Finds out, before the work, which of a picture's files cannot be written. Raises OutputError."""
-    for path in _paths(folder, name, wanted):
-        if path.parent.is_dir():
-            check_destination(path, overwrite=overwrite)
+        Args:
+            folder: Where the files go.
+            wanted: Which files.
+            settings: The identity of model and settings. None for a folder that is to have no record.
+            overwrite: Replace whatever is there.
+        """
+        self.folder = folder
+        self._wanted = wanted
+        self._settings = settings
+        self._overwrite = overwrite
+        self._manifest = Manifest(folder) if settings is not None else None
 
+    def check(self) -> None:
+        """Raises OutputError, before the work, if nothing can be written to such a folder."""
+        folder = self.folder
+        there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+        if not there.is_dir():
+            raise OutputError(
+                f"'{there}' is no folder, so nothing can be written to '{folder}': choose another."
+            )
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise OutputError(f"The folder '{there}' is not writable: choose another output.")
 
-def all_there(folder: Path, name: str, wanted: Wanted) -> bool:
-    """Whether every file that is wanted of a picture exists."""
-    return all(path.is_file() for path in _paths(folder, name, wanted))
+    def check_files(self, name: str, source: Path) -> None:
+        """Raises OutputError, before the work, if one of a picture's files cannot be written."""
+        for job in self._jobs(name, source):
+            if job.destination.parent.is_dir():
+                check_destination(job.destination, overwrite=self._may_replace(job))
 
+    def is_done(self, name: str, source: Path) -> bool:
+        """Returns whether every file of a picture is there, made from it with these settings."""
+        if self._overwrite or self._manifest is None or self._settings is None:
+            return False
+        return all(self._manifest.is_done(job, self._settings) for job in self._jobs(name, source))
 
-def write_files(
-    inspected: Inspected, folder: Path, name: str, wanted: Wanted, *, overwrite: bool
-) -> list[Path]:
-    """Writes what is wanted as `folder/name.…`, making the folder; each file whole or not at all.
+    def write(self, inspected: Inspected, name: str, source: Path) -> list[Path]:
+        """Writes what is wanted of a picture, making the folder.
 
-    Without `overwrite`, all of them or none: the same command can then begin anew. Raises OutputError.
-    """
-    paths = _paths(folder, name, wanted)
-    make_folder(paths[0].parent)
-    written: list[Path] = []
-    try:
-        for path, make in zip(paths, _writers(wanted).values(), strict=True):
-            write_atomically(path, make(inspected), overwrite=overwrite)
-            written.append(path)
-    except BaseException:
-        for path in [] if overwrite else written:
-            path.unlink(missing_ok=True)
-        raise
-    return written
+        Each file is written whole or not at all. If one fails, those before it are removed, so that the same
+        command can begin anew.
 
+        Args:
+            inspected: The picture with its maps.
+            name: What the files' names begin with, sub-folders included.
+            source: The picture's file.
 
-def _paths(folder: Path, name: str, wanted: Wanted) -> list[Path]:
-    return [folder / f"{name}.{suffix}" for suffix in _writers(wanted)]
+        Returns:
+            The files.
+
+        Raises:
+            OutputError: A file cannot be written, or one of other origin is there.
+        """
+        jobs = self._jobs(name, source)
+        make_folder(jobs[0].destination.parent)
+        made_from = stamp(source)
+        written: list[Path] = []
+        try:
+            for job, make in zip(jobs, _writers(self._wanted).values(), strict=True):
+                data = make(inspected)
+                may_replace = self._may_replace(job)
+                check_destination(job.destination, overwrite=may_replace)
+                if self._manifest is not None and self._settings is not None:
+                    self._manifest.record(job, made_from, self._settings, data)
+                write_atomically(job.destination, data, overwrite=may_replace)
+                written.append(job.destination)
+        except BaseException:
+            for path in [] if self._overwrite else written:
+                path.unlink(missing_ok=True)
+            raise
+        return written
+
+    def _may_replace(self, job: Job) -> bool:
+        return self._overwrite or (self._manifest is not None and self._manifest.may_replace(job))
+
+    def _jobs(self, name: str, source: Path) -> list[Job]:
+        """Returns each file that is wanted of a picture with the picture that it is made from."""
+        picture = f"{name}{source.suffix}"
+        return [Job(source, picture, self.folder, f"{name}.{suffix}") for suffix in _writers(self._wanted)]
 
 
 def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:

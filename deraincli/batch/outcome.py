@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.restoration.identity import results_identity
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,9 @@ class RestoreSettings:
 
     @property
     def identity(self) -> str:
-        """Stands for whatever shows in the results, as it was asked for: the same on every machine."""
-        chosen = [self.network[key] for key in ("precision", "tile", "overlap", "working_side")]
-        saved = [self.format, self.quality, self.keep_metadata]
-        return hashlib.sha256(json.dumps([self.sha256, *chosen, *saved]).encode()).hexdigest()[:16]
+        """Stands for whatever shows in the results: see `results_identity`."""
+        saved = (self.format, self.quality, self.keep_metadata)
+        return results_identity(self.sha256, self.network, *saved)
 
 
 Status = Literal["done", "skipped", "failed"]

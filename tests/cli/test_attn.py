@@ -154,7 +154,7 @@ def test_a_broken_picture_of_a_folder_is_named_and_the_others_done(derain, model
 
 
 def test_an_interrupted_folder_goes_on_where_it_was(derain, model, tmp_path):
-    """Complete pictures are skipped, one with some of its files fails, the others are done."""
+    """What is done is skipped; what is missing, also in part, is made."""
     folder, out = tmp_path / "photos", tmp_path / "out"
     for name in ("1.png", "2.png", "sub/1.png"):
         write_picture(folder / name, scene(1))
@@ -169,14 +169,51 @@ def test_an_interrupted_folder_goes_on_where_it_was(derain, model, tmp_path):
     for file in (*out.glob("2.*"), out / "1.mask.png"):
         file.unlink()
     code, status, err = run()
-    assert (code, sorted(status[:3]), status[3]) == (3, ["done", "failed", "skipped"], None)
-    assert "1.ram.png' exists" in err
+    assert (code, sorted(status[:3]), status[3]) == (0, ["done", "done", "skipped"], None)
     assert "1 of 3 pictures are skipped" in err
-    for file in out.glob("1.*"):
-        file.unlink()
-    assert run()[:2] == (0, ["skipped", "skipped", "done", None])
     assert run()[:2] == (0, ["skipped"] * 3)
     assert run("--overwrite")[:2] == (0, ["done", "done", "done", None])
+
+
+def test_a_folder_is_done_anew_where_settings_or_pictures_changed(derain, model, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "photos-attn"
+    for name in ("1.png", "2.png"):
+        write_picture(folder / name, scene(1))
+
+    def run(*more: object) -> tuple[int, list[str]]:
+        done = derain("attn", folder, "-m", model, *PLAIN, "--json", *more)
+        return done.code, [json.loads(line).get("status") for line in done.out.splitlines()]
+
+    assert run() == (0, ["done", "done", None])
+    assert run() == (0, ["skipped", "skipped"])
+    assert run("--threshold", 0) == (0, ["done", "done", None])
+    assert (pixels(out / "1.mask.png") == 255).all()
+    assert run("--threshold", 0, "--tile", "64") == (0, ["done", "done", None])
+    write_picture(folder / "2.png", scene(2, 50, 50))
+    assert run("--threshold", 0, "--tile", "64") == (0, ["skipped", "done", None])
+    assert pixels(out / "2.mask.png").shape == (50, 50)
+
+
+def test_files_that_no_run_wrote_or_that_were_changed_stay(derain, model, tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "photos-attn"
+    for name in ("1.png", "2.png", "3.png"):
+        write_picture(folder / name, scene(1))
+    foreign = write_picture(out / "1.ram.png", scene(3)).read_bytes()
+    assert derain("attn", folder, "-m", model, *PLAIN).code == 3
+    assert (out / "1.ram.png").read_bytes() == foreign
+    assert not (out / "1.cam.png").exists()
+    (out / "2.cam.npy").write_bytes(b"edited")
+    changed = derain("attn", folder, "-m", model, *PLAIN, "--alpha", 1, "--json")
+    assert changed.code == 3
+    statuses = [json.loads(line).get("status") for line in changed.out.splitlines()]
+    assert statuses == ["failed", "failed", "done", None]
+    assert "2.cam.npy' exists" in changed.err
+    assert (out / "2.cam.npy").read_bytes() == b"edited"
+
+
+def test_one_picture_leaves_no_record_beside_it(derain, model, photo, tmp_path):
+    assert derain("attn", photo, "-m", model, *PLAIN).code == 0
+    assert not list(tmp_path.glob(".derain*"))
 
 
 def test_what_cannot_be_written_whole_leaves_nothing(derain, model, photo, tmp_path, monkeypatch):

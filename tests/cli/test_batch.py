@@ -16,6 +16,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from deraincli.model_zoo.exports import cached_export
+from deraincli.models.header import sha256
+from deraincli.restoration import identity
+
 NAMES = ("a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.webp")
 
 
@@ -119,6 +123,25 @@ def test_what_is_done_is_skipped_until_something_changes(derain, photos, random_
     assert run("--overwrite") == ["done"] * 4
     again = contents(tmp_path / "photos-derained")
     assert {name for name in first if first[name] != again[name]} == {"a.jpg"}
+
+
+def test_another_backend_or_version_of_results_restores_anew(
+    derain, photos, small_model, small_export, monkeypatch
+):
+    export = cached_export("small", sha256(small_model), "fp32")  # where --backend onnxruntime looks
+    export.parent.mkdir(parents=True)
+    shutil.copy(small_export, export)
+
+    def run(*more: object) -> list[str]:
+        done = derain("batch", photos, "-m", small_model, "--json", *more)
+        assert done.code == 0, done.err
+        return statuses(done.out)
+
+    assert run() == ["done"] * 4
+    assert run("--backend", "onnxruntime") == ["done"] * 4
+    assert run("--backend", "onnxruntime") == ["skipped"] * 4
+    monkeypatch.setattr(identity, "RESULTS_VERSION", identity.RESULTS_VERSION + 1)
+    assert run("--backend", "onnxruntime") == ["done"] * 4
 
 
 def test_nothing_to_do_is_said(derain, photos, random_model, tmp_path):

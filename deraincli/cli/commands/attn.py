@@ -20,7 +20,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from deraincli.attention_maps.figure import FigureFormat
     from deraincli.attention_maps.inputs import Jobs
-    from deraincli.attention_maps.outputs import Wanted
+    from deraincli.attention_maps.outputs import MapFolder, Wanted
     from deraincli.attention_maps.scores import Scores
     from deraincli.restoration.derainer import Derainer
 
@@ -49,9 +49,8 @@ class _Request(NamedTuple):
 
     source: Path
     jobs: Jobs
-    folder: Path
+    results: MapFolder
     wanted: Wanted
-    overwrite: bool
     max_pixels: int
     out: Output
 
@@ -127,7 +126,8 @@ def command(
 ) -> None:
     """Show which regions a model considers to be rain."""
     from deraincli.attention_maps.inputs import find_jobs
-    from deraincli.attention_maps.outputs import Wanted
+    from deraincli.attention_maps.outputs import MapFolder, Wanted
+    from deraincli.restoration.identity import results_identity, weights_sha256
 
     out = options.make_output(quiet, verbose, json)
     network = options.network(task, device, precision, backend, tile, overlap, working_side)
@@ -136,7 +136,11 @@ def command(
     folder = destination or _default_folder(source)
     jobs = find_jobs(source, target, folder)
     _report_what_is_left_out(jobs, out)
-    request = _Request(source, jobs, folder, wanted, overwrite, max_pixels, out)
+    settings = None
+    if source.is_dir():
+        settings = results_identity(weights_sha256(model, task), network, wanted.alpha, wanted.threshold)
+    results = MapFolder(folder, wanted, settings, overwrite=overwrite)
+    request = _Request(source, jobs, results, wanted, max_pixels, out)
     waiting, failed = _waiting(request)
     looks: list[Look] = []
     if waiting:
@@ -173,20 +177,18 @@ def _report_what_is_left_out(jobs: Jobs, out: Output) -> None:
 
 def _waiting(request: _Request) -> tuple[list[str], int]:
     """The pictures that are to be looked at, and how many cannot be, as files of theirs exist; of a folder,
-    those with all of their files are left out. Raises OutputError where nothing can be written at all.
+    those that are done are left out. Raises OutputError where nothing can be written at all.
     """
-    from deraincli.attention_maps.outputs import all_there, check_destinations, check_folder
-
-    jobs, folder, wanted, out = request.jobs, request.folder, request.wanted, request.out
-    check_folder(folder)
+    jobs, results, out = request.jobs, request.results, request.out
+    results.check()
     waiting, skipped, failed = [], 0, 0
     for name, picture in jobs.pictures.items():
-        if request.source.is_dir() and not request.overwrite and all_there(folder, name, wanted):
+        if results.is_done(name, picture):
             skipped += 1
             _report(request, picture, {"status": "skipped"})
             continue
         try:
-            check_destinations(folder, name, wanted, overwrite=request.overwrite)
+            results.check_files(name, picture)
         except OutputError as error:
             _report(request, picture, {"error": str(error)})
             if len(jobs.pictures) == 1:
@@ -197,7 +199,7 @@ def _waiting(request: _Request) -> tuple[list[str], int]:
             waiting.append(name)
     if skipped:
         these = f"{skipped} of {len(jobs.pictures)} pictures are skipped"
-        out.note(f"{these}, as all their files are there: --overwrite makes them anew.")
+        out.note(f"{these}, as they are done: --overwrite makes them anew.")
     return waiting, failed
 
 
@@ -236,7 +238,7 @@ def _report(request: _Request, picture: Path, result: dict[str, Any], line: str 
     """One picture's JSON record, or `line` filled in from it; nothing without either."""
     record = {
         "source": str(picture),
-        "output": str(request.folder),
+        "output": str(request.results.folder),
         "status": "failed",
         "error": None,
         **result,
@@ -269,7 +271,7 @@ def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Outp
 
 def _look(derainer: Derainer, name: str, request: _Request) -> Look:
     """Restores one picture, writes its files and scores its maps."""
-    from deraincli.attention_maps.outputs import inspect_file, write_files
+    from deraincli.attention_maps.outputs import inspect_file
     from deraincli.attention_maps.scores import complementarity_gap, score_maps
     from deraincli.datasets.pairs import read_pair
 
@@ -286,7 +288,7 @@ def _look(derainer: Derainer, name: str, request: _Request) -> Look:
             on_progress=meter,
             on_note=out.note,
         )
-    files = write_files(inspected, request.folder, name, wanted, overwrite=request.overwrite)
+    files = request.results.write(inspected, name, jobs.pictures[name])
     scores = score_maps(inspected.ram, inspected.cam, *sides, threshold=wanted.threshold) if sides else None
     gap = complementarity_gap(inspected.ram, inspected.cam)
     height, width = inspected.ram.shape

@@ -13,7 +13,7 @@ from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
 from deraincli.cli.output import BatchProgress, Output
 from deraincli.cli.values import DEVICES, GPU, one_of
-from deraincli.errors import ExitCode, ModelError, OutputError, UsageError
+from deraincli.errors import ExitCode, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ def command(
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import BatchSummary
     from deraincli.imaging.formats import format_named
+    from deraincli.restoration.identity import weights_sha256
 
     out = options.make_output(quiet, verbose, json)
     named = None if format is None else format_named(format)
@@ -164,7 +165,7 @@ def command(
     }
     del network["device"]  # each worker has its own
     settings = RestoreSettings(
-        network, _digest(model, task), named, quality, metadata == "keep", max_pixels, overwrite
+        network, weights_sha256(model, task), named, quality, metadata == "keep", max_pixels, overwrite
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
@@ -196,18 +197,6 @@ def command(
         write_page()
     if summary.failures:
         raise typer.Exit(ExitCode.SOME_FAILED)
-
-
-def _digest(model: str | None, task: str) -> str:
-    """Of the model's files."""
-    from deraincli.model_zoo.resolve import model_files
-    from deraincli.models.header import sha256
-
-    files = model_files(model, task)
-    for path in files:
-        if not path.is_file():
-            raise ModelError(f"There is no model file {path}.")
-    return " ".join(sha256(path) for path in files)
 
 
 def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Found:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deraincli._version import __version__
 from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MEASURING, MESSAGES, examples
 from deraincli.cli.output import Output
@@ -171,18 +170,14 @@ def _load(
 ) -> ModelMethod:
     """A model as a method, called as the user did where there are several."""
     from deraincli.evaluation.methods import ModelMethod
-    from deraincli.model_zoo.resolve import model_files
-    from deraincli.models.header import sha256
+    from deraincli.restoration.identity import results_identity, weights_sha256
     from deraincli.restoration.load import load
 
     derainer = load(name, **network)
     for note in derainer.notes:
         out.note(note)
     label = derainer.name if alone or name is None else name
-    weights = " ".join(sha256(path) for path in model_files(name, network["task"]))
-    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
-    settings = derainer.device, derainer.precision, derainer.backend, *sizes
-    identity = f"{weights} {settings} {__version__}"
+    identity = results_identity(weights_sha256(name, network["task"]), network)
     folder = space.folder_for(label, alone=alone)
     return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 

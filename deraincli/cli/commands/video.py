@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from deraincli._version import __version__
 from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Output
@@ -219,8 +218,7 @@ def _load(
     model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
 ) -> tuple[VideoRestorer, str]:
     """The loaded model at work, and what its results depend on."""
-    from deraincli.model_zoo.resolve import model_files
-    from deraincli.models.header import sha256
+    from deraincli.restoration.identity import results_identity, weights_sha256
     from deraincli.restoration.load import load
     from deraincli.video.restorer import VideoRestorer
 
@@ -228,10 +226,8 @@ def _load(
     for note in derainer.notes:
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    weights = " ".join(sha256(path) for path in model_files(model, network["task"]))
-    sizes = [network[key] for key in ("tile", "overlap", "working_side")]
-    settings = derainer.precision, derainer.backend, *sizes
-    return VideoRestorer(derainer, chosen, meter, out.note), f"{weights} {settings} {__version__}"
+    identity = results_identity(weights_sha256(model, network["task"]), network)
+    return VideoRestorer(derainer, chosen, meter, out.note), identity
 
 
 def _restore(
