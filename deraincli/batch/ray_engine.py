@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
+from deraincli import process
 from deraincli.batch.local_engine import run
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import Worker
@@ -73,6 +74,7 @@ class _Actor:
     """A worker with its own model, in a process of its own."""
 
     def __init__(self, settings: RestoreSettings, device: str) -> None:
+        process.prepare()
         self._worker = Worker(settings, [load(device=device, **settings.network)])
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

@@ -17,6 +17,7 @@ import psutil
 import torch
 from torch import nn
 
+from deraincli import process
 from deraincli.benchmark.targets import find_target
 from deraincli.benchmark.workloads import Workload, forward_pass, open_backend
 
@@ -110,6 +111,7 @@ def main() -> None:
     """Runs the pass given as JSON and prints peak and idle bytes as JSON."""
     wanted = Pass(**json.loads(sys.argv[1]))
     torch.set_num_threads(wanted.threads)
+    process.prepare()
     _limit_memory()
     # Imports modules that loading a file imports and building a random network does not.
     nn.Linear(1, 1, device="meta").to_empty(device="cpu")

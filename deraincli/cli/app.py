@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import warnings
 from types import FrameType
 from typing import Annotated
 
 import typer
 
+from deraincli import process
 from deraincli._version import __version__
 from deraincli.cli import output
 from deraincli.cli.commands import (
@@ -82,7 +82,7 @@ def run() -> None:
     Expected errors become one sentence and an exit code; bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    warnings.filterwarnings("ignore", module="PIL")  # our own limits and sentences stand in for its warnings
+    process.prepare()
     with guarded_streams():
         try:
             _run_and_flush()

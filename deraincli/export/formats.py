@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from deraincli.inference.backends.export_metadata import METADATA_KEY, Description
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
+from deraincli.process import quiet_log
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps B×3×H×W in 0–1 to the restored B×3×H×W, not clipped."""
@@ -228,12 +229,6 @@ def _strip(model: Any) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silences the exporters' warnings about their own deprecations and about packages not needed here."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
+    with quiet_log("torch.onnx", logging.ERROR), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

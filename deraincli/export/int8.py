@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
+from deraincli.process import quiet_log
 
 ALLOWED_LOSS = 0.05
 """Largest accepted loss of PSNR by int8, in dB."""
@@ -97,7 +97,8 @@ def quantise(model: bytes, description: Description, pairs: Sequence[Pair], *, m
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     exact = onnx.load_from_string(model)
-    with tempfile.TemporaryDirectory() as folder, _errors_only():
+    # The quantiser advises to preprocess, which these graphs do not need.
+    with tempfile.TemporaryDirectory() as folder, quiet_log(None, logging.ERROR):
         file = Path(folder) / "int8.onnx"
         quantize_static(
             exact,
@@ -165,15 +166,3 @@ def _restored(rainy: Pixels, run: Run, multiple: int) -> Pixels:
 def _psnr(restored: Pixels, clean: Pixels) -> float:
     luminance = PROTOCOLS["prenet"].prepare
     return psnr(luminance(restored), luminance(clean), data_range=255)
-
-
-@contextmanager
-def _errors_only() -> Iterator[None]:
-    """Silences the quantiser's advice to preprocess, which these graphs do not need."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import stat
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -38,9 +37,8 @@ from deraincli.imaging.formats import avif_supported, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
 
-# Pillow warns and logs about damaged metadata on its way to a picture or an error; both are told in our
-# words. The handler leaves its log to whoever configures logging, rather than to stderr.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# Pillow logs damaged metadata on its way to a picture or an error, which we report ourselves. The handler
+# leaves its log to whoever configures logging, rather than to stderr.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _TILE_SIZE = (322, 323)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,8 +50,10 @@ ATTEMPTS = 3
 PAUSE = 1.0
 """Seconds before the second attempt; twice that before the third."""
 
-constants.DOWNLOAD_CHUNK_SIZE = 256 * 1024
-"""The library's progress bar, and what it keeps of a broken download, move by so much, not by 10 MiB."""
+STEP = 256 * 1024
+"""Bytes by which the library's progress bar, and what it keeps of a broken download, move."""
+LIBRARY_STEP = constants.DOWNLOAD_CHUNK_SIZE
+"""The library's own step, 10 MiB, which other code in the process gets back after each download."""
 
 
 class HubAddress(NamedTuple):
@@ -72,7 +74,7 @@ class HubAddress(NamedTuple):
 
     def file(self, name: str) -> Path:
         """One file of the repository, downloaded if the cache does not hold it."""
-        with quiet_library():
+        with quiet_library(), _small_steps():
             return Path(
                 hf_hub_download(self.repository, name, revision=self.revision, library_name="deraincli")
             )
@@ -163,6 +165,16 @@ def blob_sha256(weights: Path) -> str | None:
     """The sha256 that the Hub told of a file in its cache, which names large files after it; else None."""
     name = weights.resolve().name
     return name if SHA256.fullmatch(name) else None
+
+
+@contextmanager
+def _small_steps() -> Iterator[None]:
+    """Has the library download in steps of STEP for the time of a block. It takes no argument for it."""
+    constants.DOWNLOAD_CHUNK_SIZE = STEP
+    try:
+        yield
+    finally:
+        constants.DOWNLOAD_CHUNK_SIZE = LIBRARY_STEP
 
 
 def _download(address: HubAddress, name: str) -> Path:

@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 
 from deraincli.errors import ModelError
 from deraincli.models.header import WEIGHTS_FILE
+from deraincli.process import quiet_log
 
 HUB_ERRORS: tuple[type[Exception], ...] = (
     OSError,
@@ -110,13 +111,8 @@ def explain_push(error: Exception, address: object, *, created: bool) -> str:
 @contextmanager
 def quiet_library() -> Iterator[None]:
     """Keeps huggingface_hub from logging what arrives here as an exception."""
-    log = logging.getLogger("huggingface_hub")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
+    with quiet_log("huggingface_hub", logging.CRITICAL):
         yield
-    finally:
-        log.setLevel(level)
 
 
 def _first_line(error: Exception) -> str:

@@ -18,7 +18,6 @@ from deraincli.inference.backends.torch_graphs import RunNetwork, choose_backend
 from deraincli.inference.backends.torch_memory import (
     affordable_side,
     is_out_of_memory,
-    keep_freed_memory,
     peak_bytes,
     room_for_network,
 )
@@ -58,8 +57,6 @@ class TorchBackend:
         self.backend, self.notes = choose_backend(backend, self.device)
         self.size_multiple = network.size_multiple
         self.tile_margin = network.tile_margin
-        if self.device.type == "cpu":
-            keep_freed_memory()
         with room_for_network(self.device):
             network = network.eval().to(self.device)
             self._exact = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

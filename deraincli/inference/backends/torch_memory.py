@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,10 +30,6 @@ _OUT_OF_MEMORY = (
     "CUDA error: out of memory",
 )
 
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_THRESHOLD = -3
-"""Of glibc's malloc.h."""
-
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an error says that memory ran out; on CPU and MPS only its text tells."""
@@ -53,20 +47,6 @@ def room_for_network(device: torch.device) -> Iterator[None]:
         raise DeviceError(
             f"'{device}' has no memory left for the network: free some, or set device to 'cpu'."
         ) from error
-
-
-def keep_freed_memory() -> None:
-    """Lets this process keep the memory that tensors free; elsewhere than on glibc it does nothing.
-
-    By default glibc hands large blocks back and fetches fresh pages, which the kernel must clear, for the
-    next activation: a fifth of a pass's time on a CPU. The peak stays what it was.
-    """
-    if sys.platform != "linux":
-        return
-    allocator = ctypes.CDLL(None)
-    if hasattr(allocator, "gnu_get_libc_version"):
-        allocator.mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)  # the most that glibc takes
-        allocator.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def free_memory(device: torch.device) -> int:

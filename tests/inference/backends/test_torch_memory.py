@@ -1,8 +1,3 @@
-import os
-import platform
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import Tensor
@@ -72,25 +67,3 @@ def test_a_tile_fits_half_of_the_free_memory() -> None:
 def test_on_a_cpu_only_need_exceeds_the_budget() -> None:
     assert affordable_side(100, CPU, least=1) ** 2 * 100 <= CPU_BUDGET
     assert affordable_side(100, CPU, least=1500) == 1500
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked to keep memory")
-def test_memory_that_was_freed_is_used_again() -> None:
-    """Under a fixed threshold every large tensor would be made of fresh pages, some 4,000 of them here. The
-    heap takes some rounds to settle, and a process of its own has one that no other test left in pieces."""
-    code = """
-import resource
-import torch
-from deraincli.inference.backends.torch_memory import keep_freed_memory
-keep_freed_memory()
-for _ in range(30):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(2**22)  # 16 MB
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-    glibc = {"MALLOC_MMAP_THRESHOLD_": str(2**17)}  # where it starts, but that it may not learn
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | glibc, capture_output=True, text=True, check=True
-    )
-    fresh = [int(line) for line in done.stdout.split()]
-    assert max(fresh[-10:]) < fresh[0] / 10
