@@ -11,18 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
+from threading import Lock, Timer
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
 
 PATIENCE = 1.0
-"""Seconds of work before a progress bar appears."""
+"""Seconds of work before a bar appears."""
 LEGIBLE = 12
 """Characters of a line that a table's first column keeps in the narrowest terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
@@ -109,7 +111,7 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Meter]:
-        """A progress bar over tiles that appears only when the work takes longer than a second."""
+        """Shows on a terminal that work goes on, if it takes longer than a second."""
         meter = Meter(label, shown=self._live, patience=PATIENCE)
         try:
             yield meter
@@ -126,50 +128,69 @@ class Output:
 
 
 class Meter:
-    """Counts pieces of work; call it with how many are done, of how many, and what to say beside."""
+    """Shows a spinner with what is being done, and a bar once there are pieces of work to count.
+
+    Call it with how many pieces are done, of how many, and what to say beside.
+    """
 
     def __init__(self, label: str, *, shown: bool, patience: float) -> None:
-        """`patience`: seconds before the bar appears."""
-        self._label = label
-        self._shown = shown
-        self._patience = patience
-        self._began = time.monotonic()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        """`patience`: seconds before anything appears."""
+        self._bar = _meter_bar(label) if shown else None
+        self._lock = Lock()
+        self._open = False
+        self._closed = False
+        self._alarm = Timer(patience, self._appear)
+        self._alarm.daemon = True
+        if shown:
+            self._alarm.start()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
         """Moves the bar."""
-        if not self._shown:
-            return
-        if self._bar is None:
-            if done == total or time.monotonic() - self._began < self._patience:
-                return
-            self._open(total)
-        assert self._bar is not None and self._task is not None
-        self._bar.update(self._task, completed=done, total=total, text=printable(text))
+        count = f"{done}/{total}" if total > 1 else ""
+        self._update(completed=done, total=total if count else None, count=count, text=printable(text))
+
+    def label(self, text: str) -> None:
+        """Says what is being done now."""
+        self._update(description=printable(text))
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Takes it away."""
+        self._alarm.cancel()
+        with self._lock:
+            self._closed = True
+            if self._open and self._bar is not None:
+                self._bar.stop()
+
+    def _update(self, **fields: Any) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.update(self._bar.task_ids[0], **fields)
 
-    def _open(self, total: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}", markup=False),
-        )
-        self._bar = Progress(*columns, console=stderr(), transient=True)
-        self._bar.start()
-        self._task = self._bar.add_task(printable(self._label), total=total, text="")
+    def _appear(self) -> None:
+        with self._lock:
+            if not self._closed and self._bar is not None:
+                self._bar.start()
+                self._open = True
 
 
+def _meter_bar(label: str) -> Progress:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[count]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    bar = Progress(*columns, console=stderr(), transient=True)
+    bar.add_task(printable(label), total=None, count="", text="")
+    return bar
+
+
+@cache
 def stderr() -> Console:
-    """A console on today's stderr."""
+    """The console on whatever `sys.stderr` is; there is one, so that lines go above a bar that is shown."""
     from rich.console import Console
 
     return Console(stderr=True)

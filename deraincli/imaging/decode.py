@@ -33,7 +33,7 @@ from deraincli.imaging import (
     resolution,
     xmp,
 )
-from deraincli.imaging.formats import avif_supported, recognise
+from deraincli.imaging.formats import avif_supported, is_video, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
 
@@ -63,12 +63,7 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     """
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
-    format = recognise(data[:16])
-    if not data:
-        raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
-    if format is None or (format == "AVIF" and not avif_supported()):
-        known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
-        raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
+    format = _known_format(data[:16], source)
     with decode_errors(name, format):
         data = bigtiff.as_classic(data)
         picture = _open(data, format)
@@ -85,6 +80,31 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
         )
     _check_whole(data, format, name)
     return _decode(picture, data, format, name)
+
+
+def content_format(path: Path) -> str:
+    """Returns the format that the first bytes of a file show, a key of `formats.FORMATS`.
+
+    Raises:
+        InputError: The file is missing or cannot be read.
+        UnreadableImageError: It is empty, or of a kind that is not handled.
+    """
+    with open_regular(path) as file:
+        return _known_format(file.read(16), path)
+
+
+def _known_format(head: bytes, source: Path | bytes) -> str:
+    """Returns the format of a source that starts with `head`. Raises UnreadableImageError."""
+    name, suffix = ("The picture", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
+    if not head:
+        raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
+    format = recognise(head)
+    if format is not None and (format != "AVIF" or avif_supported()):
+        return format
+    if is_video(head, suffix):
+        raise UnreadableImageError(f"{name} is a video: restore it by `derain video`.")
+    known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
+    raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
 
 
 @contextmanager

@@ -113,6 +113,40 @@ def _known_suffixes() -> list[str]:
 
 PICTURE_SUFFIXES = frozenset(suffix for format in FORMATS.values() for suffix in format.suffixes)
 
+OTHER_PICTURE_SUFFIXES = frozenset(
+    (
+        *(".heic", ".heif", ".hif", ".gif", ".jxl", ".jp2", ".j2k", ".psd", ".tga", ".exr", ".hdr", ".ico"),
+        *(".ppm", ".pgm", ".pbm", ".pnm"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+    )
+)
+"""Of pictures that cannot be read here."""
+VIDEO_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv"),
+        *(".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp", ".ogv"),
+    )
+)
+
+_VIDEO_SIGNATURES = (
+    b"\x1a\x45\xdf\xa3",  # Matroska and WebM
+    b"\0\0\1\xba",  # MPEG
+    b"\0\0\1\xb3",
+    b"FLV\1",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, for WMV
+)
+_STILL_BRANDS = (b"hei", b"hev", b"mif1", b"msf1", b"avi", b"crx ", b"jxl ", b"jp2 ")
+"""How the brand of a file begins that has an ISO container, as MP4 has, but holds pictures."""
+
+
+def is_video(head: bytes, suffix: str = "") -> bool:
+    """Whether a file is a video by its first bytes (16 are enough), or else by its suffix."""
+    if head[4:8] == b"ftyp":
+        return not head[8:12].startswith(_STILL_BRANDS)
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return True
+    return head.startswith(_VIDEO_SIGNATURES) or suffix.lower() in VIDEO_SUFFIXES
+
 
 DEFAULT_MAX_PIXELS = 178_000_000
 """Larger pictures are refused unless asked for: a small file can claim any size. Every format allows it."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deraincli.callbacks import OnProgress, OnWarning
+from deraincli.geometry import Size
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
+from deraincli.restoration.change import Change, measure_change
 from deraincli.restoration.derainer import Derainer
 
 
@@ -32,14 +34,15 @@ class RestoredFile:
 
     data: bytes
     """The restored picture as a file's content."""
-    width: int
-    height: int
+    size: Size
     seconds: float
-    """Decoding, restoring and encoding."""
+    """Restoring and encoding."""
     tile: str
     """Size of the tiles, width×height."""
     model: str
     """Name of the model that restored it."""
+    change: Change
+    """The difference from the picture as it was read."""
 
 
 def read_for(
@@ -58,24 +61,36 @@ def read_for(
 
 
 def restore_file(
+    derainer: Derainer, source: Path | bytes, options: SaveOptions, *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> RestoredFile:
+    """Restores the picture in a file or in bytes. Raises as `read_for` and `restore_picture` do."""
+    return restore_picture(derainer, read_for(options, source, max_pixels=max_pixels), options)
+
+
+def restore_picture(
     derainer: Derainer,
-    source: Path | bytes,
+    picture: Image,
     options: SaveOptions,
     *,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
 ) -> RestoredFile:
-    """Restores the picture in a file or in bytes; `on_note` hears what could not stay as it was.
+    """Restores and encodes a picture that `read_for` has read for the same options.
 
-    Raises InputError, UnreadableImageError, OutputError or DeviceError, before the long work where the
-    picture already tells.
+    Raises:
+        OutputError: The format cannot hold it.
+        DeviceError: It does not fit in memory.
     """
     start = time.perf_counter()
-    image = read_for(options, source, max_pixels=max_pixels, on_note=on_note)
-    chosen = derainer.for_picture(image.pixels)
-    result = chosen.restore(image.pixels, on_progress=on_progress, on_warning=on_note)
-    image = dataclasses.replace(image, pixels=result.image)
-    data = encode(image, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
-    height, width = image.pixels.shape[:2]
-    return RestoredFile(data, width, height, time.perf_counter() - start, str(result.tile), chosen.name)
+    chosen = derainer.for_picture(picture.pixels)
+    result = chosen.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
+    restored = dataclasses.replace(picture, pixels=result.image)
+    data = encode(restored, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
+    return RestoredFile(
+        data,
+        size=Size(*picture.pixels.shape[:2]),
+        seconds=time.perf_counter() - start,
+        tile=str(result.tile),
+        model=chosen.name,
+        change=measure_change(picture.pixels, result.image),
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -47,11 +50,44 @@ def test_json_says_what_was_done(derain, jpeg: Path, random_model: Path) -> None
     record = json.loads(derain("image", jpeg, "-o", out, "-m", random_model, "--json").out)
     assert record.keys() == {
         *("source", "output", "status", "error", "width", "height", "seconds"),
-        *("model", "device", "precision", "tile"),
+        *("model", "device", "precision", "tile", "mean_change", "changed_share"),
     }
     assert (record["source"], record["output"]) == (str(jpeg), str(out))
     assert (record["status"], record["error"]) == ("done", None)
     assert (record["width"], record["height"], record["model"]) == (90, 60, "random")
+
+
+def test_how_much_was_changed_is_said(derain, jpeg: Path, random_model: Path) -> None:
+    out = jpeg.with_name("out.png")
+    done = derain("image", jpeg, "-o", out, "-m", random_model)
+    before, after = (np.asarray(PIL.Image.open(path)).astype(int) for path in (jpeg, out))
+    difference = np.abs(after - before)
+    share = 100 * (difference.max(axis=2) > 10).mean()
+    (said,) = re.findall(r"([\d.]+) % of the pixels changed visibly", done.err)
+    assert float(said) == pytest.approx(share, abs=0.5)
+    record = json.loads(derain("image", jpeg, "-o", out, "-m", random_model, "--overwrite", "--json").out)
+    assert record["changed_share"] == pytest.approx(share / 100, abs=1e-4)
+    assert record["mean_change"] == pytest.approx(difference.mean() / 255, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "tries"),
+    [
+        ((40, 40), (), "--task drop or --model balnet-small"),
+        ((40, 40), ("--task", "drop"), "--task streak or --model balnet-small"),
+        ((40, 40), ("-m", "balnet-small"), "--model balnet-lite"),
+        ((610, 610), (), "--task drop, --model balnet-small or --working-side full"),
+        ((610, 610), ("--working-side", "full"), "--task drop or --model balnet-small"),
+    ],
+)
+def test_where_little_changed_it_is_said_what_to_try(
+    derain, tmp_path: Path, size: tuple[int, int], options: tuple[str, ...], tries: str
+) -> None:
+    """A picture of one colour shows no rain."""
+    PIL.Image.new("RGB", size, (90, 90, 90)).save(tmp_path / "in.png")
+    done = derain("image", tmp_path / "in.png", "-o", tmp_path / "out.png", *options)
+    assert done.code == 0
+    assert f"If rain is left, try {tries}." in done.err
 
 
 def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: Path) -> None:
@@ -172,6 +208,96 @@ def test_what_cannot_be_read_is_refused(derain, jpeg: Path, random_model: Path) 
     (folder / "folder.png").mkdir()
     for name in ("cut.jpg", "text.jpg", "empty.png", "folder.png", "missing.jpg"):
         refuse(derain, folder, 1, name, folder / name, "-o", folder / "out.png", "-m", random_model)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("in.mp4", b"\0\0\0\x18ftypisom", "derain video"),
+        ("in.mov", b"\0\0\0\x14ftypqt  ", "derain video"),
+        ("clip", b"\x1a\x45\xdf\xa3", "derain video"),
+        ("in.avi", b"RIFF\0\0\0\0AVI LIST", "derain video"),
+        ("photo.heic", b"\0\0\0\x18ftypheic", "convert it first"),
+        ("photo.jxl", b"\xff\x0a", "convert it first"),
+        ("photo.png", b"", "is empty"),
+        ("two\nlines", None, "derain batch"),
+    ],
+)
+def test_the_wrong_kind_of_input_is_named_as_given(
+    derain, tmp_path: Path, name: str, content: bytes | None, says: str
+) -> None:
+    """Before the model is looked for, and with what to do instead."""
+    path = tmp_path / name
+    if content is None:
+        path = tmp_path / "a folder"
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    refuse(derain, tmp_path, 1, f"'{path}'", path, "-m", "nowhere.safetensors")
+    done = derain("image", path, "-m", "nowhere.safetensors")
+    assert says in done.err
+    assert ".derained" not in done.err
+
+
+def test_a_folder_takes_the_result_under_the_pictures_name(
+    derain, jpeg: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = jpeg.parent / "out"
+    folder.mkdir()
+    monkeypatch.chdir(jpeg.parent)
+    for out in (folder, f"{folder}/", "out", "out/"):
+        done = derain("image", "photo.jpg", "-o", out, "-m", random_model)
+        assert done.code == 0, done.err
+        assert [path.name for path in folder.iterdir()] == ["photo.jpg"]
+        (folder / "photo.jpg").unlink()
+    derain("image", "photo.jpg", "-o", "out", "--format", "png", "-m", random_model)
+    assert PIL.Image.open(folder / "photo.png").format == "PNG"
+    refuse(derain, jpeg.parent, 1, "nowhere", jpeg, "-o", "nowhere/", "-m", random_model)
+    refuse(derain, jpeg.parent, 1, "photo.jpg", jpeg, "-o", jpeg.parent, "-m", random_model)
+    refuse(derain, jpeg.parent, 2, "name a file in it", "-", "-o", "out", "-m", random_model)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "result"),
+    [
+        ("photo.xyz", (), "photo.derained.jpg"),
+        ("photo", (), "photo.derained.jpg"),
+        ("photo.JPG", ("--format", "jpg"), "photo.derained.JPG"),
+        ("photo.jpg", ("--format", "png"), "photo.derained.png"),
+    ],
+)
+def test_a_result_without_a_name_is_named_by_its_format(
+    derain, jpeg: Path, random_model: Path, name: str, options: tuple[str, ...], result: str
+) -> None:
+    picture = jpeg.rename(jpeg.with_name(name))
+    done = derain("image", picture, "-m", random_model, *options)
+    assert done.code == 0, done.err
+    expected = "PNG" if result.endswith("png") else "JPEG"
+    assert PIL.Image.open(jpeg.with_name(result)).format == expected
+
+
+def test_a_damaged_picture_is_found_before_the_model_is_looked_for(derain, jpeg: Path) -> None:
+    jpeg.write_bytes(jpeg.read_bytes()[:700])
+    refuse(derain, jpeg.parent, 1, "photo.jpg", jpeg, "-m", "nowhere.safetensors")
+
+
+def test_a_terminal_shows_at_once_what_is_being_done(jpeg: Path, small_model: Path) -> None:
+    """While the model is loaded, which takes longer than a second before anything is drawn."""
+    large = jpeg.with_name("large.png")
+    PIL.Image.fromarray(photo(1200, 1200)).save(large, compress_level=1)
+    command = [sys.executable, "-m", "deraincli", "image", str(large), "-m", str(small_model)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "DERAIN_WORKING_SIDE": "full", "TERM": "xterm"}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end of the terminal
+            while part := os.read(ours, 65536):
+                seen += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"loading the model" in seen or b"restoring" in seen
+    assert b"large.derained.png" in seen
 
 
 def test_what_cannot_be_written_is_refused(derain, jpeg: Path, random_model: Path) -> None:

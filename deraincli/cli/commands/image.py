@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import stat
+import os
+import shlex
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +15,13 @@ import typer
 from deraincli.cli import options
 from deraincli.cli.help import SPEED, examples
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, InputError, OutputError, UsageError, missing
+from deraincli.errors import DerainError, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
+    from deraincli.imaging.image import Image
     from deraincli.restoration.derainer import Derainer
-    from deraincli.restoration.restore_file import SaveOptions
+    from deraincli.restoration.restore_file import RestoredFile, SaveOptions
 
 STREAM = "-"
 EXAMPLES = examples(
@@ -57,57 +61,72 @@ def command(
 ) -> None:
     """Remove rain from a photo."""
     out = options.make_output(quiet, verbose, json)
-    target = _destination(source, destination)
-    if json and target is None:
+    if json and _is_stream(source, destination):
         raise UsageError("--json and a picture cannot share standard output: give -o a file name.")
-    record: dict[str, object] = {
-        "source": source,
-        "output": STREAM if target is None else str(target),
-        "status": "failed",
-        "error": None,
-    }
+    record: dict[str, object] = {"source": source, "output": destination, "status": "failed", "error": None}
     try:
-        _check_source(source)
         network = options.network(task, device, precision, backend, tile, overlap, working_side)
-        network["max_seconds"] = max_seconds
+        target = _destination(source, destination, format)
+        record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
-        derainer = _load(source, target, overwrite, model, network)
-        record |= _restore(derainer, source, target, save, max_pixels, overwrite, out)
+        _check_output(target, overwrite)
+        picture, seconds = _read(source, save, max_pixels, out)
+        derainer, restored = _restore(picture, save, model, network | {"max_seconds": max_seconds}, out)
+        _write(target, restored.data, overwrite)
     except DerainError as error:
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
-    line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
-    out.result(record, line.format_map(record))
+    _report(record | _described(derainer, restored, seconds), restored, out)
+    _advise(restored, model, network, out)
 
 
-def _destination(source: str, destination: str | None) -> Path | None:
-    """The output path; None for standard output."""
+def _is_stream(source: str, destination: str | None) -> bool:
+    """Whether the result goes to standard output."""
+    return (source if destination is None else destination) == STREAM
+
+
+def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
+    """Returns the output path; None for standard output.
+
+    Complains of the input first, since the output's name may follow from it.
+    """
+    content = None if source == STREAM else _content(source)
+    if _is_stream(source, destination):
+        return None
+    given = Path(source)
     if destination is None:
-        if source == STREAM:
-            return None
-        path = Path(source)
-        # A path without a name, such as "." or "/", is a folder, and is refused as one.
-        return path.with_name(f"{path.stem}.derained{path.suffix}") if path.name else path
-    return None if destination == STREAM else Path(destination)
+        return given.with_name(f"{given.stem}.derained{_suffix(given, format, content)}")
+    target = options.path(destination)
+    if not (target.is_dir() or destination.endswith(os.sep)):
+        return target
+    if content is None:
+        raise UsageError(f"'{destination}' is a folder, and standard input has no name: name a file in it.")
+    return target / f"{given.stem}{_suffix(given, format, content)}"
 
 
-def _check_source(source: str) -> None:
-    """Complains of the input before the output, whose name may follow from it."""
-    if source == STREAM:
-        return
+def _content(source: str) -> str:
+    """Returns the format of the input by its content. Raises DerainError if it is no picture."""
     if not source:
         raise UsageError("The picture needs a name, not '': a variable of the shell may be empty.")
-    try:
-        mode = Path(source).stat().st_mode
-    except FileNotFoundError:
-        raise missing(Path(source)) from None
-    except OSError as error:
-        raise InputError(f"'{source}' cannot be read: {error.strerror or error}.") from error
-    if stat.S_ISDIR(mode):
-        raise InputError(f"'{source}' is a folder: name one of its pictures.")
-    if not stat.S_ISREG(mode):
+    if os.path.isdir(source):  # noqa: PTH112  # which takes any name, however long
+        folder = shlex.quote(source)
+        raise InputError(f"'{source}' is a folder: restore all of its pictures by `derain batch {folder}`.")
+    if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113
         raise InputError(f"'{source}' is no regular file: pipe it in and name the input '-'.")
+    from deraincli.imaging.decode import content_format
+
+    return content_format(Path(source))
+
+
+def _suffix(source: Path, format: str | None, content: str | None) -> str:
+    """Returns the suffix of an output that is named after the input: that of the input where it fits."""
+    from deraincli.imaging.formats import FORMATS, PICTURE_SUFFIXES, format_named
+
+    named = None if format is None else format_named(format)
+    if source.suffix.lower() in (FORMATS[named].suffixes if named else PICTURE_SUFFIXES):
+        return source.suffix
+    return FORMATS[named or content or "PNG"].suffixes[0]
 
 
 def _save_options(
@@ -123,23 +142,23 @@ def _save_options(
     return SaveOptions(format_of(target), quality, keep_metadata)
 
 
-def _load(
-    source: str,
-    target: Path | None,
-    overwrite: bool,
-    model: str | None,
-    network: dict[str, Any],
-) -> Derainer:
-    """Checks what can be checked at once, then loads the model."""
+def _check_output(target: Path | None, overwrite: bool) -> None:
     from deraincli.files.atomic import check_destination
 
     if target is not None:
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError("A picture is not written to a terminal: redirect standard output or give -o FILE.")
-    from deraincli.restoration.load import load
 
-    return load(model, **network)
+
+def _read(source: str, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:
+    """Decodes the input, before any model is loaded. Returns it with the seconds that this took."""
+    from deraincli.restoration.restore_file import read_for
+
+    given: Path | bytes = _read_stdin() if source == STREAM else Path(source)
+    start = time.perf_counter()
+    image = read_for(save, given, max_pixels=max_pixels, on_note=out.note)
+    return image, time.perf_counter() - start
 
 
 def _read_stdin() -> bytes:
@@ -150,38 +169,62 @@ def _read_stdin() -> bytes:
 
 
 def _restore(
-    derainer: Derainer,
-    source: str,
-    target: Path | None,
-    save: SaveOptions,
-    max_pixels: int,
-    overwrite: bool,
-    out: Output,
-) -> dict[str, object]:
-    """Restores and writes; the rest of the JSON record."""
-    from deraincli.files.atomic import write_atomically
-    from deraincli.restoration.restore_file import restore_file
+    image: Image, save: SaveOptions, model: str | None, network: dict[str, Any], out: Output
+) -> tuple[Derainer, RestoredFile]:
+    """Loads the model and restores the picture."""
+    if model is not None and model.startswith("hf:"):
+        from deraincli.model_zoo.resolve import find_model
 
-    given: Path | bytes = _read_stdin() if source == STREAM else Path(source)
-    for note in derainer.notes:
-        out.note(note)
-    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    with out.progress(source) as meter:
-        result = restore_file(
-            derainer, given, save, max_pixels=max_pixels, on_progress=meter, on_note=out.note
-        )
+        find_model(model)  # a download shows a bar of its own
+    with out.progress("loading the model") as meter:
+        from deraincli.restoration.load import load
+        from deraincli.restoration.restore_file import restore_picture
+
+        derainer = load(model, **network)
+        for note in derainer.notes:
+            out.note(note)
+        out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+        meter.label("restoring")
+        return derainer, restore_picture(derainer, image, save, on_progress=meter, on_note=out.note)
+
+
+def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
+    from deraincli.files.atomic import write_atomically
+
     if target is None:
-        sys.stdout.buffer.write(result.data)
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_atomically(target, result.data, overwrite=overwrite)
+        write_atomically(target, data, overwrite=overwrite)
+
+
+def _described(derainer: Derainer, restored: RestoredFile, read_seconds: float) -> dict[str, object]:
+    """The JSON record of a restored picture, but for its names."""
     return {
         "status": "done",
-        "width": result.width,
-        "height": result.height,
-        "seconds": round(result.seconds, 4),
-        "model": result.model,
+        "width": restored.size.width,
+        "height": restored.size.height,
+        "seconds": round(read_seconds + restored.seconds, 4),
+        "model": restored.model,
         "device": derainer.device,
         "precision": derainer.precision,
-        "tile": result.tile,
+        "tile": restored.tile,
+        **restored.change.record(),
     }
+
+
+def _report(record: Mapping[str, object], restored: RestoredFile, out: Output) -> None:
+    from deraincli.restoration.change import percent
+
+    line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
+    changed = f"{percent(restored.change.share)} of the pixels changed visibly"
+    out.result(record, f"{line.format_map(record)}; {changed}")
+
+
+def _advise(restored: RestoredFile, model: str | None, network: Mapping[str, Any], out: Output) -> None:
+    """Says what to try where little was changed."""
+    from deraincli.restoration.change import what_to_try
+
+    if restored.change.little:
+        others = what_to_try(model, restored.model, network["working_side"], restored.size)
+        out.note(f"Little of the picture was changed. If rain is left, try {others}.")
