@@ -111,7 +111,7 @@ class VideoRestorer:
         remove_leftovers(target.parent)
         with closing(Source(source, self.options.span)) as opened:
             first = _first(opened, opened.pictures()).frame
-            encoding = self._plan(opened, first)
+            encoding = plan(opened, first, self.options)
             trial = Muxer(BytesIO(), self.options.format, opened, encoding, None)
             self._say_losses(opened, first, encoding, trial)
             total = opened.picture_count
@@ -133,10 +133,10 @@ class VideoRestorer:
         result.resumed = result.frames
         with closing(Source(source, self.options.span)) as opened:
             pictures = opened.pictures(near=last)
-            for segment in self._segments(pictures, first, encoding, last):
+            shown = self._restore_all(pictures, first, encoding, last)
+            for segment in segments(self._counted(shown, result.frames, total), encoding):
                 store.append(segment)
                 result.count(segment)
-                self.on_progress(result.frames, max(total, result.frames))
             result.ends_early, reached = opened.broke_off, opened.reached
         with (
             closing(Source(source, self.options.span)) as opened,
@@ -155,16 +155,16 @@ class VideoRestorer:
         with closing(Source(source, self.options.span)) as opened:
             pictures = opened.pictures(on_packet=waiting.append)
             first = _first(opened, pictures)
-            encoding = self._plan(opened, first.frame)
+            encoding = plan(opened, first.frame, self.options)
             result = VideoResult(encoding)
             muxer = Muxer(file, self.options.format, opened, encoding, display_matrix(first.frame))
             self._say_losses(opened, first.frame, encoding, muxer)
-            for segment in self._segments(chain([first], pictures), first.frame, encoding, None):
+            shown = self._restore_all(chain([first], pictures), first.frame, encoding, None)
+            for segment in segments(self._counted(shown, 0, opened.picture_count), encoding):
                 while waiting:
                     _mux(muxer, muxer.copies([waiting.popleft()]))
                 muxer.write(segment)
                 result.count(segment)
-                self.on_progress(result.frames, max(opened.picture_count, result.frames))
             _mux(muxer, muxer.copies(waiting))
             muxer.close()
             result.ends_early = opened.ends_early(opened.reached)
@@ -176,29 +176,23 @@ class VideoRestorer:
         if result.ends_early:
             self.on_note("The file ends early, cut off or damaged there: what could be read is restored.")
 
-    def _plan(self, source: Source, first: VideoFrame) -> Encoding:
-        """Chooses the encoding, and tries before the long work whether the encoder takes it."""
-        options = self.options
-        encoding = choose_encoding(source, first, options.format, options.codec, options.crf)
-        open_encoder(encoding)
-        return encoding
-
     def _say_losses(self, source: Source, first: VideoFrame, encoding: Encoding, muxer: Muxer) -> None:
         for note in losses(source, first, encoding, self.options.format, muxer.left_out):
             self.on_note(note)
 
-    def _segments(
-        self, pictures: Iterable[Picture], first: VideoFrame, encoding: Encoding, last: int | None
-    ) -> Iterator[Segment]:
-        """Restores and encodes the pictures shown after `last`."""
-        turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
-        shown = self._restore_all(pictures, Converter(encoding, turns), last)
-        for start in shown:
-            yield encode_segment(chain([start], islice(shown, SEGMENT - 1)), encoding)
+    def _counted(self, shown: Iterable[Shown], done: int, total: int) -> Iterator[Shown]:
+        """Yields restored pictures and reports progress after each. `done` pictures came before them."""
+        for picture in shown:
+            done += len(picture.times)
+            self.on_progress(done, max(total, done))
+            yield picture
 
     def _restore_all(
-        self, pictures: Iterable[Picture], converter: Converter, last: int | None
+        self, pictures: Iterable[Picture], first: VideoFrame, encoding: Encoding, last: int | None
     ) -> Iterator[Shown]:
+        """Restores the pictures shown after `last`."""
+        turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
+        converter = Converter(encoding, turns)
         reach = self.options.temporal
         ready = in_background(
             lambda picture: self._restore(picture, converter), _later(pictures, last, reach)
@@ -240,6 +234,30 @@ class VideoRestorer:
         copied = muxer.copies(source.other_packets())
         _mux(muxer, heapq.merge(restored, copied, key=_second))
         muxer.close()
+
+
+def check(source: Path, options: VideoOptions) -> None:
+    """Finds what makes the work impossible, in a moment and without a network.
+
+    Raises InputError for a file without a picture that can be decoded, and UsageError for an encoder or a
+    container that does not take what the file holds.
+    """
+    with closing(Source(source, options.span)) as opened:
+        first = _first(opened, opened.pictures()).frame
+        Muxer(BytesIO(), options.format, opened, plan(opened, first, options), None)
+
+
+def plan(source: Source, first: VideoFrame, options: VideoOptions) -> Encoding:
+    """Chooses the encoding, and tries before the long work whether the encoder takes it."""
+    encoding = choose_encoding(source, first, options.format, options.codec, options.crf)
+    open_encoder(encoding)
+    return encoding
+
+
+def segments(shown: Iterator[Shown], encoding: Encoding) -> Iterator[Segment]:
+    """Encodes restored pictures, SEGMENT at a time."""
+    for start in shown:
+        yield encode_segment(chain([start], islice(shown, SEGMENT - 1)), encoding)
 
 
 class _Restored(NamedTuple):

@@ -495,6 +495,45 @@ def test_what_is_no_video_is_refused(derain, tmp_path: Path, random_model: Path)
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "options", "says"),
+    [
+        ("nope.mp4", None, (), "nope.mp4"),
+        ("empty.mp4", b"", (), "empty"),
+        ("text.mp4", b"no video", (), "no video"),
+        ("rain.mkv", None, ("--start", "9"), "lasts"),
+        ("rain.mkv", None, ("--format", "mp4"), "srt"),
+    ],
+)
+@pytest.mark.parametrize("target", ["out.mkv", "-"])
+def test_a_source_that_cannot_be_restored_is_reported_before_the_model(
+    derain, tmp_path: Path, name: str, content: bytes | None, options: tuple, says: str, target: str
+) -> None:
+    """The model does not exist either, but the source's fault is the one that is named."""
+    write_clip(tmp_path / "rain.mkv", subtitles=1, times=STEADY[:3])
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    out = target if target == "-" else tmp_path / target
+    done = derain("video", tmp_path / name, "-o", out, *options, "-m", tmp_path / "none.safetensors")
+    assert done.code in (1, 2)
+    assert says in done.err
+    assert "none.safetensors" not in done.err
+
+
+@pytest.mark.parametrize("temporal", [0, 1])
+def test_progress_moves_with_every_picture(tmp_path: Path, random_model: Path, temporal: int) -> None:
+    from deraincli.video.restorer import VideoOptions, VideoRestorer
+
+    source, reports = write_clip(tmp_path / "in.mkv"), []
+    options = VideoOptions("matroska", temporal=temporal)
+    restorer = VideoRestorer(
+        deraincli.load(str(random_model)), options, lambda *report: reports.append(report), lambda note: None
+    )
+    restorer.to_file(source, tmp_path / "out.mkv", job="", overwrite=False)
+    assert [done for done, _ in reports] == list(range(1, len(STEADY) + 1))
+    assert all(total >= len(STEADY) for _, total in reports)
+
+
 def test_a_photo_is_sent_to_derain_image(derain, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), np.zeros((20, 20, 3), np.uint8))
     refuse(derain, tmp_path, 1, "derain image", tmp_path / "photo.jpg")

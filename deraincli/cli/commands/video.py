@@ -121,6 +121,7 @@ def command(
         )
         _check_destination(target, overwrite)
         with out.progress(source) as meter:
+            _check_source(source, chosen)
             restorer, job = _load(model, network, chosen, meter, out)
             result = _restore(restorer, source, target, job, overwrite, out)
     except DerainError as error:
@@ -212,6 +213,14 @@ def _check_destination(target: Path | None, overwrite: bool) -> None:
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError("A video is not written to a terminal: redirect standard output or give -o FILE.")
+
+
+def _check_source(source: str, chosen: VideoOptions) -> None:
+    """Refuses a file that cannot be restored before the model is loaded, which takes seconds."""
+    from deraincli.video.restorer import check
+
+    if source != STREAM:
+        check(Path(source), chosen)
 
 
 def _load(
