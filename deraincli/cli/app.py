@@ -55,7 +55,9 @@ for name, module, panel in (
     ("train", train, TRAIN),
     ("synth", synth, TRAIN),
 ):
-    app.command(name, cls=Command, rich_help_panel=panel, epilog=module.EXAMPLES)(module.command)
+    extra = {"allow_extra_args": module is image}  # it says itself what to do with several pictures
+    look = {"rich_help_panel": panel, "epilog": module.EXAMPLES}
+    app.command(name, cls=Command, context_settings=extra, **look)(module.command)
 app.add_typer(data.app, name="data", rich_help_panel=TRAIN)
 app.add_typer(weights.app, name="weights", rich_help_panel=MANAGE)
 app.command("doctor", cls=Command, rich_help_panel=MANAGE, epilog=doctor.EXAMPLES)(doctor.command)

@@ -6,6 +6,9 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from deraincli.cli.guesses import meant_command
+from deraincli.errors import UsageError
+
 RESTORE = "Restore"
 LOOK = "Look"
 MEASURE = "Measure"
@@ -53,7 +56,14 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands whose help shows flags without a type."""
+    """A group of commands whose help shows flags without a type, and that knows files from commands."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Finds the command. Raises UsageError for a file or folder where a command should stand."""
+        meant = meant_command(args) if args[0] not in self.commands else None
+        if meant and ctx.parent is None:
+            raise UsageError(f"'{args[0]}' is no command: did you mean `{meant}`?")
+        return super().resolve_command(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Lists the parameters, --help included."""

@@ -31,6 +31,7 @@ EXAMPLES = examples(
 
 
 def command(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="IN", help="A photo, or - for standard input.")],
     destination: options.OutputFile = None,
     overwrite: options.Overwrite = False,
@@ -60,6 +61,9 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Remove rain from a photo."""
+    if context.args:
+        several = shlex.join([source, *context.args])
+        raise UsageError(f"`derain image` restores one picture: use `derain batch {several}` for several.")
     out = options.make_output(quiet, verbose, json)
     if json and _is_stream(source, destination):
         raise UsageError("--json and a picture cannot share standard output: give -o a file name.")

@@ -1,0 +1,45 @@
+"""What people type first, without having read anything: one sentence with the right command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.jpg", "a b.jpg", "clip.mp4", "scan"):
+        Path(name).write_bytes(b"content")
+    Path("photos").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["photo.jpg"], "derain image photo.jpg"),
+        (["a b.jpg", "-o", "out.jpg"], "derain image 'a b.jpg' -o out.jpg"),
+        (["IMG_1.HEIC"], "derain image IMG_1.HEIC"),
+        (["scan"], "derain image scan"),
+        (["photo.jpg", "a b.jpg"], "derain batch photo.jpg 'a b.jpg'"),
+        (["photos"], "derain batch photos"),
+        (["."], "derain batch ."),
+        (["clip.mp4"], "derain video clip.mp4"),
+        (["image", "photo.jpg", "a b.jpg"], "derain batch photo.jpg 'a b.jpg'"),
+        (["image", "photo.jpg", "-o", "x.jpg", "b.jpg"], "derain batch photo.jpg b.jpg"),
+    ],
+)
+def test_files_without_the_right_command(derain, here: Path, typed: list[str], meant: str) -> None:
+    done = derain(*typed)
+    assert (done.code, done.out) == (2, b"")
+    assert f"`{meant}`" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_other_words_are_left_to_the_usual_answer(derain, here: Path) -> None:
+    done = derain("imagee", "photo.jpg")
+    assert done.code == 2
+    assert "No such command" in done.err
+    assert "No such option" in derain("image", "photo.jpg", "--nonsense").err
