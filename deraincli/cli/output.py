@@ -173,17 +173,9 @@ class Meter:
 
 
 def _meter_bar(label: str) -> Progress:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from deraincli.cli.bars import step_bar
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[count]}", markup=False),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-    )
-    bar = Progress(*columns, console=stderr(), transient=True)
+    bar = step_bar(stderr())
     bar.add_task(printable(label), total=None, count="", text="")
     return bar
 
@@ -218,12 +210,12 @@ class BatchProgress:
         self._out = out
         self._total = total
         self._said = time.monotonic()
-        self._bar = None if out.quiet or out.json or not stderr().is_terminal else _bar()
+        self._bar = None if out.quiet or out.json or not stderr().is_terminal else _batch_bar()
 
     def __enter__(self) -> BatchProgress:
         if self._bar is not None:
             self._bar.start()
-            self._bar.add_task("", total=self._total, speed="", left="", current="loading the model")
+            self._bar.add_task("", total=self._total, speed="", left="", text="loading the model")
         return self
 
     def __exit__(
@@ -235,7 +227,7 @@ class BatchProgress:
     def start(self, job: Job) -> None:
         """A picture is being restored."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], current=printable(job.name))
+            self._bar.update(self._bar.task_ids[0], text=printable(job.name))
 
     def advance(self, summary: BatchSummary) -> None:
         """One more is finished."""
@@ -256,8 +248,7 @@ class BatchProgress:
         return f"{timedelta(seconds=seconds)} left"
 
 
-def _bar() -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+def _batch_bar() -> Progress:
+    from deraincli.cli.bars import batch_bar
 
-    fields = (TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in ("speed", "left", "current"))
-    return Progress(BarColumn(), MofNCompleteColumn(), *fields, console=stderr(), transient=True)
+    return batch_bar(stderr())
