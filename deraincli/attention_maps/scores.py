@@ -9,6 +9,7 @@ from statistics import fmean
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from deraincli.imaging.colour import grey_to_rgb
 from deraincli.imaging.image import Pixels
@@ -74,10 +75,7 @@ def roc_auc(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float | N
     negatives = truth.size - positives
     if positives == 0 or negatives == 0:
         return None
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    mean_rank = last_rank - (counts - 1) / 2
-    rank_sum = float(mean_rank[which.reshape(truth.shape)[truth]].sum())
+    rank_sum = float(rankdata(values, axis=None)[truth.ravel()].sum())
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from deraincli.benchmark.results import Row, SizeReport
 from deraincli.benchmark.timing import Timing
+from deraincli.reporting.markdown import markdown_table
 
 
 class Column(NamedTuple):
@@ -177,23 +178,7 @@ def markdown(sheet: SizeReport) -> str:
     """
     ours = (_ours(sheet),) if any(row.subject.document for row in sheet.rows) else ()
     headings, cells = _grid(sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, DOCUMENT[0], *ours, DOCUMENT[1]))
-    return f"{title(sheet)}\n\n{as_markdown((headings, cells))}\n{footnote(sheet)}\n"
-
-
-def as_markdown(grid: Grid) -> str:
-    """Formats a table in Markdown with numbers right-aligned.
-
-    Args:
-        grid: The headings and the cells.
-
-    Returns:
-        The Markdown text.
-    """
-    headings, cells = grid
-    rules = [
-        "---:" if all(row[i][:1] in "0123456789" for row in cells) else "---" for i in range(len(headings))
-    ]
-    return "".join("| " + " | ".join(line) + " |\n" for line in (headings, rules, *cells))
+    return f"{title(sheet)}\n\n{markdown_table(headings, cells)}\n{footnote(sheet)}\n"
 
 
 def footnote(sheet: SizeReport) -> str:

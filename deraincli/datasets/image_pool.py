@@ -7,7 +7,6 @@ middle of it. They stay in memory as far as a budget allows; the others are read
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -24,6 +23,7 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Picture, Pixels, Views
 from deraincli.inference.backends.cpu_limits import usable_cpus
+from deraincli.parallel import ordered_map
 
 
 class ImageSource(NamedTuple):
@@ -58,19 +58,20 @@ class ImagePool:
         self._files: list[ImageSource] = []
         self._kept: list[Views | None] = []
         used = 0
-        with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
-            attempts = pool.map(partial(_attempt, smallest_side=smallest_side), files)
-            for file, outcome in zip(files, attempts, strict=True):
-                if isinstance(outcome, InputError):
-                    if strict:
-                        raise outcome
-                    self.skipped.append(str(outcome))
-                    continue
-                if outcome.known is not None:
-                    self.known.append((file.path, outcome.known))
-                used += sum(view.nbytes for view in outcome.views)
-                self._files.append(file)
-                self._kept.append(outcome.views if used <= budget else None)
+        workers = min(8, usable_cpus())
+        attempt = partial(_attempt, smallest_side=smallest_side)
+        attempts = ordered_map(attempt, files, workers=workers, ahead=2 * workers)
+        for file, outcome in zip(files, attempts, strict=True):
+            if isinstance(outcome, InputError):
+                if strict:
+                    raise outcome
+                self.skipped.append(str(outcome))
+                continue
+            if outcome.known is not None:
+                self.known.append((file.path, outcome.known))
+            used += sum(view.nbytes for view in outcome.views)
+            self._files.append(file)
+            self._kept.append(outcome.views if used <= budget else None)
 
     def __len__(self) -> int:
         return len(self._files)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.cpu_limits import usable_cpus
+from deraincli.parallel import ordered_map
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]
@@ -130,9 +130,9 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     One changed byte, a missing or a doubled pair gives another fingerprint. Names, order and the layout on
     disk do not matter. A pair that cannot be read counts as missing.
     """
-    with ThreadPoolExecutor(max_workers=min(8, usable_cpus())) as pool:
-        digests = sorted(filter(None, pool.map(_digest_if_readable, pairs)))
-    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+    workers = min(8, usable_cpus())
+    digests = ordered_map(_digest_if_readable, pairs, workers=workers, ahead=2 * workers)
+    return hashlib.sha256("".join(sorted(filter(None, digests))).encode()).hexdigest()[:16]
 
 
 def _digest_if_readable(pair: Pair) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, Protocol, mean_psnr, psnr
 from deraincli.inference.backends.cpu_limits import usable_cpus
+from deraincli.parallel import ordered_map
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ def _inspection(
     files: list[ImageSource],
     protocols: Sequence[Protocol],
 ) -> Inspection:
-    with ThreadPoolExecutor(min(8, usable_cpus())) as pool:
-        outcomes = list(pool.map(partial(_facts, protocols=protocols), files))
+    workers = min(8, usable_cpus())
+    facts_of = partial(_facts, protocols=protocols)
+    outcomes = list(ordered_map(facts_of, files, workers=workers, ahead=2 * workers))
     facts = [outcome for outcome in outcomes if isinstance(outcome, _Facts)]
     return Inspection(
         folder=folder,

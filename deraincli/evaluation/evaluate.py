@@ -11,9 +11,7 @@ the next ones, so that it is the bottleneck.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +21,7 @@ from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Protocol, Score, score
 from deraincli.evaluation.workspace import Workspace
 from deraincli.inference.backends.cpu_limits import usable_cpus
+from deraincli.parallel import ordered_map
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,7 @@ def evaluate(
         _examine, methods=methods, protocols=protocols, max_pixels=max_pixels, workspace=workspace
     )
     workers = min(8, max(2, usable_cpus()))
-    waiting: deque[Future[Scored | Failed]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for pair in pairs:
-                waiting.append(pool.submit(examine, pair))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    return ordered_map(examine, pairs, workers=workers, ahead=2 * workers)
 
 
 def _examine(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from deraincli.evaluation.evaluate import Failed, Scored
 from deraincli.evaluation.methods import RainyInput
 from deraincli.evaluation.metrics import Score, capped_psnr, mean_psnr
+from deraincli.reporting.markdown import markdown_table
 
 COLUMNS = ("model", "protocol", "PSNR", "± std", "min", "SSIM", "± std", "min", "images")
 
@@ -97,9 +98,8 @@ class EvaluationResults:
 
     def markdown(self) -> str:
         """The table, ready to paste, under a line that names the set."""
-        lines = [COLUMNS, ("---", "---", *["---:"] * 7), *self.rows()]
-        table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-        return f"{self.dataset} (fingerprint `{self.fingerprint}`)\n\n{table}\n"
+        table = markdown_table(COLUMNS, self.rows())
+        return f"{self.dataset} (fingerprint `{self.fingerprint}`)\n\n{table}"
 
     def objects(self) -> list[dict[str, Any]]:
         """One JSON-ready object for each model and protocol."""

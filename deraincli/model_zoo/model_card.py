@@ -11,6 +11,7 @@ from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import
 
 from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
 from deraincli.model_zoo.model_facts import ReportedScore
+from deraincli.reporting.markdown import markdown_table
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ModelFacts
@@ -140,9 +141,9 @@ def _text(facts: ModelFacts, address: HubAddress) -> str:
     if facts.provenance:
         lines += [ORIGIN, "", facts.provenance, ""]
     if facts.scores:
-        lines += ["## Measured", "", "| set | protocol | PSNR | SSIM |", "|---|---|---:|---:|"]
-        lines += [f"| {s.dataset} | {s.protocol} | {s.psnr:.2f} dB | {s.ssim:.4f} |" for s in facts.scores]
-        lines += ["", "By `derain eval`, which describes its protocols."]
+        rows = [(s.dataset, s.protocol, f"{s.psnr:.2f} dB", f"{s.ssim:.4f}") for s in facts.scores]
+        lines += ["## Measured", "", markdown_table(("set", "protocol", "PSNR", "SSIM"), rows)]
+        lines += ["By `derain eval`, which describes its protocols."]
     lines += ["", "## Files and licence", "", f"`model.safetensors`, sha256 `{facts.sha256}`.", ""]
     lines += [f"Licence: {facts.licence or 'not told'}.", ""]
     return "\n".join(lines)

@@ -10,15 +10,15 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple
 
 import av
 from av.packet import Packet
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DerainError
 from deraincli.files.atomic import open_atomically, remove_leftovers
+from deraincli.parallel import ordered_map
 from deraincli.restoration.derainer import Derainer
 from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
@@ -41,9 +42,6 @@ SEGMENT = 48
 """Pictures in a segment: what an interruption may cost, and the distance of key pictures."""
 AHEAD = 2
 """Pictures that are decoded ahead of the network, so that it never waits."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -194,9 +192,9 @@ class VideoRestorer:
         turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
         converter = Converter(encoding, turns)
         reach = self.options.temporal
-        ready = in_background(
-            lambda picture: self._restore(picture, converter), _later(pictures, last, reach)
-        )
+        restore = partial(self._restore, converter=converter)
+        # One thread for all, because compiled graphs belong to a thread.
+        ready = ordered_map(restore, _later(pictures, last, reach), workers=1, ahead=AHEAD)
         for restored, neighbours in over_time(ready, reach, lambda item: item.pixels):
             times = tuple(time for time in restored.times if last is None or time.pts > last)
             if not times:
@@ -268,22 +266,6 @@ class _Restored(NamedTuple):
     times: tuple[Any, ...]
     pixels: NDArray[Any]
     passed: bool
-
-
-def in_background(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Calls `function` on every item, in order, in one thread of its own that is AHEAD items ahead."""
-    pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 def _first(source: Source, pictures: Iterator[Picture]) -> Picture:

@@ -192,6 +192,7 @@ def _side(text: str) -> int:
 
 def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: bool) -> None:
     from deraincli.benchmark import tables
+    from deraincli.reporting.markdown import markdown_table
 
     sheets = [sheet for sheet in sheets if sheet.measured]
     if not sheets:
@@ -214,13 +215,13 @@ def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: 
         for row in (row for row in sheet.rows if row.layers):
             heading = f"Slowest in {row.subject.name}, {row.precision}, eager and profiled"
             if markdown:
-                out.document(f"{heading}\n\n{tables.as_markdown(tables.layers(row))}")
+                out.document(f"{heading}\n\n{markdown_table(*tables.layers(row))}")
             else:
                 out.table(heading, *tables.layers(row))
     if len(sheets) > 1:
         grid = tables.scaling(sheets)
         if markdown:
-            out.document(tables.as_markdown(grid))
+            out.document(markdown_table(*grid))
         else:
             out.table("Growth with the picture", *grid)
     if not markdown:

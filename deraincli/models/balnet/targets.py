@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
-"""BT.601 weights of R, G, B in grey."""
+from deraincli.models.luma import LUMA
 
 
 def grey(image: Tensor) -> Tensor:
@@ -30,7 +29,7 @@ def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     """
     difference = (grey(rainy) - grey(clean)).abs()
     mean = difference.mean((1, 2, 3), keepdim=True)
-    dry = difference.amax((1, 2, 3), keepdim=True) < 1 / 255
-    ram = (difference > mean) & ~dry
-    cam = (difference < mean) | dry
+    rain_free = difference.amax((1, 2, 3), keepdim=True) < 1 / 255
+    ram = (difference > mean) & ~rain_free
+    cam = (difference < mean) | rain_free
     return ram.float(), cam.float()

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.models.luma import LUMA
+
 SIDE = 16
 """Of a patch, in pixels."""
 BACKGROUND_ATOMS, RAIN_ATOMS = 512, 128
@@ -43,9 +45,6 @@ BALANCES = 3
 BAND = 16
 """Rows of patches that are coded at a time."""
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""R, G, B to luminance (ITU-R BT.601)."""
-
 Plane = NDArray[np.float32]
 
 
@@ -61,7 +60,7 @@ def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
     Sides are multiples of 16. The first steps only learn and leave the picture as it is.
     """
-    for layers in separate(rainy @ LUMA):
+    for layers in separate(rainy @ np.array(LUMA, np.float32)):
         yield without(rainy, layers.rain)
 
 

@@ -25,14 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.models.classical.patch_mixture import SIDE, PatchMixture, fit, load, without_mean
+from deraincli.models.luma import LUMA
 
 Plane = NDArray[np.float32]
 """H×W in 0–1."""
 
 PRIOR_FILE = "gmm-background.safetensors"
 """Below the folder `weights`. `examples/classical/learn_background_prior.py` shows how it was learnt."""
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""R, G, B to luminance (ITU-R BT.601)."""
 
 STEPS = 3
 SPARSITY = 0.05
@@ -65,7 +64,7 @@ def restore(rainy: NDArray[np.float32], prior: Path) -> Iterator[NDArray[np.floa
     `prior`: the file of the background's mixture. What the layers leave unexplained stays in the picture,
     and R, G and B lose the same. Raises ModelError if the prior is not there or damaged.
     """
-    luminance = rainy @ LUMA
+    luminance = rainy @ np.array(LUMA, np.float32)
     for layers in separate(luminance, load(prior)):
         yield rainy - layers.rain[..., None]
 
