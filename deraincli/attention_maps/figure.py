@@ -9,6 +9,7 @@ from typing import Literal
 from deraincli.attention_maps.scores import Map
 from deraincli.errors import InputError
 from deraincli.imaging.display import shrink_to
+from deraincli.installation import install_command
 from deraincli.reporting.contact_sheet import Picture
 
 FigureFormat = Literal["png", "pdf", "svg"]
@@ -25,8 +26,6 @@ BAR_HEIGHT = 0.35
 PANEL_SIDE = 1200
 """Panels are reduced to this many pixels: 300 an inch need no more."""
 
-INSTALL = "pip install 'deraincli[figures]'"
-
 
 def can_draw() -> bool:
     """Whether Matplotlib, an optional dependency, is installed."""
@@ -36,7 +35,7 @@ def can_draw() -> bool:
 def require_matplotlib() -> None:
     """Raises InputError where it is not installed."""
     if not can_draw():
-        raise InputError(f"Figures need Matplotlib, which is not installed: {INSTALL}")
+        raise InputError(f"Figures need Matplotlib, which is not installed: {install_command('figures')}")
 
 
 def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: FigureFormat) -> bytes:

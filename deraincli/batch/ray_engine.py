@@ -20,6 +20,7 @@ from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import Worker
 from deraincli.errors import DeviceError, UsageError
 from deraincli.files.manifest import Job
+from deraincli.installation import install_command
 from deraincli.restoration.load import load
 
 BATCH = 16
@@ -88,7 +89,7 @@ def _require_ray() -> None:
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
-        raise UsageError("--engine ray needs Ray: pip install 'deraincli[ray]'.") from error
+        raise UsageError(f"--engine ray needs Ray: {install_command('ray')}") from error
 
 
 @contextmanager

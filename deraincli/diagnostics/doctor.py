@@ -18,6 +18,7 @@ from typing import Literal
 from deraincli.errors import DerainError
 from deraincli.files.locations import cache_folder, weights_folder
 from deraincli.inference.backends import cpu_limits
+from deraincli.installation import install_command, repair_command
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.models.header import sha256
 
@@ -73,7 +74,7 @@ def check_packages() -> Iterator[Finding]:
     versions = {name: _version(name) for name in PACKAGES}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
-        yield Finding("packages", "fail", f"missing: {', '.join(missing)}", "pip install deraincli")
+        yield Finding("packages", "fail", f"missing: {', '.join(missing)}", install_command())
     else:
         yield Finding("packages", "OK", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
@@ -195,7 +196,7 @@ def check_weights() -> Iterator[Finding]:
             yield Finding(f"weights {name}", "OK", "intact")
         elif file.is_file() or model.hub is None:
             found = f"'{file}' is {'damaged or changed' if file.is_file() else 'missing'}"
-            yield Finding(f"weights {name}", "fail", found, "pip install --force-reinstall deraincli")
+            yield Finding(f"weights {name}", "fail", found, repair_command())
         else:
             yield Finding(f"weights {name}", "OK", f"not shipped; derain weights pull {name} fetches them")
 
@@ -237,7 +238,7 @@ def check_extras() -> Iterator[Finding]:
     for extra, packages in _extras().items():
         missing = [name for name in packages if _version(name) is None]
         if missing:
-            remedy = f"if you need it: pip install 'deraincli[{extra}]'"
+            remedy = f"if you need it: {install_command(extra)}"
             yield Finding(f"extra {extra}", "OK", f"not installed: {', '.join(missing)}", remedy)
         else:
             found = ", ".join(f"{name} {_version(name)}" for name in packages)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
+from deraincli.installation import install_command
 from deraincli.model_zoo.exports import PRECISIONS
 
 TARGETS = ("onnx", "pt2", "safetensors")
@@ -67,6 +68,6 @@ def _require_onnx() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ModelError(
-            f"ONNX exports need {error.name}: install it with `pip install 'deraincli[export]'`."
+            f"ONNX exports need {error.name}: install it with `{install_command('export')}`."
         ) from None
     import_runtime()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.files.locations import weights_folder
+from deraincli.installation import repair_command
 from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED, ShippedModel
 from deraincli.models.header import WEIGHTS_FILE, sha256
 
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
 
-REINSTALL = "run `pip install --force-reinstall deraincli`"
 BEST_FILE = "best.safetensors"
 """Where a training run keeps its best weights."""
 
@@ -81,7 +81,8 @@ def _file_of(entry: ShippedModel) -> Path:
     if file.is_file() or entry.hub is None:
         if not file.is_file() or sha256(file) != entry.sha256:
             raise ModelError(
-                f"The shipped model '{file}' is {'damaged' if file.is_file() else 'missing'}: {REINSTALL}."
+                f"The shipped model '{file}' is {'damaged' if file.is_file() else 'missing'}: "
+                f"run `{repair_command()}`."
             )
         return file
     from deraincli.model_zoo import hub

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deraincli.errors import ModelError
+from deraincli.installation import install_command
 
 FROM_TORCHVISION = "torchvision"
 """The source that is no file: torchvision's IMAGENET1K_V1, fetched once and kept in torch's cache."""
@@ -121,7 +122,7 @@ def _fetch() -> Mapping[str, Tensor]:
         from torchvision.models import VGG16_Weights
     except ModuleNotFoundError:
         raise ModelError(
-            "VGG-16 comes from torchvision, which is not installed: run `pip install 'deraincli[train]'`, or "
+            f"VGG-16 comes from torchvision, which is not installed: run `{install_command('train')}`, or "
             "set loss.vgg to a file."
         ) from None
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another torch

@@ -58,7 +58,7 @@ def test_portraits_stand_beside_each_other_and_panoramas_in_two_rows():
 
 def test_without_matplotlib_one_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(figure, "can_draw", lambda: False)
-    with pytest.raises(InputError, match=r"pip install 'deraincli\[figures\]'"):
+    with pytest.raises(InputError, match=r"pip install .*\[figures\]'"):
         figure.figure(
             scene(0), np.zeros((48, 64), np.float32), np.ones((48, 64), np.float32), scene(0), "png"
         )

@@ -227,7 +227,7 @@ def test_a_missing_package_is_named(derain, small_model, small_export, monkeypat
     else:
         done = derain("image", EXAMPLE, "-m", small_export, "--backend", "onnxruntime", "-o", "never.png")
     assert done.code == 1
-    assert f"deraincli[{extra}]" in done.err
+    assert f"[{extra}]'" in done.err
     assert len(done.err.strip().splitlines()) == 1
 
 

@@ -577,7 +577,7 @@ def test_impossible_wishes_are_refused(
 
 def test_the_absence_of_pyav_is_one_sentence(derain, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("deraincli.video.find_spec", lambda name: None)
-    refuse(derain, tmp_path, 1, "deraincli[video]", "in.mp4", "-o", tmp_path / "out.mp4")
+    refuse(derain, tmp_path, 1, "[video]'", "in.mp4", "-o", tmp_path / "out.mp4")
 
 
 def _failing(monkeypatch, at: int, error: BaseException) -> None:

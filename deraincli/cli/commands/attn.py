@@ -16,6 +16,7 @@ from deraincli.cli.output import Output
 from deraincli.cli.values import BACKENDS, one_of, suggest
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.installation import install_command
 
 if TYPE_CHECKING:
     from deraincli.attention_maps.figure import FigureFormat
@@ -258,12 +259,12 @@ def _default_folder(source: Path) -> Path:
 
 
 def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Output) -> FigureFormat | None:
-    from deraincli.attention_maps.figure import INSTALL, can_draw, require_matplotlib
+    from deraincli.attention_maps.figure import can_draw, require_matplotlib
 
     if asked == "none":
         return None
     if asked is None and not can_draw():
-        out.note(f"There will be no figure, which needs Matplotlib: {INSTALL}")
+        out.note(f"There will be no figure, which needs Matplotlib: {install_command('figures')}")
         return None
     require_matplotlib()
     return asked or "png"

@@ -15,6 +15,7 @@ from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, TRAINING, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import suggest_models
+from deraincli.installation import install_command
 
 if TYPE_CHECKING:
     from deraincli.training.loop import Progress, Run
@@ -180,7 +181,7 @@ class _Reporter:
         self._began: tuple[float, Progress] | None = None
         self._board = open_board(folder / "tensorboard", step)
         if self._board is None:
-            out.note("For curves and pictures in TensorBoard: pip install 'deraincli[train]'.")
+            out.note(f"For curves and pictures in TensorBoard: {install_command('train')}")
 
     def __call__(self, progress: Progress) -> None:
         if self._board is not None:

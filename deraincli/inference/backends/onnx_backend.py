@@ -16,6 +16,7 @@ from deraincli.errors import DeviceError, ModelError, UsageError
 from deraincli.inference.backends.cpu_limits import usable_threads
 from deraincli.inference.backends.export_metadata import description_in
 from deraincli.inference.tiling import Tiling, tiling_for
+from deraincli.installation import install_command
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -134,9 +135,7 @@ def import_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise ModelError(
-            "ONNX Runtime is not installed: run `pip install 'deraincli[onnxruntime]'`."
-        ) from None
+        raise ModelError(f"ONNX Runtime is not installed: run `{install_command('onnxruntime')}`.") from None
     return onnxruntime
 
 
