@@ -80,7 +80,7 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
     that are named themselves and are not among these.
 
     Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
-    taken whatever it is, so that reading it can tell what is wrong with it. Raises InputError for what does
+    taken whatever it is, so that reading it can report what is wrong with it. Raises InputError for what does
     not exist, for a given folder that cannot be listed, and for a glob that matches nothing.
     """
     found = Found()

@@ -63,7 +63,7 @@ def _states(outcome: Outcome, max_pixels: int) -> Mapping[str, Pixels]:
 
 
 class BatchReport:
-    """A page that tells how a batch stands, written as often as there is news."""
+    """A page that shows how a batch stands, written as often as there is news."""
 
     def __init__(self, file: Path, inputs: tuple[str, ...], settings: RestoreSettings) -> None:
         """Raises OutputError if the file cannot be written, or is there and no page of a batch.

@@ -26,8 +26,8 @@ class PaperFigures:
 
 
 PAPER_FIGURES: dict[str, PaperFigures] = {
-    "dsc": PaperFigures("DSC", None, 118.4, "CPU", "A solver: it has no parameters to count."),
-    "gmm": PaperFigures("GMM", None, 421.8, "CPU", "A solver: it has no parameters to count."),
+    "dsc": PaperFigures("DSC", None, 118.4, "CPU", "A classical method has no parameters to count."),
+    "gmm": PaperFigures("GMM", None, 421.8, "CPU", "A classical method has no parameters to count."),
     "ddn": PaperFigures("DDN", 57_369, 0.19, "GPU", ""),
     "jorder": PaperFigures(
         "JORDER",
@@ -56,7 +56,7 @@ PAPER_FIGURES: dict[str, PaperFigures] = {
     "agan": PaperFigures(
         "AGAN", 36_206_378, 0.85, "GPU", "Generator 6,244,362, discriminator 7,737,746, together 13,982,108."
     ),
-    "prenet": PaperFigures("PReNet", None, None, None, "The document does not compare with it."),
+    "prenet": PaperFigures("PReNet", None, None, None, "The authors' response does not compare with it."),
     "balnet": PaperFigures(
         "BAL-Net",
         27_393_708,

@@ -51,12 +51,12 @@ class Row:
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
-        document, rate = self.subject.document, self.images_per_second
+        paper, rate = self.subject.paper_figures, self.images_per_second
         return {
             "model": self.subject.name,
             "weights": self.subject.weights,
             "parameters": self.parameters,
-            "document_parameters": document.parameters if document else None,
+            "document_parameters": paper.parameters if paper else None,
             "gflops": round(self.flops / 1e9, 3) if self.flops else None,
             "latency_ms": self.latency.milliseconds() if self.latency else None,
             "runs": self.latency.runs if self.latency else 0,
@@ -64,7 +64,7 @@ class Row:
             "peak_memory_mb": round(self.peak.bytes / 2**20, 1) if self.peak else None,
             "precision": self.precision,
             "backend": self.backend,
-            "document_seconds": document.seconds if document else None,
+            "document_seconds": paper.seconds if paper else None,
             "padded_size": self.side,
             "end_to_end_ms": self.file_to_file.milliseconds() if self.file_to_file else None,
             "roof_share": round(self.roof_share, 4) if self.roof_share else None,

@@ -45,9 +45,9 @@ SPEED = (
     Column("JPEG, ms", lambda row, _: _milliseconds(row.file_to_file)),
     Column("% of peak", lambda row, _: f"{100 * row.roof_share:.0f}" if row.roof_share else ""),
 )
-DOCUMENT = (
-    Column("document's parameters", lambda row, _: _document(row, "parameters")),
-    Column("document's at 320×320, s", lambda row, _: _document(row, "seconds")),
+PAPER_FIGURES = (
+    Column("authors' parameters", lambda row, _: _paper_figure(row, "parameters")),
+    Column("authors' at 320×320, s", lambda row, _: _paper_figure(row, "seconds")),
 )
 
 
@@ -93,7 +93,7 @@ def how(sheet: SizeReport) -> str:
     )
 
 
-def documents(sheet: SizeReport) -> Grid:
+def beside_paper(sheet: SizeReport) -> Grid:
     """Tabulates our figures next to those of the authors' response.
 
     Args:
@@ -102,12 +102,12 @@ def documents(sheet: SizeReport) -> Grid:
     Returns:
         The headings and the cells.
     """
-    parameters, seconds = DOCUMENT
-    brief = parameters._replace(heading="document's"), seconds._replace(heading="document's, s")
+    parameters, seconds = PAPER_FIGURES
+    brief = parameters._replace(heading="authors'"), seconds._replace(heading="authors', s")
     return _grid(sheet, (NAME, PARAMETERS, brief[0], _ours(sheet), brief[1]))
 
 
-def document_notes(sheet: SizeReport) -> list[str]:
+def paper_notes(sheet: SizeReport) -> list[str]:
     """Explains known differences from the figures of the authors' response.
 
     Args:
@@ -116,7 +116,7 @@ def document_notes(sheet: SizeReport) -> list[str]:
     Returns:
         One sentence for each system that differs.
     """
-    said = {row.subject.name: row.subject.document for row in sheet.rows}
+    said = {row.subject.name: row.subject.paper_figures for row in sheet.rows}
     return [f"{name}: {figures.note}" for name, figures in said.items() if figures and figures.note]
 
 
@@ -176,8 +176,10 @@ def markdown(sheet: SizeReport) -> str:
     Returns:
         The Markdown text with a footnote.
     """
-    ours = (_ours(sheet),) if any(row.subject.document for row in sheet.rows) else ()
-    headings, cells = _grid(sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, DOCUMENT[0], *ours, DOCUMENT[1]))
+    ours = (_ours(sheet),) if any(row.subject.paper_figures for row in sheet.rows) else ()
+    headings, cells = _grid(
+        sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, PAPER_FIGURES[0], *ours, PAPER_FIGURES[1])
+    )
     return f"{title(sheet)}\n\n{markdown_table(headings, cells)}\n{footnote(sheet)}\n"
 
 
@@ -265,8 +267,8 @@ def _ratio(row: Row, first: Row) -> str:
     return f"{others / mine:.2f}" if mine and others else ""
 
 
-def _document(row: Row, field: str) -> str:
-    value = getattr(row.subject.document, field, None)
+def _paper_figure(row: Row, field: str) -> str:
+    value = getattr(row.subject.paper_figures, field, None)
     return "" if value is None else f"{value:,}"
 
 

@@ -58,12 +58,12 @@ class Target:
         """
         if network is not None:
             return network.size_multiple
-        solver = find_classical_method(self.name)
-        assert solver is not None
-        return solver.multiple
+        method = find_classical_method(self.name)
+        assert method is not None
+        return method.multiple
 
     @property
-    def document(self) -> PaperFigures | None:
+    def paper_figures(self) -> PaperFigures | None:
         """Figures of the authors' response, if it has any."""
         return PAPER_FIGURES.get(self.name)
 

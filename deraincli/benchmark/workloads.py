@@ -127,9 +127,9 @@ def open_backend(
         ModelError: The target has no such export or cannot run in this precision.
         DeviceError: The device is not available.
     """
-    solver = find_classical_method(subject.name)
-    if solver:
-        return ClassicalBackend(solver)
+    method = find_classical_method(subject.name)
+    if method:
+        return ClassicalBackend(method)
     network = subject.build()
     assert network is not None
     if backend == "onnxruntime":
@@ -161,7 +161,7 @@ def forward_pass(backend: Backend, side: int, batch: int) -> Workload:
     if isinstance(backend, TorchBackend):
         return ForwardPass(backend, side, batch)
     if batch > 1:
-        raise UsageError("ONNX Runtime and solvers take single pictures: leave --batch-size at 1.")
+        raise UsageError("ONNX Runtime and classical methods take single pictures: leave --batch-size at 1.")
     return TilePass(backend, side)
 
 

@@ -99,7 +99,7 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_torchvision() -> Iterator[Finding]:
-    """Whether torchvision matches PyTorch, which only an import tells."""
+    """Whether torchvision matches PyTorch, which only an import shows."""
     if _version("torchvision") is None:
         yield Finding("torchvision", "OK", "not installed; only training with the perceptual loss needs it")
         return

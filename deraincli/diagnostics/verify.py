@@ -30,7 +30,7 @@ class Check:
 def verify(model: str | None, *, device: str = "auto") -> list[Check]:
     """Checks a model given as to `-m`.
 
-    The hash is compared with the catalogue's, or with what the Hub told. Every key must fit. The known
+    The hash is compared with the catalogue's, or with what the Hub reported. Every key must fit. The known
     picture must come out as well as the catalogue says; by a model that is not in it, better than it went in.
     Raises ModelError where nothing can be loaded, as of a shipped model that is not what it was.
     """

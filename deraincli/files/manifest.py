@@ -109,7 +109,7 @@ def stamp(path: Path) -> Stamp | None:
 def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
     """Whether the file at `path` is the result that the entry announced.
 
-    Size and age tell, unless it must be certain or clocks differ: then the content does.
+    Compares size and age. Compares the content if it must be certain, or if clocks differ.
     """
     try:
         status = path.stat()

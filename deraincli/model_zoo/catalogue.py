@@ -9,7 +9,7 @@ from deraincli.model_zoo.model_facts import ReportedScore
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A model known by name; weights/README.md tells how it came about."""
+    """A model known by name; weights/README.md describes how it was made."""
 
     file: str
     """Below the folder `weights`."""

@@ -80,7 +80,7 @@ class HubAddress(NamedTuple):
             )
 
     def size(self, name: str) -> int | None:
-        """Bytes of one file as the Hub tells them, asked for once.
+        """Bytes of one file as the Hub reports them, asked for once.
 
         Raises ModelError if the Hub cannot be reached, for which huggingface_hub itself would try half a
         minute.
@@ -115,8 +115,9 @@ def parse_address(text: str) -> HubAddress:
 def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool = False) -> Path:
     """The model file of a repository, from the cache or downloaded, its config beside it.
 
-    Its hash must be `expected_sha256`, or without it the one that the Hub told, and it must be safetensors.
-    `card` fetches the model card and the licence's terms, too. Raises ModelError, with what to do next.
+    Its hash must be `expected_sha256`, or without it the one that the Hub reported, and it must be
+    safetensors. `card` fetches the model card and the licence's terms, too.
+    Raises ModelError, with what to do next.
     """
     weights = _download(address, WEIGHTS_FILE)
     _check_hash(weights, expected_sha256, address)
@@ -162,7 +163,7 @@ def remove(address: HubAddress) -> int:
 
 
 def blob_sha256(weights: Path) -> str | None:
-    """The sha256 that the Hub told of a file in its cache, which names large files after it; else None."""
+    """The sha256 that the Hub reported of a file in its cache, which names large files after it, or None."""
     name = weights.resolve().name
     return name if SHA256.fullmatch(name) else None
 

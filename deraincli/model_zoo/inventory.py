@@ -55,7 +55,7 @@ def _shipped(name: str) -> ModelFacts:
 def _described(name: str, origin: str, path: Path) -> ModelFacts:
     header = read_header(path)
     card = path.with_name(hub.CARD_FILE)
-    told = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents(None, ())
+    contents = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents(None, ())
     return ModelFacts(
         name=name,
         origin=origin,
@@ -64,7 +64,7 @@ def _described(name: str, origin: str, path: Path) -> ModelFacts:
         parameters=header.parameters,
         sha256=sha256(path),
         file=path,
-        licence=told.licence,
-        provenance=told.provenance,
-        scores=told.scores,
+        licence=contents.licence,
+        provenance=contents.provenance,
+        scores=contents.scores,
     )

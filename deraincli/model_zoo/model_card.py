@@ -30,7 +30,7 @@ PSNR, SSIM = "psnr", "ssim"
 
 
 class CardContents(NamedTuple):
-    """What a card tells that a model file does not."""
+    """What a card contains that a model file does not."""
 
     licence: str | None
     """An identifier, or the terms in words."""
@@ -52,7 +52,7 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
 
 
 def read_card(path: Path) -> CardContents:
-    """What the card in a README.md tells, as far as it follows `write_card`; nothing if it is damaged.
+    """What the card in a README.md contains, as far as it follows `write_card`; nothing if it is damaged.
 
     A card can be anybody's: it costs no more time or memory than its size, and nothing long is believed.
     """
@@ -145,5 +145,5 @@ def _text(facts: ModelFacts, address: HubAddress) -> str:
         lines += ["## Measured", "", markdown_table(("set", "protocol", "PSNR", "SSIM"), rows)]
         lines += ["By `derain eval`, which describes its protocols."]
     lines += ["", "## Files and licence", "", f"`model.safetensors`, sha256 `{facts.sha256}`.", ""]
-    lines += [f"Licence: {facts.licence or 'not told'}.", ""]
+    lines += [f"Licence: {facts.licence or 'not stated'}.", ""]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ class ReportedScore(NamedTuple):
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What `derain weights list` and `info` tell of a model."""
+    """What `derain weights list` and `info` report of a model."""
 
     name: str
     """What `-m` takes."""

@@ -53,7 +53,7 @@ def _unknown(model: str) -> ModelError:
 
     if model in CLASSICAL_METHODS:
         return ModelError(
-            f"'{model}' is a solver, which image, compare and bench run; "
+            f"'{model}' is a classical method, which image, compare and bench run; "
             "to score its results: derain eval DATASET --results DIR."
         )
     if model in NETWORKS:
@@ -107,7 +107,7 @@ def default_model(task: str) -> str:
 
 
 def find_classical_method(model: str | None) -> ClassicalMethod | None:
-    """The solver of that name, which has its prior at hand; None where no solver has it."""
+    """Returns the classical method of that name with its prior, None if there is none."""
     from deraincli.models.classical.registry import CLASSICAL_METHODS
 
     solver = CLASSICAL_METHODS.get(model) if model is not None else None

@@ -75,7 +75,7 @@ def read_header(path: Path) -> Header:
     description, source = _described(said, path)
     network, config = description.get("network"), description.get("config")
     if not isinstance(network, str) or not isinstance(config, dict):
-        raise ModelError(f"{path} is no model of deraincli: neither network nor config is told in it.")
+        raise ModelError(f"{path} is no model of deraincli: it names neither network nor config.")
     task = description.get("task", "auto")
     if task not in TASKS:
         raise ModelError(

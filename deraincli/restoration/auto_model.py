@@ -26,8 +26,8 @@ CHANGE_RATIO = 30.0
 """With drops, their specialist changes the picture at least so many times as much as the other."""
 LEAST_CHANGE = 3.3 / 255
 """With drops, their specialist changes the picture at least so much. Both were set between the least of
-eight pictures with drops (43-fold, 4.9/255) and the most of dry and streaky ones (23-fold; where more than
-30-fold, 2.3/255)."""
+eight pictures with drops (43-fold, 4.9/255) and the most of rain-free and streaky ones (23-fold; where more
+than 30-fold, 2.3/255)."""
 
 
 class Evidence(NamedTuple):

@@ -153,7 +153,9 @@ class Derainer:
         if self.backend == "onnxruntime":
             raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
         if self.backend == SOLVER:
-            raise UsageError(f"{self.name} is a solver and has no attention maps: choose a network.")
+            raise UsageError(
+                f"{self.name} is a classical method and has no attention maps: choose a network."
+            )
         return cast("TorchBackend", self._backend)
 
 

@@ -36,7 +36,8 @@ def load(
     (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
     `working_side`: shorter side, in pixels, at which larger pictures are restored; "auto" makes pictures of
     more than 600 smaller, "full" none (see `deraincli.inference.working_size`).
-    `max_seconds`: after how long a solver (dsc, gmm) stops with the best so far; None lets it finish.
+    `max_seconds`: after how long a classical method (dsc, gmm) stops with the best so far; None lets it
+    finish.
     Raises ModelError, DeviceError or UsageError.
     """
     from deraincli.models.classical.registry import CLASSICAL_METHODS
@@ -45,12 +46,12 @@ def load(
     solver = find_classical_method(model)
     if model is not None and solver is not None:
         if backend != "eager":
-            raise UsageError(f"'{model}' is a solver, no network: leave backend at 'eager'.")
+            raise UsageError(f"'{model}' is a classical method, not a network: leave backend at 'eager'.")
         runner = ClassicalBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
         return Derainer(model, runner, tile, overlap, working_side)
     if max_seconds is not None:
         raise UsageError(
-            f"A limit of time is for the solvers, {' and '.join(CLASSICAL_METHODS)}: leave it out."
+            f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
     if model in (None, AUTO_MODEL):
         model = default_model(task)

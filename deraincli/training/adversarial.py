@@ -1,4 +1,4 @@
-"""The adversarial part of training: both discriminators, what they tell the network, how they learn."""
+"""The adversarial part of training: the discriminators, what they add to the loss, how they learn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def new_adversary(config: OptimiserConfig, group: ProcessGroup) -> Adversary:
     network = Discriminators().to(group.device)
     rate, betas = config.discriminator_rate, (0.5, 0.999)
     optimiser = torch.optim.AdamW(network.parameters(), rate, betas, weight_decay=0.0, fused=True)
-    return Adversary(network, group.wrap(network), optimiser)
+    return Adversary(network, group.data_parallel(network), optimiser)
 
 
 def generator_loss(adversary: Adversary, output: Tensor, corners: Tensor) -> Tensor:

@@ -23,19 +23,19 @@ class LossConfig:
     """The losses and their weights; the reconstruction loss L_r2 has weight 1, and 0 leaves a loss out."""
 
     reconstruction: ReconstructionLoss = "smooth_l1"
-    """`l1` is the document's, which is slow to start."""
+    """`l1` is that of the authors' response, which is slow to start."""
     attention: Weight = 0.01
     """λ_r1, for RAM and CAM each."""
     attention_kind: AttentionLoss = "cross_entropy"
-    """`literal` is the document's L1, under which the maps collapse; `balanced` an L1 that counts both
-    classes alike."""
+    """`literal` is the L1 of the authors' response, under which the maps collapse; `balanced` an L1 that
+    counts both classes alike."""
     perceptual: Weight = 0.0
-    """λ_p, of VGG-16's `relu2_2`; the document has 0.05."""
+    """λ_p, of VGG-16's `relu2_2`; the authors' response has 0.05."""
     vgg: str = FROM_TORCHVISION
     """`torchvision` (fetched once), or a .pth, .safetensors or .npz file: see `deraincli.training.vgg`."""
     adversarial: Weight = 0.0
-    """λ_g, for the global and the local discriminator each; the document has 0.01. Needs crops of at least
-    70 pixels."""
+    """λ_g, for the global and the local discriminator each; the authors' response has 0.01. Needs crops
+    of at least 70 pixels."""
 
 
 @dataclass(frozen=True)

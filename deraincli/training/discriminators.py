@@ -1,8 +1,8 @@
 """The two discriminators that BAL-Net trains against: one sees whole outputs, one random regions of them.
 
-The document gives neither's layers. Ours are PatchGANs (Isola et al., "Image-to-Image Translation with
-Conditional Adversarial Networks", CVPR 2017) with instance in place of batch normalisation, so that a score
-depends on its own picture alone.
+The authors' response gives neither's layers. Ours are PatchGANs (Isola et al., "Image-to-Image Translation
+with Conditional Adversarial Networks", CVPR 2017) with instance in place of batch normalisation, so that a
+score depends on its own picture alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 REGION = 70
-"""Side of the local discriminator's regions, pixels (the document's)."""
+"""Side of the local discriminator's regions, pixels (as in the authors' response)."""
 WIDTHS = (64, 128, 256, 512)
 
 

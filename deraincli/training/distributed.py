@@ -30,20 +30,20 @@ class ProcessGroup:
     count: int = 1
     device: torch.device = CPU
 
-    def share(self, batch: int) -> range:
+    def local_indices(self, batch: int) -> range:
         """The indices of a batch's crops that this process computes. Raises UsageError if uneven."""
         if batch % self.count:
             raise UsageError(f"data.batch = {batch} does not divide among {self.count} processes.")
         size = batch // self.count
         return range(self.rank * size, (self.rank + 1) * size)
 
-    def wrap(self, network: nn.Module) -> nn.Module:
+    def data_parallel(self, network: nn.Module) -> nn.Module:
         """The network as a training step calls it: gradients averaged over the processes."""
         if self.count == 1:
             return network
         return DistributedDataParallel(network, [self.device] if self.device.type == "cuda" else None)
 
-    def largest(self, values: Sequence[float]) -> list[float]:
+    def all_reduce_max(self, values: Sequence[float]) -> list[float]:
         """Of each value the largest of any process, the same in all of them."""
         if self.count == 1:
             return list(values)

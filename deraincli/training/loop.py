@@ -78,7 +78,7 @@ class Run:
         if self.state_path.exists():
             self.best, seconds = load_state(self.state_path, self.trainee)
         self.validation = ValidationSet(root / config.data.validation, strict=config.data.strict)
-        self.data = TrainingData(config.data, root, config.seed, group.share(config.data.batch))
+        self.data = TrainingData(config.data, root, config.seed, group.local_indices(config.data.batch))
         make_folder(folder)
         resolved = dump_config(config)
         self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
@@ -114,7 +114,7 @@ class Run:
         """Decides whether to stop. All processes decide alike, or one would wait for the others forever."""
         clock = self._clock
         diverged = not math.isfinite(sum(result.losses.values()))
-        stop, broken, clock.seconds, clock.validating = self.group.largest(
+        stop, broken, clock.seconds, clock.validating = self.group.all_reduce_max(
             [asked, diverged, clock.read(), clock.validating]
         )
         if broken:

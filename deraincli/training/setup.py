@@ -25,7 +25,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
     the model to start from.
     """
     network, info = _network(config, root)
-    crop, share = config.data.crop, len(group.share(config.data.batch))
+    crop, share = config.data.crop, len(group.local_indices(config.data.batch))
     multiple = network.size_multiple
     if crop % multiple:
         raise UsageError(f"data.crop = {crop} does not suit {config.network}: take a multiple of {multiple}.")

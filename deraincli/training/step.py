@@ -72,7 +72,7 @@ def new_trainee(
     called: nn.Module = torch.compile(network) if config.compile else network  # type: ignore[assignment]
     return TrainState(
         network=network,
-        forward=group.wrap(called),
+        forward=group.data_parallel(called),
         average=average.eval(),
         optimisers=_optimisers(network, settings),
         scaler=torch.amp.GradScaler(group.device.type, enabled=config.precision == "fp16"),
@@ -131,7 +131,7 @@ def train_step(
     factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
     for optimiser in _all_optimisers(trainee):
         _begin(optimiser, factor)
-    crops = trainee.group.share(config.data.batch)
+    crops = trainee.group.local_indices(config.data.batch)
     size = len(crops) // settings.accumulate
     found: list[dict[str, Tensor]] = []
     for at in range(0, len(crops), size):

@@ -247,7 +247,7 @@ def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
     ("arguments", "code", "said"),
     [
         (("--backend", "onnxruntime"), 2, "ONNX Runtime gives no attention maps"),
-        (("-m", "gmm"), 2, "solver"),
+        (("-m", "gmm"), 2, "classical method"),
         (("-o", ""), 2, "needs a name"),
         (("--alpha", "nan"), 2, "--alpha takes a number from 0 to 1"),
         (("--threshold", "nan"), 2, "--threshold takes a number from 0 to 1"),

@@ -35,7 +35,7 @@ def test_json_has_the_keys_that_scripts_rely_on(derain) -> None:
         assert (row["precision"], row["backend"], row["error"]) == ("fp32", "eager", None)
 
 
-def test_solvers_run_beside_networks(derain) -> None:
+def test_classical_methods_run_beside_networks(derain) -> None:
     quick = ("--repeat", "1", "--threads", "1", "--precision", "fp32,bf16")
     done = derain("bench", "--size", "32", "--models", "dsc,ddn", "--device", "cpu", *quick, "--json")
     assert done.code == 0, done.err
@@ -111,7 +111,7 @@ def test_exports_are_asked_for_where_there_are_no_weights(derain) -> None:
 def test_quiet_markdown_is_still_printed_and_names_our_size(derain) -> None:
     done = derain("bench", "--size", "32", "--models", "ddn", *QUICK, "--markdown", "--quiet")
     assert "ours at 32×32" in done.out.decode()
-    assert "document's at 320×320" in done.out.decode()
+    assert "authors' at 320×320" in done.out.decode()
     assert done.err == ""
 
 

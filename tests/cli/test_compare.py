@@ -144,7 +144,7 @@ def test_sheets_of_narrow_pictures_end(derain, tmp_path):
     assert (done.code, "2 versions" in done.err) == (0, True)
 
 
-def test_solvers_stand_beside_networks(derain, random_model, tmp_path):
+def test_classical_methods_stand_beside_networks(derain, random_model, tmp_path):
     tiny = write_picture(tmp_path / "tiny.png", rain_on(scene(0, 16, 16), 0))
     models = ("--models", f"{random_model},dsc")
     done = derain("compare", tiny, "-o", tmp_path / "sheet.png", *models, *ON_CPU, "--json")

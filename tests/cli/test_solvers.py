@@ -1,4 +1,4 @@
-"""`derain image -m dsc` and `-m gmm`: whole pictures, a limit of time, what a solver cannot do."""
+"""`derain image -m dsc` and `-m gmm`: whole pictures, a limit of time, what a classical method cannot do."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def pixels_of(path: Path) -> np.ndarray:
     return cv2.imread(str(path))[..., ::-1]
 
 
-@pytest.mark.parametrize("solver", CLASSICAL_METHODS)
-def test_no_time_gives_the_picture_back_and_says_so(derain, rainy: Path, solver: str) -> None:
+@pytest.mark.parametrize("method", CLASSICAL_METHODS)
+def test_no_time_gives_the_picture_back_and_says_so(derain, rainy: Path, method: str) -> None:
     out = rainy.with_name("out.png")
-    done = derain("image", rainy, "-o", out, "-m", solver, "--max-seconds", 0)
+    done = derain("image", rainy, "-o", out, "-m", method, "--max-seconds", 0)
     assert done.code == 0
     np.testing.assert_array_equal(pixels_of(out), pixels_of(rainy))
-    assert f"after 0 of {CLASSICAL_METHODS[solver].steps} steps" in done.err
+    assert f"after 0 of {CLASSICAL_METHODS[method].steps} steps" in done.err
 
 
 def test_a_whole_picture_is_restored_whatever_its_sides(derain, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_whole_picture_is_restored_whatever_its_sides(derain, tmp_path: Path) 
     assert not np.array_equal(pixels_of(out), pixels_of(rainy))
 
 
-def test_progress_counts_the_solvers_steps() -> None:
+def test_progress_counts_the_steps_of_a_classical_method() -> None:
     heard: list[tuple[int, int]] = []
     derainer = deraincli.load("gmm")
     derainer.restore(scene(1, 16, 16), on_progress=lambda done, total: heard.append((done, total)))
@@ -56,10 +56,10 @@ def test_progress_counts_the_solvers_steps() -> None:
     "arguments",
     [("--tile", 64), ("--backend", "compile"), ("--device", "cuda"), ("--precision", "bf16")],
 )
-def test_what_a_solver_cannot_do_is_one_sentence(derain, rainy: Path, arguments) -> None:
+def test_what_a_classical_method_cannot_do_is_one_sentence(derain, rainy: Path, arguments) -> None:
     done = derain("image", rainy, "-o", rainy.with_name("out.png"), "-m", "gmm", *arguments)
     assert done.code != 0
-    assert "solver" in done.err
+    assert "classical method" in done.err
     assert done.err.count("\n") == 1
     assert not rainy.with_name("out.png").exists()
 
@@ -70,7 +70,7 @@ def test_a_network_takes_no_limit_of_time(derain, rainy: Path, random_model: Pat
     assert "dsc and gmm" in done.err
 
 
-def test_a_solver_has_no_maps_to_record() -> None:
+def test_a_classical_method_has_no_maps_to_record() -> None:
     with pytest.raises(UsageError, match="attention"):
         deraincli.load("gmm").restore(scene(1, 16, 16), levels=True)
 
@@ -81,7 +81,7 @@ def test_the_file_of_a_prior_is_no_model() -> None:
 
 
 @pytest.mark.parametrize("command", ["eval", "batch"])
-def test_commands_without_solvers_say_which_have_them(derain, tmp_path: Path, command: str) -> None:
+def test_commands_without_classical_methods_say_which_have_them(derain, tmp_path: Path, command: str) -> None:
     write_set(tmp_path / "set", count=1)
     done = derain(command, tmp_path / "set", "-m", "gmm")
     assert done.code == 1

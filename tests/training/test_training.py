@@ -197,8 +197,8 @@ def test_an_unknown_network_is_named(folder: Path) -> None:
 
 def test_crops_do_not_depend_on_how_many_processes_share_the_batch(folder: Path) -> None:
     config = load_config(folder / "config.toml").data
-    whole = TrainingData(config, folder, 0, ProcessGroup().share(4))[5]
-    parts = [TrainingData(config, folder, 0, ProcessGroup(rank, 2).share(4))[5] for rank in (0, 1)]
+    whole = TrainingData(config, folder, 0, ProcessGroup().local_indices(4))[5]
+    parts = [TrainingData(config, folder, 0, ProcessGroup(rank, 2).local_indices(4))[5] for rank in (0, 1)]
     for side in (0, 1):
         assert torch.equal(whole[side], torch.cat([part[side] for part in parts]))
 

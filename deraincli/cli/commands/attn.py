@@ -161,7 +161,8 @@ def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
         raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
     if find_classical_method(model):
         raise UsageError(
-            f"'{model}' is a solver and has no attention maps: choose a BAL-Net or AGAN with --model."
+            f"'{model}' is a classical method and has no attention maps: "
+            "choose a BAL-Net or AGAN with --model."
         )
 
 

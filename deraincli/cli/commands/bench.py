@@ -166,7 +166,7 @@ def command(
                 out.result(sheet.record(), "")
     if markdown or not (json or quiet):
         _print(sheets, out, peers=peers, markdown=markdown)
-    _tell_failures(sheets)
+    _report_failures(sheets)
 
 
 def _subjects(names: Sequence[str | None], peers: bool) -> list[Target]:
@@ -206,9 +206,10 @@ def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: 
             out.table(f"Speed: {tables.how(sheet)}", *tables.speeds(sheet))
             if peers:
                 out.table(
-                    "Beside the document, which timed 320×320 on its hardware", *tables.documents(sheet)
+                    "Beside the authors' response, which timed 320×320 on its hardware",
+                    *tables.beside_paper(sheet),
                 )
-        for note in tables.document_notes(sheet) if peers else ():
+        for note in tables.paper_notes(sheet) if peers else ():
             out.document(note)
         for name, speed in sheet.roofs.items():
             out.document(f"Matrix products in {name}: {tables.short(speed / 1e9)} GFLOP/s")
@@ -234,7 +235,7 @@ def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: 
         )
 
 
-def _tell_failures(sheets: Sequence[SizeReport]) -> None:
+def _report_failures(sheets: Sequence[SizeReport]) -> None:
     """Names what failed, and exits accordingly."""
     failed = [row for sheet in sheets for row in sheet.rows if row.error]
     for row in failed:

@@ -133,7 +133,7 @@ def command(
         raise InputError(
             f"The pairs have fingerprint {content}, not {expect_fingerprint}: find the right set."
         )
-    _tell_unpaired(found, out)
+    _report_unpaired(found, out)
     if report is not None:
         check_destination(report, overwrite=overwrite)
 
@@ -148,7 +148,7 @@ def command(
 
     began = time.perf_counter()
     scored, failed = _evaluate(pairs, methods, protocols, space, max_pixels, out)
-    _tell_times(loaded, len(pairs), time.perf_counter() - began, out)
+    _report_times(loaded, len(pairs), time.perf_counter() - began, out)
     if sort == "worst":
         scored.sort(key=lambda pair: pair.scores[methods[0].name][protocols[0].name].psnr)
     names_of = [method.name for method in methods]
@@ -182,7 +182,7 @@ def _load(
     return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 
 
-def _tell_unpaired(found: PairedSet, out: Output) -> None:
+def _report_unpaired(found: PairedSet, out: Output) -> None:
     if found.unpaired:
         names = ", ".join(str(path.relative_to(found.folder)) for path in found.unpaired)
         out.note(f"{len(found.unpaired)} pictures have no partner and are left out: {names}.")
@@ -255,6 +255,6 @@ def _print(
         out.line(str(model))
 
 
-def _tell_times(loaded: Sequence[ModelMethod], count: int, seconds: float, out: Output) -> None:
+def _report_times(loaded: Sequence[ModelMethod], count: int, seconds: float, out: Output) -> None:
     working = sum(model.seconds for model in loaded)
     out.detail(f"{count} pairs in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")

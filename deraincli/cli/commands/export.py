@@ -90,7 +90,7 @@ def command(
 
 
 def _try_to_write_in(folder: Path) -> None:
-    """Raises OutputError at once, since the work takes a minute; permissions alone do not tell."""
+    """Raises OutputError at once, since the work takes a minute; permissions alone do not show it."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass

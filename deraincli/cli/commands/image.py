@@ -142,7 +142,9 @@ def _save_options(
     if format is not None:
         return SaveOptions(format_named(format), quality, keep_metadata)
     if target is None:
-        raise UsageError("Standard output has no suffix to tell the format: add, for example, --format png.")
+        raise UsageError(
+            "Standard output has no suffix that names the format: add, for example, --format png."
+        )
     return SaveOptions(format_of(target), quality, keep_metadata)
 
 

@@ -100,7 +100,7 @@ def command(
             return
         if run.changed:
             said.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
-        _tell_left_out([*run.data.skipped, *run.validation.skipped], said)
+        _report_left_out([*run.data.skipped, *run.validation.skipped], said)
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
             said.note(test_pictures)
@@ -155,7 +155,7 @@ def _beginning(run: Run) -> str:
     )
 
 
-def _tell_left_out(skipped: list[str], said: Output) -> None:
+def _report_left_out(skipped: list[str], said: Output) -> None:
     for sentence in skipped[:NAMED]:
         said.line(sentence)
     if skipped:

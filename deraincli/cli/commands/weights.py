@@ -83,8 +83,8 @@ def info(
         "size": f"{known.file.stat().st_size / 1e6:.1f} MB",
         "sha256": known.sha256,
         "file": str(known.file),
-        "licence": known.licence or "not told",
-        "provenance": known.provenance or "not told",
+        "licence": known.licence or "not stated",
+        "provenance": known.provenance or "not stated",
     }
     for name, value in rows.items():
         out.document(f"{name + ':':<12}{value}")
@@ -137,7 +137,7 @@ def verify(
 
 
 def _verified(model: str, device: str, out: output.Output) -> bool:
-    """Checks one model and tells; whether it passed."""
+    """Checks one model, reports, and returns whether it passed."""
     from deraincli.diagnostics.verify import verify as check
 
     try:

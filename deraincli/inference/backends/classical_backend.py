@@ -1,4 +1,4 @@
-"""Runs a solver on whole pictures: it looks at all of a picture at once, and takes minutes."""
+"""Runs a classical method on whole pictures, which takes minutes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "solver"
 
 
 class ClassicalBackend:
-    """A solver. It keeps nothing between pictures, so several threads may call it at once."""
+    """A classical method. It keeps nothing between pictures, so several threads may call it at once."""
 
     device = "cpu"
     precision = "fp32"
@@ -39,14 +39,16 @@ class ClassicalBackend:
         Raises DeviceError for any other device or precision than those it has.
         """
         if device not in ("auto", self.device) or precision not in ("auto", self.precision):
-            raise DeviceError("A solver runs on the CPU in fp32: leave device and precision to auto.")
+            raise DeviceError(
+                "A classical method runs on the CPU in fp32: leave device and precision to auto."
+            )
         self._solver = solver
         self._max_seconds = max_seconds
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """Pictures whole. Raises UsageError for anything else."""
         if tile not in ("auto", "off") or overlap != "auto":
-            raise UsageError("A solver takes pictures whole: leave tile and overlap to auto.")
+            raise UsageError("A classical method takes pictures whole: leave tile and overlap to auto.")
         return Tiling(None, 0, self._solver.multiple)
 
     def run_tile(
@@ -57,7 +59,7 @@ class ClassicalBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w; a solver has no maps.
+        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w; a classical method has no maps.
 
         `on_progress` hears of its steps. The time is looked at between them.
         """

@@ -32,7 +32,7 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out; on CPU and MPS only its text tells."""
+    """Whether an error says that memory ran out. On CPU and MPS only its text shows it."""
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
 
 

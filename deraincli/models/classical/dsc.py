@@ -4,7 +4,7 @@ Luo, Xu, Ji, "Removing rain from a single image via discriminative sparse coding
 
 Rain lies over the scene as in a screen blend, J = B + R − B∘R, all within 0 and 1. Patches of both layers are
 sparse combinations of atoms learnt from the picture itself, and an atom serves one layer alone. Sizes and
-limits are those of the authors' demo; the solver itself was never released, so these are our choices:
+limits are those of the authors' demo; the code itself was never released, so these are our choices:
 
 - luminance alone is parted, and R then taken from every channel;
 - rain atoms are those that change most across and least along the vertical;
@@ -165,7 +165,7 @@ def updated(atoms: Plane, patches: Plane, codes: Any) -> Plane:
 
 
 def _decoded(layers: Layers, atoms: Plane) -> Layers:
-    """Both layers as their atoms tell them: at every pixel the mean of the patches that hold it."""
+    """Both layers as their atoms give them: at every pixel the mean of the patches that hold it."""
     total = layers.background + layers.rain
     windows = np.lib.stride_tricks.sliding_window_view(total, (SIDE, SIDE))[::STRIDE, ::STRIDE]
     rows, columns = windows.shape[:2]
@@ -177,14 +177,14 @@ def _decoded(layers: Layers, atoms: Plane) -> Layers:
         codes = encode(patches - means, atoms, RAIN_ATOMS)
         wet = codes[:, -RAIN_ATOMS:] @ atoms[-RAIN_ATOMS:]
         wet = np.maximum(wet - np.median(wet, axis=1, keepdims=True), 0)  # rain only adds light
-        dry = codes[:, :-RAIN_ATOMS] @ atoms[:-RAIN_ATOMS]
-        dry += means - wet.mean(1, keepdims=True)
+        background_patches = codes[:, :-RAIN_ATOMS] @ atoms[:-RAIN_ATOMS]
+        background_patches += means - wet.mean(1, keepdims=True)
         for y, x in np.ndindex(SIDE, SIDE):
             place = np.s_[
                 STRIDE * top + y : STRIDE * (top + len(band)) + y - STRIDE + 1 : STRIDE,
                 x : STRIDE * (columns - 1) + x + 1 : STRIDE,
             ]
-            background[place] += dry.reshape(band.shape)[..., y, x]
+            background[place] += background_patches.reshape(band.shape)[..., y, x]
             rain[place] += wet.reshape(band.shape)[..., y, x]
             counts[place] += 1
     return Layers((background / counts).astype(np.float32), (rain / counts).astype(np.float32))
