@@ -71,6 +71,8 @@ class Found:
     """Symbolic links to folders, or out of the folder that was given."""
     results: int = 0
     """Files that an earlier run wrote."""
+    unsupported: list[Path] = field(default_factory=list)
+    """Pictures of other formats and videos, by their suffix."""
     unlisted: dict[Path, InputError] = field(default_factory=dict)
     """Sub-folders that cannot be listed, with an error each."""
 
@@ -169,6 +171,7 @@ def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: F
     for name, error in walked.unlisted.items():
         if _reaches(tuple(name.split("/")), pattern):
             found.unlisted[folder / name] = error
+    found.unsupported.extend(folder / name for name in walked.unsupported if _wanted(name, pattern))
     wanted = [name for name in walked.names if _wanted(name, pattern)]
     results = results_among(folder, wanted)
     found.results += len(results)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deraincli.errors import InputError
 from deraincli.files.manifest import Manifest
-from deraincli.imaging.formats import PICTURE_SUFFIXES
+from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 
 @dataclass
@@ -32,6 +32,8 @@ class Walk:
     """Pictures in the folder and its sub-folders, links to them included."""
     outside: list[str] = field(default_factory=list)
     """Links to pictures outside the folder."""
+    unsupported: list[str] = field(default_factory=list)
+    """Files that are pictures of other formats or videos by their suffix."""
     folders: list[str] = field(default_factory=list)
     """Sub-folders, links to folders included."""
     folder_links: int = 0
@@ -68,6 +70,9 @@ def walk(folder: Path, apart: Path | None = None) -> Walk:
         )
         found.folder_links += sum(os.path.islink(parent / name) for name in folders)
         found.folders.extend(_below(top, parent / name) for name in folders)
+        found.unsupported.extend(
+            _below(top, parent / name) for name in sorted(filter(_is_unsupported, files), key=natural)
+        )
         for name in sorted(filter(_is_picture, files), key=natural):
             path = parent / name
             outside = os.path.islink(path) and not _real(path).is_relative_to(top)
@@ -132,6 +137,10 @@ def _visible(name: str) -> bool:
 
 def _is_picture(name: str) -> bool:
     return _visible(name) and Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def _is_unsupported(name: str) -> bool:
+    return _visible(name) and Path(name).suffix.lower() in OTHER_PICTURE_SUFFIXES | VIDEO_SUFFIXES
 
 
 def _manifest(folder: Path) -> Manifest | None:

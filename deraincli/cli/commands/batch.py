@@ -195,7 +195,8 @@ def command(
         if summary.count or summary.unlisted:
             _conclude(summary, total or summary.count, mine, out)
         write_page()
-    if summary.failures:
+    nothing_done = found.unsupported and not found.jobs
+    if summary.failures or (nothing_done and not watch):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
@@ -209,6 +210,8 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
         out.note(f"{found.results} files that were written by derain batch are no pictures to restore again.")
+    if found.unsupported:
+        out.note(_unsupported(found.unsupported))
     for error in found.unlisted.values():
         output.error(str(error))
     if not found.jobs:
@@ -216,6 +219,19 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
     elif not request.share(found.jobs):
         out.note(f"None of the {len(found.jobs)} pictures falls to this shard: nothing to do.")
     return found
+
+
+def _unsupported(files: Sequence[Path]) -> str:
+    """Counts and names files that were probably meant to be restored, too."""
+    from deraincli.imaging.formats import VIDEO_SUFFIXES
+
+    named = ", ".join(f"'{file}'" for file in files[:NAMED_FAILURES])
+    more = f" and {len(files) - NAMED_FAILURES} more" if len(files) > NAMED_FAILURES else ""
+    videos = any(file.suffix.lower() in VIDEO_SUFFIXES for file in files)
+    advice = (
+        "restore videos by `derain video`, and convert other pictures" if videos else "convert them first"
+    )
+    return f"Files of other kinds that were left out: {len(files)} ({named}{more}); {advice}."
 
 
 def _engine(
