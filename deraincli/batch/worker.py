@@ -18,6 +18,7 @@ from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest, stamp
+from deraincli.imaging.decode import content_format
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
@@ -96,9 +97,8 @@ class Worker:
         began = time.perf_counter()
         settings = self._settings
         source = stamp(job.source)
-        save = SaveOptions(
-            settings.format or format_of(job.destination), settings.quality, settings.keep_metadata
-        )
+        content_format(job.source)  # what is wrong with the picture comes before what is wrong with its name
+        save = SaveOptions(settings.format or format_of(job.source), settings.quality, settings.keep_metadata)
         notes: list[str] = []
         image = read_for(save, job.source, max_pixels=settings.max_pixels, on_note=notes.append)
         manifest = self._manifest(job.root)

@@ -171,6 +171,12 @@ def test_files_of_other_kinds_are_counted_and_named(derain, photos, random_model
     assert (mixed.code, f"left out: 1 ('{photos / 'x.heic'}'); convert" in mixed.err) == (0, True)
 
 
+def test_a_video_named_itself_is_answered_with_the_right_command(derain, random_model, tmp_path):
+    (tmp_path / "in.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    done = derain("batch", tmp_path / "in.mp4", "-m", random_model)
+    assert (done.code, "is a video: restore it by `derain video`" in done.err) == (3, True)
+
+
 def test_bad_files_cost_themselves_only(derain, photos, random_model, tmp_path):
     (photos / "empty.png").touch()
     (photos / "text.jpg").write_text("no picture")
