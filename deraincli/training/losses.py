@@ -48,9 +48,8 @@ def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Ten
     class counting `OWN_CLASS_WEIGHT`-fold, so that maps stay graded; it is ours. `literal` is the L1 of the
     authors' response. On a sigmoid map it seeks the median, and since rain is the minority the maps collapse
     to RAM ≡ 0, CAM ≡ 1. `balanced` is an L1 that averages the mean over rain pixels with the mean over
-    the others, and
-    leaves most values at exactly 0 or 1. Where one class is empty, as in pictures without rain, the other
-    alone counts, with `ONE_CLASS_WEIGHT`.
+    the others, and leaves most values at exactly 0 or 1. Where one class is empty, as in pictures without
+    rain, the other alone counts, with `ONE_CLASS_WEIGHT`.
     """
     if kind == "cross_entropy":
         # PyTorch refuses NaN here; the second term brings it back, so that the loss shows the divergence.
