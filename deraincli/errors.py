@@ -10,8 +10,8 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 ├── DeviceError                 the device or precision asked for is not there, or its memory ran out
 └── TrainingError               a training run cannot start or go on
 
-Libraries raise these; only `deraincli.cli` turns them into text and an exit code. Anything else is
-our own bug and keeps its traceback.
+Libraries raise these; only `deraincli.cli` turns them into text and an exit code. It does the same with an
+OSError of permissions or the disk. Anything else is our own bug and keeps its traceback.
 """
 
 from __future__ import annotations

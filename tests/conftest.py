@@ -17,6 +17,8 @@ from loopback_hub import LoopbackHub
 
 from deraincli.cli.app import run
 
+pytest_plugins = ["expected_skips"]
+
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from types import FrameType
@@ -30,6 +31,13 @@ from deraincli.cli.help import LOOK, MANAGE, MEASURE, RESTORE, TRAIN, Command, G
 from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
+
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+}
+"""Errors of permissions, full disks and failing ones: never a bug of ours."""
 
 app = typer.Typer(
     name="derain",
@@ -81,7 +89,8 @@ def main(
 def run() -> None:
     """Runs the command line.
 
-    Expected errors become one sentence and an exit code; bugs keep their traceback.
+    Expected errors become one sentence and an exit code, and so does what the system refuses. Bugs keep their
+    traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     process.prepare()
@@ -92,6 +101,11 @@ def run() -> None:
             output.error(str(error))
             sys.exit(error.exit_code)
         except BrokenPipeError:  # whoever read the output has seen enough, such as `head`
+            sys.exit(ExitCode.FAILED)
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            output.error(_refusal(error))
             sys.exit(ExitCode.FAILED)
         except SystemExit as end:  # which Typer makes of KeyboardInterrupt
             if end.code == ExitCode.INTERRUPTED:
@@ -106,6 +120,12 @@ def _run_and_flush() -> None:
         app()
     finally:
         sys.stdout.flush()
+
+
+def _refusal(error: OSError) -> str:
+    """Returns what the system refuses, as a sentence, where nobody nearer to it knew a better one."""
+    what = "A file" if error.filename is None else f"'{error.filename}'"
+    return f"{what} cannot be used ({error.strerror}): check the permissions and the disk."
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from campaign import (
     Command,
+    Stop,
     check_partial,
     conclude,
     contents,
@@ -102,9 +103,10 @@ class Campaign:
 def main(kills: int) -> None:
     began = time.monotonic()
     import_everything()
+    stop = Stop()
     with tempfile.TemporaryDirectory() as place:
         campaign = Campaign(Path(place))
-        while campaign.kills < kills:
+        while campaign.kills < kills and not stop.asked:
             campaign.round(kills)
         figures = (
             f"{campaign.kills} kills in {campaign.rounds} rounds of {PICTURES} pictures and two runs, "

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy and PyTorch read them
     os.environ[name] = "1"
@@ -61,6 +62,18 @@ def import_everything() -> None:
     gc.freeze()  # collections in the copies need not copy all modules' memory
 
 
+class Stop:
+    """Whether SIGTERM or SIGINT asked the campaign to end early. It then reports what it has done."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
 class Command:
     """A `derain` command in a forked copy of this process."""
 
@@ -72,6 +85,8 @@ class Command:
         self._code: int | None = None
         self._pid = os.fork()
         if self._pid == 0:
+            os.setpgid(0, 0)  # a signal that ends the campaign is not for the command
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _run(["derain", *map(str, arguments)], self.out, self.err, before)
 
     @property
@@ -188,4 +203,4 @@ def machine() -> str:
 def conclude(name: str, figures: str, began: float) -> None:
     """Prints a campaign's figures."""
     minutes = (time.monotonic() - began) / 60
-    print(f"{name}: {figures}; no law broken. {minutes:.1f} minutes, {machine()}.")
+    print(f"{name}: {figures}; no law broken. {minutes:.1f} minutes, {machine()}.", flush=True)
