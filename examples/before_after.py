@@ -1,6 +1,8 @@
-"""Makes the README's picture: python examples/before_after.py
+"""Makes the README's picture.
 
-Left the rainy picture, right what the default model makes of it.
+    python examples/before_after.py
+
+The rainy photo is on the left, the result of the default model on the right.
 """
 
 from __future__ import annotations

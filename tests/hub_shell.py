@@ -1,5 +1,6 @@
-"""Commands against the Hub on this machine, each a process of its own, since huggingface_hub reads the
-environment once.
+"""Commands against the Hub on this machine.
+
+Each is a process of its own, because huggingface_hub reads the environment once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Videos: every picture restored, everything else kept as it was. Needs PyAV, the extra `video`."""
+"""Restores videos frame by frame and copies everything else. Needs PyAV, the extra `video`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from deraincli.installation import install_command
 
 
 def require_av() -> None:
-    """Raises InputError where PyAV is not installed."""
+    """Checks that PyAV is installed.
+
+    Raises:
+        InputError: PyAV is not installed.
+    """
     if find_spec("av") is None:
         raise InputError(f"Videos need PyAV, which is not installed: {install_command('video')}")
-    os.environ.setdefault(
-        "SVT_LOG", "1"
-    )  # the AV1 encoder prints its settings unless told to print errors only
+    # At its default log level, the AV1 encoder prints its settings. At level 1 it prints errors only.
+    os.environ.setdefault("SVT_LOG", "1")

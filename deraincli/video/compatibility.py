@@ -12,7 +12,7 @@ from deraincli.video.encoder import CODECS, UNSPECIFIED, Encoding, is_rgb
 from deraincli.video.reader import Source
 
 WIDELY_PLAYED = {"h264": ("yuv420p", "yuvj420p"), "hevc": ("yuv420p", "yuvj420p", "yuv420p10le")}
-"""Codec → the pixel formats that browsers, phones and QuickTime play."""
+"""Pixel formats that browsers, phones and QuickTime play, by codec."""
 
 SIDE_DATA = {
     Type.MASTERING_DISPLAY_METADATA: "HDR mastering data",
@@ -25,33 +25,41 @@ SIDE_DATA = {
     Type.STEREO3D: "3D layout",
     Type.SPHERICAL: "360° projection",
 }
-"""Side data of a frame that is not written → its name for the user."""
+"""Names, for the user, of the side data of a frame that is not written."""
 
 
 def losses(
     source: Source, first: VideoFrame, encoding: Encoding, container: str, left_out: list[str]
 ) -> Iterator[str]:
-    """Sentences on what cannot stay as it is."""
+    """Yields a sentence for everything that the output cannot keep.
+
+    Args:
+        source: The open video.
+        first: Its first frame.
+        encoding: The encoding of the output.
+        container: FFmpeg's name of the output's format.
+        left_out: Names of tracks and tags that the muxer leaves out.
+    """
     present = {data.type for data in first.side_data}
     left_out = [*left_out, *dict.fromkeys(name for kind, name in SIDE_DATA.items() if kind in present)]
     if left_out:
         yield f"Left out, because derain cannot write it to {container}: {', '.join(left_out)}."
     if container in ("matroska", "webm") and (encoding.time_base * 1000).denominator > 1:
         yield (
-            f"A {container} file rounds times to milliseconds and begins at zero; .mp4 and .mov files keep "
+            f"A {container} file rounds times to milliseconds and begins at zero. An .mp4 or .mov file keeps "
             "them exactly."
         )
     if first.format.components[-1].is_alpha or has_hidden_alpha(source):
         yield "Transparency is dropped."
     if first.interlaced_frame:
-        yield "The video is interlaced and is restored and marked as progressive: deinterlace it first."
+        yield "The video is interlaced, but it is restored and marked as progressive: deinterlace it first."
     yield from _colour_losses(first, encoding)
     if encoding.codec == "ffv1" and container == "mp4" and encoding.color_range and _only_range(encoding):
-        yield "An .mp4 file does not tell the colour range of FFV1 without other tags; an .mkv file does."
+        yield "An .mp4 file does not store the colour range of FFV1 without other tags. An .mkv file does."
 
 
 def has_hidden_alpha(source: Source) -> bool:
-    """Returns whether a WebM or Matroska file holds transparency, which the decoder passes over."""
+    """Returns whether a WebM or Matroska file holds transparency that the decoder ignores."""
     tags = {name.lower(): text for name, text in source.video.metadata.items()}
     return tags.get("alpha_mode", "0") != "0"
 
@@ -79,5 +87,5 @@ def _colour_losses(first: VideoFrame, encoding: Encoding) -> Iterator[str]:
 
 
 def _only_range(encoding: Encoding) -> bool:
-    """Whether no other colour tag is there, beside which an MP4 file would hold the range."""
+    """Returns whether all other colour tags are unset. MP4 stores the range only beside another tag."""
     return {encoding.colorspace, encoding.color_primaries, encoding.color_trc} == {UNSPECIFIED}

@@ -1,7 +1,7 @@
-"""Which codec and pixel format a restored video gets, and encoding runs of pictures with it.
+"""Chooses the codec and pixel format of a restored video, and encodes segments of frames.
 
-Every segment is encoded on its own and begins with a key picture, so that segments can be joined by copying
-their packets, and an interrupted run can go on after the last finished one.
+Every segment is encoded on its own and begins with a key frame. So segments can be joined by copying their
+packets, and an interrupted run can resume after the last finished segment.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ from deraincli.errors import UsageError
 from deraincli.video.reader import Source, Time
 
 FULL_RANGE = int(ColorRange.JPEG)
+"""FFmpeg's value for colours that use the full range of the samples."""
 UNSPECIFIED = 2
-"""In every table of ISO/IEC 23091-2."""
+"""The value for "unspecified" in every colour table of ISO/IEC 23091-2."""
 BT709 = 1
+"""The value for BT.709 in the colour tables of ISO/IEC 23091-2."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec that can be asked for."""
+    """A codec that a user can choose."""
 
     encoder: str
-    """FFmpeg's name."""
+    """FFmpeg's name of the encoder."""
     crf: int | None
-    """Default constant rate factor, with a loss that hardly shows; None for lossless codecs."""
+    """Default constant rate factor, with hardly visible loss. None for lossless codecs."""
     highest_crf: int = 0
+    """Largest constant rate factor that the encoder accepts."""
     options: Mapping[str, str] = field(default_factory=dict)
+    """The encoder's private options."""
     halves_evenly: bool = False
-    """Whether pictures of an odd size need colour at full resolution along that side."""
+    """Whether frames with an odd side need colour at full resolution along that side."""
 
 
 CODECS = {
@@ -53,27 +57,34 @@ CODECS = {
     "av1": Codec("libsvtav1", 24, 63, {"preset": "8"}),
     "ffv1": Codec("ffv1", None),
 }
-
+"""The codecs by the names that users type, in the order of preference."""
 
 REFUSED = {("mov", "vp9"), ("mov", "av1")}
-"""Containers and codecs that FFmpeg lists together, but refuses when it writes the header."""
+"""Pairs of container and codec that FFmpeg lists as supported, but refuses when it writes the header."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Everything that an encoder is set to; the same for every segment and for the file."""
+    """The settings of an encoder. They are the same for every segment and for the file."""
 
     codec: str
     """A key of CODECS."""
     crf: int | None
+    """Constant rate factor. None for lossless codecs."""
     pix_fmt: str
+    """FFmpeg's name of the pixel format."""
     width: int
+    """Pixels, as stored, before any rotation for display."""
     height: int
+    """Pixels, as stored, before any rotation for display."""
     time_base: Fraction
+    """Seconds per tick."""
     rate: Fraction
+    """Nominal frames per second."""
     aspect: Fraction
-    """Of a pixel, width to height."""
+    """Width of a pixel divided by its height. 0 if unknown."""
     color_range: int
+    """FFmpeg's value, as in the next fields."""
     colorspace: int
     color_primaries: int
     color_trc: int
@@ -85,12 +96,12 @@ class Encoding:
 
     @property
     def options(self) -> dict[str, str]:
-        """The encoder's own options."""
+        """The encoder's private options, including the constant rate factor."""
         crf = {} if self.crf is None else {"crf": str(self.crf)}
         return {**CODECS[self.codec].options, **crf}
 
     def configure(self, target: VideoCodecContext | VideoStream) -> None:
-        """Sets a stream or an encoder that is not open yet."""
+        """Applies the settings to a stream or to an encoder that is not open yet."""
         for name in (
             "width",
             "height",
@@ -108,11 +119,17 @@ class Encoding:
 def choose_encoding(
     source: Source, first: VideoFrame, container: str, codec: str = "auto", crf: int | None = None
 ) -> Encoding:
-    """The encoding that keeps most of a source whose first picture is `first`.
+    """Returns the encoding that preserves as much of a source as possible.
 
-    `container`: FFmpeg's name of the output's format. `codec`: a key of CODECS, or auto: the source's own
-    where possible. Raises UsageError for a codec that the container does not take, and a `crf` that the
-    codec does not know.
+    Args:
+        source: The open video.
+        first: Its first frame.
+        container: FFmpeg's name of the output's format.
+        codec: A key of CODECS, or "auto" for the source's own codec where the container supports it.
+        crf: Constant rate factor, or None for the codec's default.
+
+    Raises:
+        UsageError: The container does not support the codec, or the codec does not support the `crf`.
     """
     name = _choose_codec(source, container, codec)
     chosen = CODECS[name]
@@ -138,7 +155,15 @@ def choose_encoding(
 
 
 def check_crf(name: str, crf: int | None) -> None:
-    """Raises UsageError for a constant rate factor that the codec does not know."""
+    """Checks a constant rate factor.
+
+    Args:
+        name: A key of CODECS.
+        crf: The constant rate factor, or None for the codec's default.
+
+    Raises:
+        UsageError: The codec is lossless, or the factor is out of its range.
+    """
     codec = CODECS[name]
     if crf is None or (codec.crf is not None and 0 <= crf <= codec.highest_crf):
         return
@@ -147,10 +172,14 @@ def check_crf(name: str, crf: int | None) -> None:
 
 
 def choose_pix_fmt(given: VideoFormat, codec: Codec) -> str:
-    """Returns the encoder's pixel format that is nearest to the source's.
+    """Returns the name of the encoder's pixel format that is nearest to the source's.
 
-    Colour and depth do not become less, if the encoder can store them. The exception is RGB in a lossy codec:
-    few players show it, or YUV with colour at full resolution, so it becomes 4:2:0.
+    The resolution of colour and the bit depth are not reduced if the encoder can store them. The exception is
+    RGB in a lossy codec. Few players show RGB, or YUV with colour at full resolution, so it becomes 4:2:0.
+
+    Args:
+        given: The source's format.
+        codec: The chosen codec.
     """
     video_formats = av.Codec(codec.encoder, "w").video_formats or ()
     known = {format.name: format for format in video_formats if not format.components[-1].is_alpha}
@@ -180,12 +209,17 @@ def choose_pix_fmt(given: VideoFormat, codec: Codec) -> str:
 
 
 def _nearest_depth(formats: Mapping[int, str], depth: int) -> str:
-    """Returns the format of the least depth that is enough, or of the greatest."""
+    """Returns the format of the smallest sufficient depth, or else of the greatest depth.
+
+    Args:
+        formats: Names of formats by depth in bits.
+        depth: The wanted depth in bits.
+    """
     return formats[min((bits for bits in formats if bits >= depth), default=max(formats))]
 
 
 def is_rgb(format: VideoFormat) -> bool:
-    """Returns whether pictures of a format hold RGB, directly, by a palette or as XYZ."""
+    """Returns whether a format stores RGB, directly, by a palette or as XYZ."""
     return format.is_rgb or format.has_palette or format.name.startswith("xyz")
 
 
@@ -194,7 +228,7 @@ def _is_subsampled(format: VideoFormat) -> bool:
 
 
 def _subsampling(format: VideoFormat) -> str:
-    """444, 422, 420, … as in J:a:b; grey pictures, which have no colour, count as 420."""
+    """Returns the resolution of colour as in J:a:b: "444", "422", "420" and so on. Grey counts as "420"."""
     across = 1 if format.chroma_width(64) == 64 else 64 // (format.chroma_width(64) or 32)
     down = 1 if format.chroma_height(64) == 64 else 2
     if len(format.components) < 3 and not format.has_palette:
@@ -220,42 +254,56 @@ def _choose_codec(source: Source, container: str, wanted: str) -> str:
 
 
 class EncodedPacket(NamedTuple):
-    """What an encoder gives, in ticks of the encoding's time base."""
+    """One encoded frame. Times are in ticks of the encoding's time base."""
 
     pts: int
+    """When the frame is shown."""
     dts: int
+    """When the frame is decoded."""
     duration: int
+    """How long the frame is shown. 0 if unknown."""
     is_key: bool
+    """Whether it is a key frame."""
     data: bytes
+    """The encoded bytes."""
 
 
 class Shown(NamedTuple):
-    """A restored picture in the encoding's pixel format, and when it is shown."""
+    """A restored frame that is ready for the encoder, and when it is shown."""
 
     frame: VideoFrame
+    """The frame, in the encoding's pixel format."""
     times: tuple[Time, ...]
+    """When it is shown, ascending. A frame that replaces frames that could not be decoded has several."""
     passed: bool
-    """Whether it could not be restored and is the source's own."""
+    """Whether it could not be restored and is the source's own frame."""
 
 
 class Segment(NamedTuple):
-    """A run of pictures, encoded."""
+    """A run of encoded frames."""
 
     packets: tuple[EncodedPacket, ...]
-    """In decoding order; the first is a key picture."""
+    """The packets in decoding order. The first is a key frame."""
     passed: int
-    """Pictures that could not be restored."""
+    """Number of frames that could not be restored."""
     repeated: int
-    """Pictures that could not be decoded, where the one before is shown again."""
+    """Number of frames that could not be decoded. The previous frame is shown again in their place."""
 
     @property
     def last_pts(self) -> int:
-        """When its last picture is shown."""
+        """When the last frame is shown, in ticks."""
         return max(packet.pts for packet in self.packets)
 
 
 def open_encoder(encoding: Encoding) -> VideoCodecContext:
-    """An encoder, opened. Raises UsageError where it takes no such pictures."""
+    """Opens an encoder.
+
+    Args:
+        encoding: The encoder's settings.
+
+    Raises:
+        UsageError: The encoder does not accept frames of this size and pixel format.
+    """
     context = av.CodecContext.create(encoding.encoder, "w")
     assert isinstance(context, VideoCodecContext)
     encoding.configure(context)
@@ -273,7 +321,15 @@ def open_encoder(encoding: Encoding) -> VideoCodecContext:
 
 
 def encode_segment(shown: Iterable[Shown], encoding: Encoding) -> Segment:
-    """Encodes a run of pictures; one that is shown several times becomes as many."""
+    """Encodes a run of frames. A frame that is shown several times is encoded several times.
+
+    Args:
+        shown: The frames in the order in which they are shown.
+        encoding: The encoder's settings.
+
+    Raises:
+        UsageError: The encoder does not accept the frames.
+    """
     context = open_encoder(encoding)
     durations: dict[int, int] = {}
     packets = []

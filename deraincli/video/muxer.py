@@ -1,4 +1,4 @@
-"""Writing a video: the restored pictures, and everything else of the source packet by packet."""
+"""Writes a video: the restored frames, and all other tracks of the source packet by packet."""
 
 from __future__ import annotations
 
@@ -25,27 +25,26 @@ FORMATS = {
     "mkv": "matroska",
     "webm": "webm",
 }
-"""Suffix, or --format, → FFmpeg's name of the container."""
+"""FFmpeg's name of the container, by the output's suffix or the value of --format."""
 
 MP4_TAGS = {
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright"),
     *("grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords"),
     *("creation_time", "location", "handler_name", "language", "vendor_id", "timecode"),
 }
-"""What MP4 and QuickTime files hold in boxes of their own; any other tag needs a table of free names."""
+"""Tags for which MP4 and QuickTime have a box of their own. Any other tag needs a table of free names."""
 
 STALE = (
     *("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_"),
     *("_statistics", "alpha_mode"),
 )
-"""Beginnings of tags, in lower case, that describe the source's file rather than what it shows."""
-
+"""Lower-case prefixes of tags that describe the source's file instead of its content."""
 
 HEVC_TAG = "hvc1"
 """Sample entry of HEVC in MP4 and QuickTime files. Apple's players do not play FFmpeg's default, hev1."""
 
 MP4_COVERS = ("mjpeg", "png", "bmp")
-"""Codecs of the cover pictures that an MP4 file holds."""
+"""Codecs of the cover pictures that an MP4 file can store."""
 COVER_FILES = {
     "mjpeg": ("cover.jpg", "image/jpeg"),
     "png": ("cover.png", "image/png"),
@@ -54,37 +53,45 @@ COVER_FILES = {
     "bmp": ("cover.bmp", "image/bmp"),
     "webp": ("cover.webp", "image/webp"),
 }
-"""Codec of a cover picture → its file name and media type as an attachment."""
+"""File name and media type of a cover picture as an attachment, by its codec."""
 
 
 class Sink(Protocol):
-    """Where a video is written to: a file or a pipe."""
+    """The destination of a video: a file or a pipe."""
 
     def write(self, data: bytes, /) -> int:
-        """Takes all of `data`."""
+        """Writes all of `data` and returns its length in bytes."""
         ...
 
     def seekable(self) -> bool:
-        """Whether what is written can be gone back to; such a sink has `seek` and `tell`."""
+        """Returns whether the destination also has `seek` and `tell`."""
         ...
 
 
 class Muxer:
-    """An output file that is being written."""
+    """Writes one output file."""
 
     def __init__(
         self, file: Sink, format: str, source: Source, encoding: Encoding, matrix: tuple[int, ...] | None
     ) -> None:
-        """`format`: FFmpeg's name. `matrix`: how to show the pictures.
+        """Sets up the tracks. The header is written with the first packet.
 
-        Raises UsageError where the format cannot hold one of the source's tracks.
+        Args:
+            file: The destination.
+            format: FFmpeg's name of the container.
+            source: The open source, whose other tracks are copied.
+            encoding: The encoding of the restored frames.
+            matrix: The transformation for showing the frames, as `display_matrix` returns it.
+
+        Raises:
+            UsageError: The container cannot hold one of the source's tracks.
         """
         self._source = source
         self._shift = source.start_second or Fraction(0)
         self._decoding_times = DecodingTimes()
         self._last_dts: dict[int, int] = {}
-        """By output track, in ticks of its time base."""
-        tags = _fresh(source.container.metadata)
+        """The last decoding time of each output track, by its index, in ticks of its time base."""
+        tags = _without_stale(source.container.metadata)
         seekable = file.seekable()
         # A fragmented MP4 file would show a cover as an empty track.
         holds_cover = format == "mp4" and seekable and has_mp4_cover(source)
@@ -98,14 +105,14 @@ class Muxer:
             ),
         )
         self._repeats = Flags.ts_nonstrict in Flags(self._container.format.flags)
-        """Whether tracks other than subtitles may repeat a decoding time."""
+        """Whether the container allows equal decoding times in tracks other than subtitles."""
         self._container.metadata.update(tags)
         self._container.set_chapters(list(_chapters(source)))
         self._streams: dict[int, Stream] = {}
         self._attached_covers: dict[int, Stream] = {}
-        """Cover pictures that become attachments as soon as their data arrives."""
+        """Cover pictures that become attachments once their data has been read, by the source's index."""
         self.left_out: list[str] = []
-        """What the source holds and this file does not."""
+        """Names of the source's tracks and tags that this file does not hold."""
         self._holds_cover = holds_cover
         if holds_cover:
             self.left_out += [f"tag {name}" for name in free_tags(tags)]
@@ -130,17 +137,21 @@ class Muxer:
         elif stream.type == "attachment":
             self.left_out.append(f"attachment {stream.metadata.get('filename', '')}".strip())
         elif "timecode" in stream.metadata and "timecode" in self._source.video.metadata:
-            pass  # the muxer writes this track anew, from the tag
-        elif stream.discard != Discard.all:  # as MP4 marks the tracks that hold its chapters
+            pass  # FFmpeg's muxer creates this track again from the tag
+        elif stream.discard != Discard.all:  # MP4 marks tracks that hold its chapters with Discard.all
             self.left_out.append(f"{stream.type} track")
 
     def write(self, segment: Segment) -> None:
-        """Writes restored pictures, segment after segment. Raises OutputError as all writing does."""
+        """Writes the next segment of restored frames.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
         for packet in self.video_packets(segment):
             self.mux(packet)
 
     def video_packets(self, segment: Segment) -> Iterator[Packet]:
-        """A segment's packets, ready to be muxed."""
+        """Yields the packets of the next segment, ready for `mux`."""
         shift = round(self._shift / self._time_base)
         for encoded, dts in zip(segment.packets, self._decoding_times(segment.packets), strict=True):
             packet = Packet(encoded.data)
@@ -151,7 +162,7 @@ class Muxer:
             yield packet
 
     def copies(self, packets: Iterable[Packet]) -> Iterator[Packet]:
-        """The source's other packets, ready to be muxed."""
+        """Yields the source's other packets, ready for `mux`. Attaches cover pictures on the way."""
         for packet in packets:
             if packet.stream_index in self._attached_covers:
                 self._attach(self._attached_covers.pop(packet.stream_index), bytes(packet))
@@ -171,19 +182,23 @@ class Muxer:
             yield packet
 
     def _attach(self, cover: Stream, data: bytes) -> None:
-        """Attaches a cover picture. Demuxers yield covers first, so the header is not written yet."""
+        """Attaches a cover picture. Demuxers yield covers first, so the header has not been written yet."""
         name, kind = COVER_FILES[cover.name or ""]
         tags = cover.metadata
         self._container.add_attachment(tags.get("filename", name), tags.get("mimetype", kind), data)
 
     def mux(self, packet: Packet) -> None:
-        """Writes a packet of `video_packets` or `copies`. Raises OutputError."""
-        _writing(self._container.start_encoding)  # from here on, each track has its final time base
+        """Writes a packet of `video_packets` or `copies`.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        _write(self._container.start_encoding)  # from here on, each track has its final time base
         self._keep_order(packet)
-        _writing(lambda: self._container.mux_one(packet))
+        _write(lambda: self._container.mux_one(packet))
 
     def _keep_order(self, packet: Packet) -> None:
-        """Moves a decoding time that repeats or goes back just behind the one before it in the same track."""
+        """Makes decoding times ascend within a track. Containers refuse times that repeat or go back."""
         stream = packet.stream
         packet.rescale_ts(AVRational(stream.time_base))
         last = self._last_dts.get(stream.index)
@@ -198,8 +213,12 @@ class Muxer:
         packet.pts = max(packet.pts, dts)
 
     def close(self) -> None:
-        """Finishes the file. Raises OutputError."""
-        _writing(self._container.close)
+        """Finishes the file.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        _write(self._container.close)
 
     def _add_video(self, encoding: Encoding, matrix: tuple[int, ...] | None, format: str) -> None:
         source = self._source.video
@@ -212,7 +231,7 @@ class Muxer:
             video.codec_context.codec_tag = HEVC_TAG
         video.time_base = encoding.time_base
         video.disposition = source.disposition
-        video.metadata.update(_fresh(source.metadata))
+        video.metadata.update(_without_stale(source.metadata))
         video.set_display_matrix(matrix)
         self._video = self._streams[source.index] = video
 
@@ -227,30 +246,30 @@ class Muxer:
         if stream.name == "hevc" and stream.codec_tag != "hev1" and format in ("mp4", "mov"):
             copy.codec_context.codec_tag = HEVC_TAG
         copy.time_base = stream.time_base
-        # FFmpeg's MP4 muxer takes a track for a cover only if it is nothing else.
+        # FFmpeg's MP4 muxer recognises a cover only if no other disposition is set.
         copy.disposition = Disposition.attached_pic if is_cover(stream) else stream.disposition
         copy.metadata.update(stream.metadata)
         self._streams[stream.index] = copy
 
 
 class DecodingTimes:
-    """Decoding times for packets of segments that were encoded apart.
+    """Computes decoding times for packets of segments that were encoded separately.
 
-    Each picture is decoded when the picture `delay` places before it is shown, which puts every decoding time
-    before the showing time, and makes them ascend across the joints.
+    Each frame is decoded when the frame `delay` places before it is shown. So every decoding time comes
+    before the time of showing, and decoding times ascend across the joints of segments.
     """
 
     def __init__(self) -> None:
         self._delay: int | None = None
         self._shown: list[int] = []
-        """Showing times that still become decoding times."""
+        """Times of showing that have not been used as decoding times yet."""
 
     def __call__(self, packets: Iterable[EncodedPacket]) -> Iterator[int]:
-        """The decoding times of the next segment's packets."""
+        """Yields the decoding times of the next segment's packets, in ticks."""
         packets = list(packets)
         pts = sorted(packet.pts for packet in packets)
         if self._delay is None:
-            # All encoders are set alike, so that the first one's delay is that of all.
+            # All encoders have the same settings, so the first segment's delay is that of all segments.
             self._delay = sum(packet.dts < pts[0] for packet in packets)
             step = pts[1] - pts[0] if len(pts) > 1 else 1
             self._shown = [pts[0] - step * place for place in range(self._delay, 0, -1)]
@@ -259,7 +278,8 @@ class DecodingTimes:
             yield self._shown.pop(0)
 
 
-def _writing(action: Callable[[], Any]) -> None:
+def _write(action: Callable[[], Any]) -> None:
+    """Calls a function that writes, and turns its errors into OutputError."""
     try:
         action()
     except (OSError, av.error.FFmpegError) as error:
@@ -269,17 +289,17 @@ def _writing(action: Callable[[], Any]) -> None:
 def _container_options(
     format: str, tags: dict[str, str], source: Source, *, seekable: bool, holds_cover: bool
 ) -> dict[str, str]:
-    options = {"max_interleave_delta": "0"}  # sound waits for the pictures, however long they take
+    options = {"max_interleave_delta": "0"}  # sound waits for the frames, however long they take
     if format in ("mp4", "mov"):
         flags = []
         if not seekable:
             flags += ["frag_keyframe", "empty_moov", "delay_moov", "default_base_moof"]
-        # The table of free names takes the place of the list that holds a cover.
+        # FFmpeg writes either the table of free names or the list that holds a cover.
         if free_tags(tags) and not holds_cover:
             flags.append("use_metadata_tags")
         if flags:
             options["movflags"] = "+".join(["", *flags])
-        # Where a track begins is stored in these units; in the default of 1 ms it would be rounded.
+        # The start of a track is stored in this unit. The default of 1 ms would round it.
         bases = [Fraction(stream.time_base or 1).denominator for stream in source.container.streams]
         common = math.lcm(*bases)
         options["movie_timescale"] = str(common if common < 2**31 else source.time_base.denominator)
@@ -297,16 +317,16 @@ def has_mp4_cover(source: Source) -> bool:
 
 
 def free_tags(tags: Iterable[str]) -> list[str]:
-    """Returns the names of tags for which MP4 and QuickTime files have no box."""
+    """Returns the names of tags for which MP4 and QuickTime have no box."""
     return [name for name in tags if name.split("-")[0] not in MP4_TAGS]
 
 
-def _fresh(tags: dict[str, str]) -> dict[str, str]:
+def _without_stale(tags: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in tags.items() if not name.lower().startswith(STALE)}
 
 
 def _chapters(source: Source) -> Iterator[Any]:
-    """The source's chapters, as far as they reach into the span."""
+    """Yields the source's chapters, cut to the span and shifted to its start."""
     begin, end = source.start_second, source.end_second
     for chapter in source.container.chapters():
         unit = Fraction(chapter["time_base"] or 1)

@@ -1,8 +1,7 @@
-"""Reading a video: its pictures in the order in which they are shown, none of them missing.
+"""Reads the frames of a video in the order in which they are shown, without gaps.
 
-Every packet of a video stream stands for one picture, unless it says otherwise. A packet whose picture
-never leaves the decoder, or leaves it marked as corrupt, is damaged; its times go to the last picture before
-it, which is then shown longer.
+Every packet of a video stream holds one frame, unless it is marked as not shown. If the decoder returns no
+frame for a packet, or a frame that is marked as corrupt, the last good frame is shown in its place.
 """
 
 from __future__ import annotations
@@ -25,60 +24,76 @@ from av.video.stream import VideoStream
 from deraincli.errors import InputError, missing
 
 SEEK_MARGIN = 5
-"""Seconds before a wanted picture where decoding starts: just after a seek, references may be missing."""
+"""Seconds before a wanted frame where decoding starts. Just after a seek, references may be missing."""
 
 DECLARING = ("matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "avi")
-"""FFmpeg's names of the containers whose duration is written in them; that of others is a guess."""
+"""FFmpeg's names of the containers that declare their duration. For others, FFmpeg estimates it."""
 LEEWAY = Fraction(1, 10)
-"""Seconds by which a whole file may end before its declared end, beside the time of two pictures."""
+"""Seconds by which a complete file may end before its declared end, in addition to two frames."""
 
 OnPacket = Callable[[Packet], None]
 
 
 class Time(NamedTuple):
-    """When a picture is shown, in ticks of the stream's time base."""
+    """When a frame is shown, in ticks of the stream's time base."""
 
     pts: int
+    """The beginning."""
     duration: int
-    """0 where the file does not tell."""
+    """The duration. 0 if the file does not give it."""
 
 
 class Picture(NamedTuple):
-    """A picture that could be decoded."""
+    """A frame that could be decoded, and when it is shown."""
 
     frame: VideoFrame
+    """The decoded frame."""
     times: tuple[Time, ...]
-    """Ascending: when it is shown, also in place of pictures after it that could not be decoded, and of such
-    before it where it is the first."""
+    """When it is shown, ascending.
+
+    The times of frames after it that could not be decoded are included. If it is the first good frame, so are
+    the times of frames before it.
+    """
 
 
 class Span(NamedTuple):
-    """The part of a video that is wanted, in seconds from its beginning; the end is not part of it."""
+    """The part of a video to restore, in seconds from its beginning."""
 
     start: Fraction = Fraction(0)
+    """The beginning of the part."""
     end: Fraction | None = None
+    """The end of the part, exclusive. None for the end of the video."""
 
 
 class Source:
-    """A video file or a stream of bytes, opened for one pass through it."""
+    """A video file or a stream of bytes, open for one pass through it."""
 
     video: VideoStream
-    """The one whose pictures are restored: the first that is no cover picture."""
+    """The track to restore: the first video track that is not a cover picture."""
 
     broke_off: bool
     """Whether the pass met data after which nothing could be read."""
 
     reached: Fraction
-    """Seconds on the container's clock up to which the packets read so far, of any track, are shown."""
+    """The latest end of any packet read so far, of any track, in seconds on the container's clock."""
 
     def __init__(self, given: Path | BinaryIO, span: Span = Span()) -> None:  # noqa: B008 (immutable)
-        """Raises InputError where there is no video to be read."""
+        """Opens a video.
+
+        Args:
+            given: The file or the stream of bytes.
+            span: The part to read.
+
+        Raises:
+            InputError: There is no video that can be read.
+        """
         self._seekable = isinstance(given, Path)
         self.container = _open(given)
         self.video = _video_stream(self.container, given)
         self.time_base = Fraction(self.video.time_base or Fraction(1, 90_000))
         if self.video.codec_context.name == "h264":
-            self.video.codec_context.thread_type = "NONE"  # with slice threads it marks no picture as corrupt
+            # With slice threads, FFmpeg's decoder does not mark corrupt frames.
+            self.video.codec_context.thread_type = "NONE"
         self.span = span
         self.broke_off = False
         begin = Fraction(self.container.start_time or 0, av.time_base)
@@ -92,7 +107,7 @@ class Source:
 
     @property
     def picture_count(self) -> int:
-        """About how many pictures the pass will give; 0 where nothing tells."""
+        """Approximate number of frames in the span. 0 if the file gives no hint."""
         rate = Fraction(self.video.average_rate or 0)
         seconds = Fraction(self.container.duration or 0, av.time_base)
         if self.start_second is None and self.end_second is None:
@@ -101,32 +116,42 @@ class Source:
         return max(0, round((wanted - self.span.start) * rate))
 
     def ends_early(self, reached: Fraction) -> bool:
-        """Whether the file declares more, within the span, than the packets of all its tracks that were read
-        up to `reached`; False where it declares nothing."""
+        """Returns whether data is missing at the end of the span.
+
+        Args:
+            reached: Seconds on the container's clock up to which packets of any track could be read.
+
+        Returns:
+            Whether the pass broke off, or the file declares a duration within the span that is longer than
+            what could be read. False if the file declares no duration.
+        """
         if self.broke_off:
             return True
         if not self.container.duration or self.container.format.name not in DECLARING:
             return False
-        end = Fraction(self.container.duration, av.time_base)  # counted from zero, whenever the video starts
+        end = Fraction(self.container.duration, av.time_base)  # counted from 0, not from the start time
         wanted = end if self.end_second is None else min(end, self.end_second)
         return reached + 2 / Fraction(self.video.average_rate or 25) + LEEWAY < wanted
 
     def no_picture(self) -> InputError:
-        """Why the pass gave not a single picture."""
+        """Returns the error for a pass that found no frame."""
         seconds = float(Fraction(self.container.duration or 0, av.time_base))
         if self.span.start and 0 < seconds <= self.span.start:
             return InputError(f"The video lasts {seconds:.1f} seconds: let --start be less.")
         if not self._seekable and self.broke_off and "mp4" in self.container.format.name:
             return InputError(
-                "An MP4 or QuickTime file can be piped in only with its index in front, which this one has "
-                "not: give the file's name instead of -."
+                "An MP4 or QuickTime file can be piped in only with its index in front: give the file's name "
+                "instead of -."
             )
-        return InputError(
-            "Not a single picture of the video can be decoded: check the file, --start and --end."
-        )
+        return InputError("No frame of the video can be decoded: check the file, --start and --end.")
 
     def wants(self, pts: int | None, time_base: Fraction) -> bool:
-        """Whether what is shown at `pts` lies in the span."""
+        """Returns whether a time lies in the span.
+
+        Args:
+            pts: The time in ticks. None, an unknown time, counts as inside.
+            time_base: Seconds per tick.
+        """
         if pts is None:
             return True
         second = pts * time_base
@@ -135,15 +160,20 @@ class Source:
         )
 
     def _keeps(self, packet: Packet) -> bool:
-        """Whether a packet of another track belongs to the span; a cover picture belongs to every span."""
+        """Returns whether a packet of another track lies in the span. Cover pictures always do."""
         is_cover = bool(packet.stream.disposition & Disposition.attached_pic)
         return bool(packet.size) and (is_cover or self.wants(packet.pts, Fraction(packet.time_base)))
 
     def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[Picture]:
-        """Decodes the pictures of the span.
+        """Decodes the frames of the span.
 
-        `near`: a time in ticks a few seconds before which decoding may begin, where the file can be searched.
-        `on_packet` is given the packets of all other streams on the way. Raises InputError for read errors.
+        Args:
+            near: A time in ticks. If the source is a file, frames more than a few seconds earlier may be
+                skipped.
+            on_packet: Called with each packet of the other tracks as it is read.
+
+        Raises:
+            InputError: The file cannot be read any further because of an error of the system.
         """
         starts = [] if self.start_second is None else [int(self.start_second / self.time_base)]
         if self._seekable and (starts or near is not None):
@@ -154,7 +184,11 @@ class Source:
                 yield Picture(picture.frame, times)
 
     def other_packets(self) -> Iterator[Packet]:
-        """The packets of all streams but the video's, those of the span."""
+        """Yields the packets of all other tracks that lie in the span.
+
+        Raises:
+            InputError: The file cannot be read any further because of an error of the system.
+        """
         others = [stream for stream in self.container.streams if stream.index != self.video.index]
         if not others:
             return
@@ -163,7 +197,7 @@ class Source:
                 yield packet
 
     def _group(self, on_packet: OnPacket | None) -> Iterator[Picture]:
-        """Gives the times of pictures that could not be decoded to the good one before them."""
+        """Assigns the times of frames that could not be decoded to the good frame before them."""
         frame: VideoFrame | None = None
         times: list[Time] = []
         for time, decoded in self._decode_all(on_packet):
@@ -171,7 +205,7 @@ class Source:
                 yield Picture(frame, tuple(times))
                 times = []
             frame = decoded or frame
-            if times and time.pts <= times[-1].pts:  # no container takes a time that does not advance
+            if times and time.pts <= times[-1].pts:  # containers refuse times that do not advance
                 time = Time(times[-1].pts + 1, time.duration)
             times.append(time)
             if self.end_second is not None and time.pts * self.time_base >= self.end_second:
@@ -180,14 +214,14 @@ class Source:
             yield Picture(frame, tuple(times))
 
     def _decode_all(self, on_packet: OnPacket | None) -> Iterator[tuple[Time, VideoFrame | None]]:
-        """Every picture's time, ascending, with the picture or None where it could not be decoded."""
-        waiting: list[Time] = []  # a heap: packets whose pictures the decoder still owes
+        """Yields each frame's time, ascending, and the frame, or None if it could not be decoded."""
+        waiting: list[Time] = []  # a heap: times of packets whose frames the decoder has not returned yet
         last = Time(-1, 1)
         for packet in self._demux_all(on_packet):
             if packet is not None and packet.pts is not None and _is_shown(packet):
                 heapq.heappush(waiting, Time(packet.pts, packet.duration or 0))
             for frame in self._decode(packet):
-                # Files without times, such as bare H.264 streams, are shown at their nominal rate.
+                # Files without times, such as raw H.264 streams, are shown at their nominal rate.
                 pts = last.pts + (last.duration or 1) if frame.pts is None else frame.pts
                 while waiting and waiting[0].pts < pts:
                     yield heapq.heappop(waiting), None
@@ -205,7 +239,7 @@ class Source:
             return []
 
     def _demux_all(self, on_packet: OnPacket | None) -> Iterator[Packet | None]:
-        """The video's packets, then None, which empties the decoder."""
+        """Yields the video's packets, then None, which flushes the decoder."""
         streams = [self.video] if on_packet is None else list(self.container.streams)
         for packet in self._demux(streams):
             if packet.stream_index == self.video.index:
@@ -233,7 +267,7 @@ class Source:
             yield packet
 
     def _seek_before(self, pts: int) -> None:
-        """Moves to a key picture well before `pts`, or to the beginning where that does not work."""
+        """Seeks to a key frame well before `pts`, or to the beginning if there is none."""
         target = pts - round(SEEK_MARGIN / self.time_base)
         try:
             self.container.seek(target, stream=self.video)
@@ -242,7 +276,7 @@ class Source:
             beginning = self.video.start_time or 0
             self.container.seek(target if landed else min(beginning, target), stream=self.video)
         except av.error.FFmpegError:
-            pass  # nothing moved, so decoding starts where the file does
+            pass  # the position has not changed, so decoding starts at the beginning
         self.broke_off = False
 
 
@@ -252,11 +286,11 @@ def _open(given: Path | BinaryIO) -> InputContainer:
     if isinstance(given, Path):
         _check(given)
         name = f"'{given}'"
-        file = str(given.absolute())  # never taken for the name of a protocol
+        file = str(given.absolute())  # FFmpeg could read a relative path as a protocol
     else:
         file = given
     try:
-        # Playlists and the like may not lead to other places than files.
+        # A playlist must not make FFmpeg open anything but files.
         options = {"protocol_whitelist": "file"} if isinstance(given, Path) else {}
         return av.open(file, "r", metadata_errors="surrogateescape", container_options=options)
     except av.error.FFmpegError as error:
@@ -291,9 +325,9 @@ def _video_stream(container: InputContainer, given: Path | BinaryIO) -> VideoStr
 
 
 def _is_shown(packet: Packet) -> bool:
-    """Whether a picture is to come of it: not what an edit list cuts away, nor VP8's invisible references."""
+    """Returns whether a packet's frame is shown. Frames cut by an edit list and hidden VP8 frames are not."""
     if packet.is_discard:
         return False
     codec = packet.stream.codec_context
-    # RFC 6386, section 9.1: bit 4 of a frame's first byte tells whether it is shown.
+    # RFC 6386, section 9.1: bit 4 of a frame's first byte is set if the frame is shown.
     return not (codec.name == "vp8" and not memoryview(packet)[0] & 0x10)

@@ -1,8 +1,8 @@
-"""A video from file to file, or from stream to stream: decode → restore → encode, everything else copied.
+"""Restores a video from file to file or from stream to stream: decode, restore, encode, copy the rest.
 
-From file to file the restored pictures go into segments beside the output first, and are joined with the
-source's other tracks when all of them are there. Streams cannot be gone through twice, so everything is
-written as it comes.
+From file to file, the restored frames are first stored in segments beside the output. Once all segments are
+finished, they are joined with the source's other tracks. A stream can be read only once, so everything is
+written as it is read.
 """
 
 from __future__ import annotations
@@ -34,53 +34,55 @@ from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
 from deraincli.video.frames import Converter, display_matrix
 from deraincli.video.muxer import Muxer, Sink
-from deraincli.video.reader import Picture, Source, Span
+from deraincli.video.reader import Picture, Source, Span, Time
 from deraincli.video.segments import SegmentStore
 from deraincli.video.temporal import combine, over_time
 
 SEGMENT = 48
-"""Pictures in a segment: what an interruption may cost, and the distance of key pictures."""
+"""Frames in a segment. An interruption loses at most these, and each segment begins with a key frame."""
 AHEAD = 2
-"""Pictures that are decoded ahead of the network, so that it never waits."""
+"""Frames that are decoded ahead of the network, so that it never waits."""
 
 
 @dataclass(frozen=True)
 class VideoOptions:
-    """What the user may choose."""
+    """The settings that a user can choose."""
 
     format: str
     """FFmpeg's name of the container."""
     codec: str = "auto"
-    """A key of encoding.CODECS, or auto: the source's own where the container takes it."""
+    """A key of encoder.CODECS, or "auto" for the source's own codec where the container supports it."""
     crf: int | None = None
-    """Constant rate factor; None for the codec's default."""
+    """Constant rate factor, or None for the codec's default."""
     span: Span = Span()  # noqa: RUF009 (immutable)
+    """The part of the video to restore."""
     temporal: int = 0
-    """Neighbours on each side that every picture is combined with."""
+    """Number of neighbours on each side with which every frame is combined. 0 for none."""
 
 
 @dataclass
 class VideoResult:
-    """What became of a video."""
+    """Counts and facts of a restored video."""
 
     encoding: Encoding
+    """The encoding of the output."""
     frames: int = 0
-    """Pictures written, those of an earlier, interrupted run included."""
+    """Frames written, including those of an earlier, interrupted run."""
     passed: int = 0
-    """Of them, pictures that could not be restored and are the source's own."""
+    """Frames among them that could not be restored and are the source's own."""
     repeated: int = 0
-    """Of them, pictures that could not be decoded, where the last good one is shown again."""
+    """Frames among them that could not be decoded. The last good frame is shown again in their place."""
     resumed: int = 0
-    """Of them, pictures of an earlier, interrupted run."""
+    """Frames among them that come from an earlier, interrupted run."""
     ends_early: bool = False
-    """Whether the source is cut off or damaged so that nothing more of it could be read."""
+    """Whether the source is cut off or damaged so that its end could not be read."""
     seconds: float = 0.0
-    """This run's."""
+    """Duration of this run."""
     tile: str = ""
-    """Size of the tiles, width×height; empty where this run restored nothing."""
+    """Size of the tiles in pixels, width×height. Empty if this run restored nothing."""
 
     def count(self, segment: Segment) -> None:
-        """Adds a segment."""
+        """Adds a segment to the counts."""
         self.frames += len(segment.packets)
         self.passed += segment.passed
         self.repeated += segment.repeated
@@ -88,22 +90,33 @@ class VideoResult:
 
 @dataclass
 class VideoRestorer:
-    """How one video is restored."""
+    """Restores one video."""
 
     derainer: Derainer
+    """The model. The first frame can replace it by the specialist that the video needs."""
     options: VideoOptions
+    """The user's settings."""
     on_progress: OnProgress
-    """Called with the pictures done and about how many there are."""
+    """Called with the number of finished frames and the approximate number of all frames."""
     on_note: OnWarning
     """Called with sentences for the user."""
     _restored_any: bool = field(default=False, init=False)
     _tile: str = field(default="", init=False)
 
     def to_file(self, source: Path, target: Path, *, job: str, overwrite: bool) -> VideoResult:
-        """Restores a file into a file, going on where an interrupted run of the same `job` stopped.
+        """Restores a file into a file, and resumes an interrupted run of the same job.
 
-        `job` says which model works with which settings. Raises InputError, UsageError, OutputError, or what
-        the network raises where it can restore nothing at all; finished segments stay then.
+        Args:
+            source: The video.
+            target: The output.
+            job: The identity of the model and its settings. Segments of another job are not reused.
+            overwrite: Whether an existing output may be replaced.
+
+        Raises:
+            InputError: The source cannot be read.
+            UsageError: The encoder or the container does not support what the source holds.
+            OutputError: The output cannot be written.
+            DerainError: The model cannot restore any frame. Finished segments stay in all these cases.
         """
         begin = time.perf_counter()
         remove_leftovers(target.parent)
@@ -111,7 +124,7 @@ class VideoRestorer:
             first = _first(opened, opened.pictures()).frame
             encoding = plan(opened, first, self.options)
             trial = Muxer(BytesIO(), self.options.format, opened, encoding, None)
-            self._say_losses(opened, first, encoding, trial)
+            self._report_losses(opened, first, encoding, trial)
             total = opened.picture_count
         result = VideoResult(encoding)
         status = source.stat()
@@ -147,7 +160,15 @@ class VideoRestorer:
         return result
 
     def to_stream(self, source: Path | BinaryIO, file: Sink) -> VideoResult:
-        """Restores a file or stream into a stream, in one pass. Raises what `to_file` raises."""
+        """Restores a file or a stream into a stream, in one pass.
+
+        Args:
+            source: The video, or a stream of its bytes.
+            file: The destination.
+
+        Raises:
+            DerainError: As in `to_file`.
+        """
         begin = time.perf_counter()
         waiting: deque[Packet] = deque()
         with closing(Source(source, self.options.span)) as opened:
@@ -156,7 +177,7 @@ class VideoRestorer:
             encoding = plan(opened, first.frame, self.options)
             result = VideoResult(encoding)
             muxer = Muxer(file, self.options.format, opened, encoding, display_matrix(first.frame))
-            self._say_losses(opened, first.frame, encoding, muxer)
+            self._report_losses(opened, first.frame, encoding, muxer)
             shown = self._restore_all(chain([first], pictures), first.frame, encoding, None)
             for segment in segments(self._counted(shown, 0, opened.picture_count), encoding):
                 while waiting:
@@ -172,14 +193,14 @@ class VideoRestorer:
     def _finish(self, result: VideoResult, begin: float) -> None:
         result.seconds, result.tile = time.perf_counter() - begin, self._tile
         if result.ends_early:
-            self.on_note("The file ends early, cut off or damaged there: what could be read is restored.")
+            self.on_note("The file ends early: it is cut off or damaged. What could be read is restored.")
 
-    def _say_losses(self, source: Source, first: VideoFrame, encoding: Encoding, muxer: Muxer) -> None:
+    def _report_losses(self, source: Source, first: VideoFrame, encoding: Encoding, muxer: Muxer) -> None:
         for note in losses(source, first, encoding, self.options.format, muxer.left_out):
             self.on_note(note)
 
     def _counted(self, shown: Iterable[Shown], done: int, total: int) -> Iterator[Shown]:
-        """Yields restored pictures and reports progress after each. `done` pictures came before them."""
+        """Yields restored frames and reports progress after each. `done` frames came before them."""
         for picture in shown:
             done += len(picture.times)
             self.on_progress(done, max(total, done))
@@ -188,13 +209,13 @@ class VideoRestorer:
     def _restore_all(
         self, pictures: Iterable[Picture], first: VideoFrame, encoding: Encoding, last: int | None
     ) -> Iterator[Shown]:
-        """Restores the pictures shown after `last`."""
+        """Restores the frames that are shown after `last`, a time in ticks. None restores all frames."""
         turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
         converter = Converter(encoding, turns)
         reach = self.options.temporal
         restore = partial(self._restore, converter=converter)
-        # One thread for all, because compiled graphs belong to a thread.
-        ready = ordered_map(restore, _later(pictures, last, reach), workers=1, ahead=AHEAD)
+        # One thread restores all frames, because compiled graphs belong to a thread.
+        ready = ordered_map(restore, _after(pictures, last, reach), workers=1, ahead=AHEAD)
         for restored, neighbours in over_time(ready, reach, lambda item: item.pixels):
             times = tuple(time for time in restored.times if last is None or time.pts > last)
             if not times:
@@ -207,14 +228,14 @@ class VideoRestorer:
 
     def _restore(self, picture: Picture, converter: Converter) -> _Restored:
         rgb, pixels = converter.unpack(picture.frame)
-        # A clip keeps the model that its first picture needs: another one amid it would be seen.
+        # The first frame chooses the model for all frames, because a change in the middle would be visible.
         self.derainer = self.derainer.for_picture(pixels)
         try:
             result = self.derainer.restore(pixels, on_warning=self.on_note)
         except DerainError as error:
             if not self._restored_any:
                 raise
-            self.on_note(f"A picture could not be restored and stays as it was: {error}")
+            self.on_note(f"A frame could not be restored and stays as it was: {error}")
             return _Restored(picture.frame, picture.times, pixels, passed=True)
         self._restored_any, self._tile = True, str(result.tile)
         return _Restored(rgb, picture.times, result.image, passed=False)
@@ -227,18 +248,24 @@ class VideoRestorer:
         encoding: Encoding,
         matrix: tuple[int, ...] | None,
     ) -> None:
+        """Writes the output from the finished segments and the source's other tracks."""
         muxer = Muxer(file, self.options.format, source, encoding, matrix)
         restored = (packet for segment in store for packet in muxer.video_packets(segment))
         copied = muxer.copies(source.other_packets())
-        _mux(muxer, heapq.merge(restored, copied, key=_second))
+        _mux(muxer, heapq.merge(restored, copied, key=_seconds))
         muxer.close()
 
 
 def check(source: Path, options: VideoOptions) -> None:
-    """Finds what makes the work impossible, in a moment and without a network.
+    """Checks quickly, and without a model, whether a video can be restored.
 
-    Raises InputError for a file without a picture that can be decoded, and UsageError for an encoder or a
-    container that does not take what the file holds.
+    Args:
+        source: The video.
+        options: The user's settings.
+
+    Raises:
+        InputError: No frame of the file can be decoded.
+        UsageError: The encoder or the container does not support what the file holds.
     """
     with closing(Source(source, options.span)) as opened:
         first = _first(opened, opened.pictures()).frame
@@ -246,26 +273,38 @@ def check(source: Path, options: VideoOptions) -> None:
 
 
 def plan(source: Source, first: VideoFrame, options: VideoOptions) -> Encoding:
-    """Chooses the encoding, and tries before the long work whether the encoder takes it."""
+    """Chooses the encoding, and opens the encoder once to find out whether it accepts the settings.
+
+    Args:
+        source: The open video.
+        first: Its first frame.
+        options: The user's settings.
+
+    Raises:
+        UsageError: The encoder or the container does not support the settings.
+    """
     encoding = choose_encoding(source, first, options.format, options.codec, options.crf)
     open_encoder(encoding)
     return encoding
 
 
 def segments(shown: Iterator[Shown], encoding: Encoding) -> Iterator[Segment]:
-    """Encodes restored pictures, SEGMENT at a time."""
+    """Encodes restored frames in segments of SEGMENT frames."""
     for start in shown:
         yield encode_segment(chain([start], islice(shown, SEGMENT - 1)), encoding)
 
 
 class _Restored(NamedTuple):
-    """A picture after the network."""
+    """A frame after the network."""
 
     frame: VideoFrame
-    """In RGB, waiting for its pixels; where `passed`, as decoded."""
-    times: tuple[Any, ...]
+    """The RGB frame that takes the pixels. If `passed`, the frame as decoded."""
+    times: tuple[Time, ...]
+    """When it is shown, ascending."""
     pixels: NDArray[Any]
+    """The restored pixels, upright, H×W×3. If `passed`, the source's pixels."""
     passed: bool
+    """Whether it could not be restored."""
 
 
 def _first(source: Source, pictures: Iterator[Picture]) -> Picture:
@@ -274,8 +313,8 @@ def _first(source: Source, pictures: Iterator[Picture]) -> Picture:
     raise source.no_picture()
 
 
-def _later(pictures: Iterable[Picture], last: int | None, reach: int) -> Iterator[Picture]:
-    """The pictures shown after `last`, and `reach` before them, which their neighbours need."""
+def _after(pictures: Iterable[Picture], last: int | None, reach: int) -> Iterator[Picture]:
+    """Yields the frames that are shown after `last`, and before them up to `reach` frames as neighbours."""
     before: deque[Picture] = deque(maxlen=reach)
     for picture in pictures:
         if last is not None and picture.times[-1].pts <= last:
@@ -291,6 +330,7 @@ def _mux(muxer: Muxer, packets: Iterable[Packet]) -> None:
         muxer.mux(packet)
 
 
-def _second(packet: Packet) -> Fraction:
+def _seconds(packet: Packet) -> Fraction:
+    """Returns when a packet is decoded, or shown if that is unknown, in seconds."""
     ticks = packet.pts if packet.dts is None else packet.dts
     return Fraction(0) if ticks is None else ticks * Fraction(packet.time_base)

@@ -1,7 +1,7 @@
-"""Finished parts of a video on disk, so that an interrupted run goes on after the last of them.
+"""Stores finished segments of a video on disk, so that an interrupted run resumes after the last of them.
 
-A segment is a file of encoded packets, each behind a fixed header. It appears whole or not at all, and only
-the file `job` beside it tells what it belongs to: with other settings everything starts again.
+A segment is a file of encoded packets, each after a fixed header. Each file appears whole or not at all. The
+file `job` beside them records the source and the settings. If these change, the segments are discarded.
 """
 
 from __future__ import annotations
@@ -17,16 +17,23 @@ from deraincli.files.atomic import write_atomically
 from deraincli.video.encoder import EncodedPacket, Segment
 
 _COUNTS = struct.Struct("<II")
+"""Start of a segment: the numbers of frames not restored and of frames repeated."""
 _PACKET = struct.Struct("<qqq?I")
+"""Start of a packet: pts, dts, duration, whether it is a key frame, and the length of its data in bytes."""
 
 
 class SegmentStore:
-    """A hidden folder beside the output, which goes when that is finished."""
+    """A hidden folder of finished segments beside the output. It is removed once the output is complete."""
 
     def __init__(self, output: Path, job: str) -> None:
-        """Opens the folder for `output`; `job` says everything that the segments depend on.
+        """Opens the folder, and empties it if it belongs to another job.
 
-        Raises OutputError where the folder cannot be made.
+        Args:
+            output: The path of the output.
+            job: Everything that the segments depend on.
+
+        Raises:
+            OutputError: The folder cannot be created.
         """
         name = hashlib.sha256(str(output.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self.folder = output.parent / f".{name}.derain"
@@ -48,16 +55,20 @@ class SegmentStore:
         return self._count
 
     def __iter__(self) -> Iterator[Segment]:
-        """The finished segments, read one at a time."""
+        """Iterates over the finished segments. Each is read when it is needed."""
         return (_unpack(file.read_bytes()) for file in self._files())
 
     def append(self, segment: Segment) -> None:
-        """Keeps one more. Raises OutputError where the disk is full and the like."""
+        """Stores the next segment.
+
+        Raises:
+            OutputError: The segment cannot be written, for example because the disk is full.
+        """
         write_atomically(self._file(self._count), _pack(segment), overwrite=True)
         self._count += 1
 
     def remove(self) -> None:
-        """Removes everything."""
+        """Removes the folder and everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _file(self, number: int) -> Path:

@@ -1,10 +1,12 @@
-"""Combining each restored picture with its neighbours in time, against what is left of the rain.
+"""Combines each restored frame with its neighbours in time, to remove rain that is left over.
 
-A streak brightens a place for one picture, whereas the scene stays for many. So where a picture is a little
-brighter than the median over time, the median counts, if the place shows the same thing all along: a
-neighbour that does not match as it is, is aligned by optical flow (Kroeger et al., "Fast Optical Flow using
-Dense Inverse Search", ECCV 2016, as in OpenCV), and where it still differs over more than a streak's width,
-the picture itself stands in. `tests/performance/flicker.py` measures the gain.
+A streak brightens a place in one frame only, whereas the scene stays for many frames. So where a frame is
+slightly brighter than the median over time, the median replaces it.
+
+This works only where all frames show the same part of the scene. A neighbour that does not match is aligned
+by optical flow first (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as in
+OpenCV). Where it still differs over more than a streak's width, the frame's own pixels are used in its place.
+`tests/performance/flicker.py` measures the gain.
 """
 
 from __future__ import annotations
@@ -19,21 +21,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[Any]
+"""H×W×3 RGB, uint8 or uint16."""
 Grey = NDArray[np.uint8]
+"""H×W, 0–255."""
 T = TypeVar("T")
 
 LIMIT = 40
-"""Levels of 255 by which what is left of a streak may brighten the picture; more is a thing that moves."""
+"""Largest brightening, in levels of 255, that counts as rain. Brighter differences are moving objects."""
 PREFERENCE = 4.0
-"""Levels of 255 by which moving a neighbour must improve its match."""
+"""Levels of 255 by which aligning a neighbour must improve its match. Otherwise it is used as it is."""
 WINDOW = 25
-"""Side, in pixels, of the square over which pictures are compared: several streaks wide."""
+"""Side, in pixels, of the square over which frames are compared. It is several streaks wide."""
 TOLERANCE = 14.0
-"""Mean difference over that square, in levels of 255, above which a neighbour shows something else."""
+"""Largest mean difference over the square, in levels of 255, at which a neighbour shows the same scene."""
 
 
 def combine(pixels: Pixels, neighbours: list[Pixels]) -> Pixels:
-    """The motion-robust median of a picture, H×W×3 of uint8 or uint16, and neighbours like it."""
+    """Replaces slightly too bright pixels of a frame by the median over time.
+
+    Args:
+        pixels: The frame, H×W×3 of uint8 or uint16.
+        neighbours: The frames before and after it, of the same shape and dtype. May be empty.
+
+    Returns:
+        The combined frame, of the same shape and dtype.
+    """
     if not neighbours:
         return pixels
     grey = _grey(pixels)
@@ -46,7 +58,13 @@ def combine(pixels: Pixels, neighbours: list[Pixels]) -> Pixels:
 def over_time(
     items: Iterable[T], reach: int, pixels_of: Callable[[T], Pixels]
 ) -> Iterator[tuple[T, list[Pixels]]]:
-    """Every item with the pixels of up to `reach` neighbours on each side; holds 2·reach + 1 items."""
+    """Yields each item with the pixels of its neighbours.
+
+    Args:
+        items: The items in order. At most 2·reach + 1 of them are in memory.
+        reach: Largest number of neighbours on each side.
+        pixels_of: Returns the pixels of an item.
+    """
     coming = iter(items)
     before: deque[T] = deque(maxlen=reach)
     ahead = deque(islice(coming, reach + 1))
@@ -63,9 +81,9 @@ def _grey(pixels: Pixels) -> Grey:
 
 
 def _aligned(neighbour: Pixels, pixels: Pixels, grey: Grey) -> Pixels:
-    """The neighbour moved onto the picture; the picture's own pixels where they do not match.
+    """Returns the neighbour aligned with the frame, and the frame's own pixels where they do not match.
 
-    Where the neighbour matches as it is, it stays: the flow also follows what is left of the rain.
+    Where the neighbour matches without alignment, it is not moved, because the flow also follows rain.
     """
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey, _grey(neighbour), None)
     rows, columns = np.indices(grey.shape, np.float32)
@@ -76,13 +94,13 @@ def _aligned(neighbour: Pixels, pixels: Pixels, grey: Grey) -> Pixels:
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    as_it_is, after_moving = _mismatch(neighbour, grey), _mismatch(moved, grey)
-    nearest = np.where((as_it_is <= after_moving + PREFERENCE)[..., None], neighbour, moved)
-    matches = np.minimum(as_it_is, after_moving) <= TOLERANCE
+    before, after = _mismatch(neighbour, grey), _mismatch(moved, grey)
+    nearest = np.where((before <= after + PREFERENCE)[..., None], neighbour, moved)
+    matches = np.minimum(before, after) <= TOLERANCE
     return np.where(matches[..., None], nearest, pixels)
 
 
 def _mismatch(neighbour: Pixels, grey: Grey) -> NDArray[np.float32]:
-    """Mean difference around each pixel, in levels of 255."""
+    """Returns the mean difference around each pixel, H×W, in levels of 255."""
     difference = cv2.absdiff(grey, _grey(neighbour)).astype(np.float32)
     return np.asarray(cv2.blur(difference, (WINDOW, WINDOW)), np.float32)

@@ -1,5 +1,7 @@
-"""Quality against latency at equal training: DDN, PReNet, JORDER and balnet-lite, each trained for the same
-CPU time on the same data, scored on the same pictures, timed in turn.
+"""Quality against latency at equal training.
+
+DDN, PReNet, JORDER and balnet-lite are trained for the same CPU time on the same data, scored on the same
+images, and timed in turn.
 
     OMP_NUM_THREADS=1 python examples/peers/compare.py PAIRS --minutes 20 -o runs/peers
 
@@ -66,8 +68,10 @@ def open_run(recipe: str, folder: Path, steps: int) -> Run:
 
 
 def affordable_steps(minutes: float, out: Path) -> dict[str, int]:
-    """By recipe, the steps that fit into so many minutes of CPU time; kept in a file, for when the comparison
-    goes on."""
+    """Measures the number of steps of each recipe that fit into the minutes of CPU time.
+
+    The result is kept in a file, so that a resumed comparison uses the same numbers.
+    """
     kept = out / f"steps-{minutes:g}.json"
     if not kept.exists():
         runs = {recipe: open_run(recipe, out / "timing" / recipe, 1) for recipe in NAMES}

@@ -14,7 +14,7 @@ def attention(height: int = 40, width: int = 60) -> np.ndarray:
 
 
 def test_higher_values_look_lighter_all_the_way():
-    """By CIE L*, in steps of one order. (The colour map was designed in another space, so not equal ones.)"""
+    """By CIE L*, in steps of one order. They are not equal: the colour map was designed in another space."""
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
     lightness = rgb2lab(render.heat_map(ramp))[0, :, 0]
     steps = lightness[16:] - lightness[:-16]

@@ -167,7 +167,7 @@ def test_16_bit_colour_in_separate_planes_is_refused() -> None:
 
 
 def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[str]) -> None:
-    """libpng would print its opinion of these to stderr, where only our own sentences belong."""
+    """If unhandled, libpng prints its opinion of these to stderr, where only our own sentences belong."""
     stored = texture(6, 5, 3, np.uint16)
     bogus = (chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32)), chunk(b"tIME", b"\xff" * 7))
     lines = [line.astype(">u2").tobytes() for line in stored]

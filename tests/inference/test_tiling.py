@@ -61,7 +61,7 @@ def test_the_automatic_overlap_covers_the_margin(margin: int, multiple: int) -> 
 
 @given(LENGTHS, LENGTHS, tilings())
 def test_no_plan_of_fewer_tiles_would_do(height: int, width: int, tiling: Tiling) -> None:
-    """n tiles of the largest side, sharing `overlap`, reach n·(side − overlap) + overlap pixels."""
+    """If n tiles of the largest side share `overlap`, they reach n·(side − overlap) + overlap pixels."""
     assert tiling.side is not None
     tiles = plan(Size(height, width), tiling).tiles
     rows, columns = (len({getattr(tile, axis) for tile in tiles}) for axis in ("rows", "columns"))

@@ -1,4 +1,7 @@
-"""Peak resident memory of `derain image`: python tests/performance/memory.py [MEGAPIXELS ...]"""
+"""Peak resident memory of `derain image`.
+
+python tests/performance/memory.py [MEGAPIXELS ...]
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The effective receptive field of a model: python tests/performance/receptive_field.py [MODEL]
+"""The effective receptive field of a model.
+
+    python tests/performance/receptive_field.py [MODEL]
 
 How far away input pixels still matter: the gradient of an output pixel with respect to the input, summed by
 distance (the larger of the two axes), averaged over places of the example pictures (after Luo et al.,

@@ -1,4 +1,6 @@
-"""Speed at 320×320 as ratios within one run: python tests/performance/speed.py
+"""Speed at 320×320 as ratios within one run.
+
+    python tests/performance/speed.py
 
 Every workload is timed in turn, round after round, so that a drifting machine cancels; medians.
 """

@@ -1,4 +1,4 @@
-"""Start-up and a 320×320 picture without PyTorch, against `import torch` alone:
+"""Start-up and a 320×320 picture without PyTorch, against `import torch` alone.
 
     derain weights export && python tests/performance/startup.py
 

@@ -1,4 +1,6 @@
-"""Pairs a second that one core makes while training: python tests/performance/synthesis.py
+"""Pairs per second that one core makes for training.
+
+    python tests/performance/synthesis.py
 
 Process time, so that other work on the machine counts less; a crop and all drawing of its rain.
 """

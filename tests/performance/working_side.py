@@ -1,4 +1,6 @@
-"""What the working size does for large pictures: python tests/performance/working_side.py PAIRS [TIMES ...]
+"""What the working size does for large pictures.
+
+    python tests/performance/working_side.py PAIRS [TIMES ...]
 
 Rainy and clean pictures of a paired set are enlarged so many times (bicubic), as if the same rain had been
 photographed with more pixels, and restored at the working size and at full size. PSNR of RGB, means in dB.

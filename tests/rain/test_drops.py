@@ -69,8 +69,10 @@ def test_optics_are_linear_in_the_scenes_light() -> None:
 
 @pytest.mark.parametrize("defocus", [5, 12, 25])
 def test_edges_are_as_soft_as_the_blur_circle_makes_them(defocus) -> None:
-    """A disc of radius r, averaged over anything between 0 and 1, changes by at most 2 / (π r) a pixel;
-    that the layer is coarse and enlarged with a cubic adds up to a quarter."""
+    """A disc of radius r, averaged over anything between 0 and 1, changes by at most 2 / (π r) a pixel.
+
+    The layer is coarse and enlarged with a cubic, which adds up to a quarter.
+    """
     style = replace(STYLE, defocus=defocus, radius=3 * defocus)
     _, mask = add_drops(scene(3, 240, 320), np.random.default_rng(3), style)
     steepest = np.hypot(*np.gradient(mask)).max()

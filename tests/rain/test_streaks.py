@@ -60,8 +60,11 @@ def test_rain_is_added_clipped_and_grey() -> None:
 
 
 def test_light_rain_resembles_the_light_sets() -> None:
-    """Published statistics of R (0–255) — mean, share above 8, 99th percentile — of Rain100L 5.6, 17 %,
-    66; Rain12 4.7, 19 %, 40; Rain200L 5.0, 19 %, 53: the mean over many layers lies among them."""
+    """The mean over many layers lies among the published statistics of R (0–255).
+
+    Mean, share above 8 and 99th percentile are 5.6, 17 % and 66 for Rain100L, 4.7, 19 % and 40 for Rain12,
+    and 5.0, 19 % and 53 for Rain200L.
+    """
     rng = np.random.default_rng(4)
     layers = [np.rint(light_rain(160, 240, rng) * 255) for _ in range(150)]
     assert 4 < np.mean([layer.mean() for layer in layers]) < 7
