@@ -155,9 +155,9 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
         folder = Path(*parts[:fixed])
         if not folder.is_dir():
             raise InputError(f"There is no folder '{folder}' to look for '{given}' in: check its name.")
-        known = found.results
+        left_out = found.results + len(found.unsupported)
         jobs = list(_jobs_below(folder, parts[fixed:], naming, found))
-        if not jobs and found.results == known:
+        if not jobs and found.results + len(found.unsupported) == left_out:
             closed = next(iter(found.unlisted.values()), None)
             raise closed or InputError(f"No picture matches '{given}': check the pattern.")
         yield from jobs

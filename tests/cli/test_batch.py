@@ -166,6 +166,8 @@ def test_files_of_other_kinds_are_counted_and_named(derain, photos, random_model
     assert "left out: 3 (" in done.err
     assert all(f"'{phone / name}'" in done.err for name in ("1.HEIC", "sub/2.heif", "clip.mp4"))
     assert "derain video" in done.err
+    matched = derain("batch", phone / "*.HEIC", "-m", random_model)
+    assert (matched.code, "left out: 1 (" in matched.err) == (3, True)
     (photos / "x.heic").write_bytes(b"content")
     mixed = derain("batch", photos, "-m", random_model)
     assert (mixed.code, f"left out: 1 ('{photos / 'x.heic'}'); convert" in mixed.err) == (0, True)

@@ -1,0 +1,34 @@
+"""How much the default model changes photos: python tests/performance/change.py FOLDER
+
+Prints the share of visibly changed pixels of every photo, the smallest first, and how many of them count as
+little changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import deraincli
+from deraincli.files.walk import pictures
+from deraincli.imaging.decode import decode
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.restoration.change import LITTLE, measure_change, percent
+
+
+def main() -> None:
+    derainer = deraincli.load()
+    shares = []
+    for file in pictures(Path(sys.argv[1])):
+        pixels = decode(file, max_pixels=DEFAULT_MAX_PIXELS).pixels
+        chosen = derainer.for_picture(pixels)
+        change = measure_change(pixels, chosen.restore(pixels).image)
+        shares.append((change.share, f"{file.name}, {chosen.name}"))
+    for share, name in sorted(shares):
+        print(f"{percent(share):>7}  {name}")
+    little = sum(share < LITTLE for share, _ in shares)
+    print(f"{little} of {len(shares)} photos: less than {percent(LITTLE)}")
+
+
+if __name__ == "__main__":
+    main()
