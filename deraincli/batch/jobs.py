@@ -89,7 +89,7 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
     jobs: dict[tuple[str, str], Job] = {}
     sources: set[str] = set()
     for given in sorted(inputs, key=_is_file):
-        for job in _jobs_of(given, naming, found):
+        for job in _jobs_given(given, naming, found):
             source = os.path.realpath(job.source)
             if source in sources and _is_file(given):
                 continue
@@ -138,6 +138,13 @@ def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
 def _is_file(given: str) -> bool:
     """Whether an input is the name of a file, rather than a folder or a glob."""
     return os.path.lexists(given) and not Path(given).is_dir()
+
+
+def _jobs_given(given: str, naming: Naming, found: Found) -> list[Job]:
+    try:
+        return list(_jobs_of(given, naming, found))
+    except OSError as error:  # such as a name that is too long
+        raise InputError(f"'{given}' cannot be read: {error.strerror or error}.") from error
 
 
 def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:

@@ -36,8 +36,9 @@ REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
     *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
 }
-"""Errors of permissions, full disks and failing ones: never a bug of ours."""
+"""Errors of permissions, full disks, failing ones and names that no file can have: never a bug of ours."""
 
 app = typer.Typer(
     name="derain",

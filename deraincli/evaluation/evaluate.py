@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from deraincli.datasets.pairs import Pair, digest, read_pair
 from deraincli.errors import InputError
@@ -70,16 +71,16 @@ def _examine(
     workspace: Workspace | None,
 ) -> Scored | Failed:
     try:
-        key = _key(pair, methods, protocols) if workspace is not None else ""
-        recorded = workspace.recorded(key) if workspace is not None else None
-        if recorded is None:
+        if workspace is None:
+            return Scored(pair, _scores(pair, methods, protocols, max_pixels))
+        key = _key(pair, methods, protocols)
+        scores = _as_scores(workspace.recorded(key), methods, protocols)
+        if scores is None:
             scores = _scores(pair, methods, protocols, max_pixels)
-            if workspace is not None:
-                workspace.record(key, scores)
-            return Scored(pair, scores)
+            workspace.record(key, scores)
+        return Scored(pair, scores)
     except InputError as error:
         return Failed(pair, str(error))
-    return Scored(pair, {name: _as_scores(row) for name, row in recorded.items()})
 
 
 def _scores(
@@ -101,5 +102,17 @@ def _key(pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol]) -
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _as_scores(row: Mapping[str, Sequence[float]]) -> dict[str, Score]:
-    return {protocol: Score(*values) for protocol, values in row.items()}
+def _as_scores(
+    recorded: Any, methods: Sequence[Method], protocols: Sequence[Protocol]
+) -> dict[str, dict[str, Score]] | None:
+    """The scores in a pair's record; None if there is none or it is damaged."""
+    try:
+        return {
+            method.name: {
+                protocol.name: Score(*map(float, recorded[method.name][protocol.name]))
+                for protocol in protocols
+            }
+            for method in methods
+        }
+    except (KeyError, TypeError, ValueError):
+        return None

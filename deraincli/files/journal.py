@@ -58,7 +58,9 @@ def _read_records(path: Path) -> list[tuple[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-            records.append((record["key"], record["value"]))
-        except (ValueError, KeyError, TypeError):
-            continue  # empty or cut off
+            key, value = record["key"], record["value"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue  # empty, cut off or damaged
+        if isinstance(key, str):
+            records.append((key, value))
     return records

@@ -94,7 +94,9 @@ class Manifest:
         self._journal.record(job.result, [entry, *replaced[:1]])
 
     def _entries(self, result: str) -> list[Entry]:
-        return [entry for journal in (self._journal, *self._others) for entry in journal.get(result) or ()]
+        records = (journal.get(result) for journal in (self._journal, *self._others))
+        lists = (record for record in records if isinstance(record, list))
+        return [entry for entries in lists for entry in entries if _is_entry(entry)]
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -104,6 +106,16 @@ def stamp(path: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def _is_entry(value: object) -> bool:
+    """Whether a value of a journal, which may be damaged, is an entry."""
+    if not isinstance(value, dict) or not isinstance(value.get("source"), list | tuple):
+        return False
+    kinds = {"settings": str, "size": int, "sha256": str, "written": int}
+    return isinstance(next(iter(value["source"]), None), str) and all(
+        isinstance(value.get(name), kind) for name, kind in kinds.items()
+    )
 
 
 def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:

@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
 
 from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
+from deraincli.model_zoo.hub_errors import quiet_library
 from deraincli.model_zoo.model_facts import ReportedScore
 from deraincli.reporting.markdown import markdown_table
 
@@ -63,7 +64,8 @@ def read_card(path: Path) -> CardContents:
     try:
         if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
             return CardContents(None, ())  # a few lines of aliases can stand for gigabytes
-        data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
+        with quiet_library():
+            data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
     except (ValueError, YAMLError, RecursionError):
         return CardContents(None, ())
     licence = data.license

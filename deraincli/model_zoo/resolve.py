@@ -39,10 +39,13 @@ def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
         address = hub.parse_address(model)
         return address.name, hub.fetch(address)
     path = Path(model)
-    if path.is_dir():
-        return path.resolve().name, _weights_in(path)
-    if path.suffix == ".safetensors" or path.exists():
-        return path.stem, path
+    try:
+        if path.is_dir():
+            return path.resolve().name, _weights_in(path)
+        if path.suffix == ".safetensors" or path.exists():
+            return path.stem, path
+    except OSError as error:  # a name that is too long, a folder that is closed to the user
+        raise ModelError(f"The model '{model}' cannot be read: {error.strerror or error}.") from None
     raise _unknown(model)
 
 

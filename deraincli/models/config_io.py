@@ -58,7 +58,8 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: st
         if key not in known:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(known)}."
-            raise UsageError(f"{source}: unknown key {prefix}{key}; {hint}")
+            name = f"{prefix}{key}"
+            raise UsageError(f"{source}: unknown key {name if name.isprintable() else repr(name)}; {hint}")
         for entry in value if isinstance(value, list) else [value]:
             if key in hints and isinstance(entry, Mapping):
                 _refuse_unknown(hints[key], entry, source, f"{prefix}{key}.")

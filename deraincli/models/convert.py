@@ -5,9 +5,7 @@ Only tensors are read (`weights_only`), so a pickle cannot run code.
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +13,7 @@ from torch import Tensor
 from deraincli.errors import ModelError
 from deraincli.models.checkpoint import ModelInfo, model_bytes
 from deraincli.models.convert_layouts import Layout, published_layout
+from deraincli.models.pytorch_file import load_plain
 from deraincli.models.registry import NETWORKS
 
 WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params", "model", "net", "generator")
@@ -59,8 +58,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}.")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        content = load_plain(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except ValueError:
         raise ModelError(
             f"{path} is no intact PyTorch checkpoint of plain tensors: save its state_dict() alone."
         ) from None
@@ -77,7 +78,7 @@ def _renamed(tensors: dict[str, Tensor], layout: Layout, path: Path) -> dict[str
     for key, value in tensors.items():
         layer, _, part = key.rpartition(".")
         if layer not in layout.layers:
-            raise _misfit(path, layout, f"its {key} has no place there")
+            raise _misfit(path, layout, f"its tensor {key!r} has no place there")
         renamed[f"{layout.layers[layer]}.{part}"] = value
     return renamed
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from deraincli.errors import TrainingError
+from deraincli.models.pytorch_file import load_plain
 from deraincli.training.step import TrainState
 
 
@@ -69,6 +70,6 @@ def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # foreign bytes make the unpickler raise almost anything
+        return load_plain(path)
+    except (OSError, ValueError):
         raise TrainingError(f"{path} is damaged; begin a new run in another --out.") from None

@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deraincli.errors import ModelError
 from deraincli.installation import install_command
+from deraincli.models.pytorch_file import load_plain
 
 FROM_TORCHVISION = "torchvision"
 """The source that is no file: torchvision's IMAGENET1K_V1, fetched once and kept in torch's cache."""
-
-DAMAGED = (OSError, ValueError, RuntimeError, EOFError, SafetensorError, UnpicklingError, BadZipFile)
-"""What NumPy, safetensors and torch raise for a file that is not whole."""
 
 LAYERS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7}
 """Our layers and their places in torchvision's `features`."""
@@ -112,8 +107,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
                 return {key: torch.from_numpy(arrays[key]) for key in arrays}
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except DAMAGED:
+        return load_plain(path)
+    except Exception:  # foreign bytes make the readers raise almost anything
         raise ModelError(f"{path} is no intact file of VGG-16 weights; fetch it again.") from None
 
 

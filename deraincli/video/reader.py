@@ -200,13 +200,15 @@ class Source:
         """Assigns the times of frames that could not be decoded to the good frame before them."""
         frame: VideoFrame | None = None
         times: list[Time] = []
+        last: int | None = None
         for time, decoded in self._decode_all(on_packet):
             if decoded is not None and frame is not None:
                 yield Picture(frame, tuple(times))
                 times = []
             frame = decoded or frame
-            if times and time.pts <= times[-1].pts:  # containers refuse times that do not advance
-                time = Time(times[-1].pts + 1, time.duration)
+            if last is not None and time.pts <= last:  # no container takes a time that does not advance
+                time = Time(last + 1, time.duration)
+            last = time.pts
             times.append(time)
             if self.end_second is not None and time.pts * self.time_base >= self.end_second:
                 break
@@ -259,7 +261,7 @@ class Source:
             except (av.error.InvalidDataError, av.error.EOFError):
                 self.broke_off = True
                 return
-            except OSError as error:
+            except (OSError, av.error.FFmpegError) as error:
                 raise InputError(f"The video cannot be read on: {error.strerror or error}.") from error
             if packet.size and packet.pts is not None:
                 shown_until = (packet.pts + (packet.duration or 0)) * Fraction(packet.time_base)

@@ -67,6 +67,7 @@ def run_slice(target: str, seed: int, first: int, seconds: float, *, shared: boo
     Returns:
         How far it came, and what it found. A crash or a hang ends the slice and is a find.
     """
+    TARGETS[target].seeds(), TARGETS[target].shared()  # made once, here, for all processes to come
     context = multiprocessing.get_context("fork")
     current = context.Value("q", first)
     receiving, sending = context.Pipe(duplex=False)
@@ -158,7 +159,7 @@ def kind_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "deraincli" in f.filename or "/fuzz/" in f.filename][-2:]
     places = " < ".join(f"{Path(f.filename).name}:{f.name}" for f in reversed(ours))
-    first_line = re.sub(r"[\d.]+", "#", str(error).strip().partition("\n")[0])[:60]
+    first_line = re.split(r"['\"\d]", str(error).strip().partition("\n")[0])[0][:60]
     return f"{type(error).__name__} {places} {first_line}"
 
 

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from targets import TARGETS
 
-SLICE_SECONDS = 10.0
+SLICE_SECONDS = 5.0
 
 
 def main(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import containers
+import file_laws
+import seed_files
 from mutations import mutate
 from picture_laws import check_picture
 from seed_pictures import formats, pictures, shared_pictures
@@ -38,12 +40,52 @@ _PICTURES = {
     "AVIF": (containers.BOXES, (".avif",)),
 }
 
-TARGETS: dict[str, Target] = {
-    format.lower(): Target(
-        container, partial(pictures, format), check_picture, partial(shared_pictures, *suffixes)
+_METADATA = {
+    "exif": Target(containers.TIFF, cache(seed_files.exif_blocks), file_laws.check_exif),
+    "xmp": Target(containers.TEXT, cache(seed_files.xmp_packets), file_laws.check_xmp),
+    "icc": Target(containers.ICC, cache(seed_files.profiles), file_laws.check_icc),
+    "iptc": Target(containers.BYTES, cache(seed_files.iptc_blocks), file_laws.check_iptc),
+}
+
+_MODELS = {
+    "model": Target(containers.SAFETENSORS, seed_files.model_files, file_laws.check_model),
+    "config": Target(containers.JSON_LINES, cache(seed_files.config_files), file_laws.check_hub_config),
+    "checkpoint": Target(containers.BYTES, seed_files.checkpoints, file_laws.check_checkpoint),
+    "card": Target(containers.TEXT, cache(seed_files.cards), file_laws.check_card),
+    "export": Target(containers.JSON_LINES, cache(seed_files.export_descriptions), file_laws.check_export),
+    "training": Target(containers.TEXT, cache(seed_files.training_configs), file_laws.check_training_config),
+}
+
+_RECORDS = {
+    "journal": Target(containers.JSON_LINES, cache(seed_files.journals), file_laws.check_journal),
+    "manifest": Target(containers.JSON_LINES, cache(seed_files.manifests), file_laws.check_manifest),
+    "name": Target(containers.TEXT, cache(seed_files.names), file_laws.check_name),
+    "page": Target(containers.TEXT, cache(seed_files.names), file_laws.check_page),
+}
+
+_VIDEOS = {
+    suffix[1:]: Target(container, partial(seed_files.clips, suffix), file_laws.check_video, cases=60)
+    for suffix, container in (
+        (".mp4", containers.BOXES),
+        (".mkv", containers.MATROSKA),
+        (".webm", containers.MATROSKA),
+        (".avi", containers.RIFF),
     )
-    for format, (container, suffixes) in _PICTURES.items()
-    if format in formats()
+}
+
+TARGETS: dict[str, Target] = {
+    **{
+        format.lower(): Target(
+            container, partial(pictures, format), check_picture, partial(shared_pictures, *suffixes)
+        )
+        for format, (container, suffixes) in _PICTURES.items()
+        if format in formats()
+    },
+    "foreign": Target(containers.BYTES, partial(pictures, "foreign"), check_picture),
+    **_METADATA,
+    **_MODELS,
+    **_RECORDS,
+    **_VIDEOS,
 }
 
 

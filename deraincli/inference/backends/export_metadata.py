@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from deraincli.errors import UsageError
+from deraincli.models.config_io import parse_config
 
 METADATA_KEY = "deraincli"
 """ONNX files hold the description as JSON under this key, torch.export archives in `deraincli.json`."""
@@ -26,13 +32,13 @@ class Description:
     """`streak`, `drop` or `auto` (either)."""
     precision: str
     """`fp32`, `fp16` or `int8`: that of weights and activations; input and output are float32."""
-    size_multiple: int
+    size_multiple: Annotated[int, Field(ge=1)]
     """H and W are multiples of this."""
-    smallest_side: int
+    smallest_side: Annotated[int, Field(ge=1)]
     """H and W are at least this: torch.export takes a side of one cell for a constant."""
-    tile_margin: int
+    tile_margin: Annotated[int, Field(ge=0)]
     """Pixels of context that a tile needs on every side."""
-    bytes_per_pixel: float
+    bytes_per_pixel: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     """Memory that activations take in PyTorch."""
     weights_sha256: str
     """Of the model file it was made from."""
@@ -46,6 +52,7 @@ class Description:
 def description_in(metadata: Mapping[str, str]) -> Description | None:
     """The description in an ONNX file's metadata; None if the file is not one of ours."""
     try:
-        return Description(**json.loads(metadata[METADATA_KEY]))
-    except (KeyError, ValueError, TypeError):
+        told = json.loads(metadata[METADATA_KEY])
+        return parse_config(Description, told, source="the description")
+    except (KeyError, ValueError, RecursionError, UsageError):
         return None
