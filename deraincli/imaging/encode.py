@@ -22,6 +22,9 @@ _TIFF_BYTES = 2**32 - 2**24  # 32-bit offsets, with room for metadata
 
 _SRGB_GAMMA = 45_455  # 100,000 / 2.2, as PNG counts
 
+_BMP_RESOLUTION = 5e7
+"""Pixels an inch that still fit, as pixels a metre, into 31 bits."""
+
 _WEBP_QUALITY = 95
 _JPEG_QUALITY = 95
 _AVIF_QUALITY = 90
@@ -210,7 +213,8 @@ def _avif(image: Image, quality: int | None) -> bytes:
 
 
 def _bmp(image: Image, quality: int | None) -> bytes:
-    return _saved(image, "BMP", dpi=image.resolution)
+    dpi = image.resolution and tuple(min(value, _BMP_RESOLUTION) for value in image.resolution)
+    return _saved(image, "BMP", dpi=dpi)
 
 
 _ENCODERS: dict[str, Callable[[Image, int | None], bytes]] = {

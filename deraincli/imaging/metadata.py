@@ -35,6 +35,8 @@ _RESOLUTION = (Base.XResolution, Base.YResolution)
 _FOCAL_PLANE_RESOLUTION = (Base.FocalPlaneXResolution, Base.FocalPlaneYResolution)
 _LONG = 4
 _INLINE = 4
+_HEADER = 8
+"""Bytes before anything else can stand."""
 _ENTRY = 12
 """Bytes of an entry of a directory."""
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -96,16 +98,16 @@ def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
     block = bytearray(exif)
     (first,) = struct.unpack_from(f"{order}I", block, 4)
     entries, link = _directory(block, order, first)
-    if Base.Orientation in entries:
-        struct.pack_into(f"{order}HIHH", block, entries[Base.Orientation].position + 2, _SHORT, 1, 1, 0)
+    for position in _places(block, order, first, Base.Orientation):
+        struct.pack_into(f"{order}HIHH", block, position + 2, _SHORT, 1, 1, 0)
     _set_size(block, order, entries, _IMAGE_SIZE, size)
     details = _readable_directory(block, order, entries[IFD.Exif].value) if IFD.Exif in entries else {}
     _set_size(block, order, details, _PIXEL_DIMENSIONS, size)
     if turned:
-        _exchange(block, entries, _RESOLUTION)
-        _exchange(block, details, _FOCAL_PLANE_RESOLUTION)
-    entries, link = _directory(block, order, first)  # as they are by now
-    _remove_thumbnail(block, order, entries, link)
+        _exchange(block, order, entries, _RESOLUTION)
+        _exchange(block, order, details, _FOCAL_PLANE_RESOLUTION)
+    entries, _ = _directory(block, order, first)  # as they are by now
+    _remove_thumbnail(block, order, entries, slice(first, link))
     return bytes(block)
 
 
@@ -133,13 +135,11 @@ def without_orientation(exif: bytes) -> bytes:
     """Takes the orientation out of EXIF made by `upright_exif`; every offset in it still holds."""
     order = "<" if exif.startswith(b"II") else ">"
     (first,) = struct.unpack_from(f"{order}I", exif, 4)
-    entries, link = _directory(bytearray(exif), order, first)
-    if Base.Orientation not in entries:
-        return exif
-    place = entries[Base.Orientation].position
     block = bytearray(exif)
-    struct.pack_into(f"{order}H", block, first, (link - first - 2) // _ENTRY - 1)
-    block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no second directory
+    for place in reversed(_places(block, order, first, Base.Orientation)):
+        _, link = _directory(block, order, first)
+        struct.pack_into(f"{order}H", block, first, (link - first - 2) // _ENTRY - 1)
+        block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no second directory
     return bytes(block)
 
 
@@ -175,6 +175,15 @@ def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Ent
     return entries, start + 2 + 12 * count
 
 
+def _places(block: bytearray, order: str, start: int, tag: int) -> list[int]:
+    """Where the entries of a tag stand in a directory: some writers add one that is there already."""
+    _, link = _directory(block, order, start)
+    tags = (
+        (place, struct.unpack_from(f"{order}H", block, place)[0]) for place in range(start + 2, link, _ENTRY)
+    )
+    return [place for place, found in tags if found == tag]
+
+
 def _readable_directory(block: bytearray, order: str, start: int) -> dict[int, _Entry]:
     """Entries by tag; none where the directory does not lie within the block."""
     try:
@@ -191,18 +200,23 @@ def _set_size(
             struct.pack_into(f"{order}HII", block, entries[tag].position + 2, _LONG, 1, length)
 
 
-def _exchange(block: bytearray, entries: dict[int, _Entry], tags: tuple[int, int]) -> None:
-    """Let two entries change their types and values, and keep their tags."""
-    if all(tag in entries for tag in tags):
+def _exchange(block: bytearray, order: str, entries: dict[int, _Entry], tags: tuple[int, int]) -> None:
+    """Let two entries change their types and values, and keep their tags; one alone gets the other tag."""
+    present = [tag for tag in tags if tag in entries]
+    if len(present) == 1:
+        other = tags[1 - tags.index(present[0])]
+        struct.pack_into(f"{order}H", block, entries[present[0]].position, other)
+    elif present:
         first, second = (slice(entries[tag].position + 2, entries[tag].position + 12) for tag in tags)
         block[first], block[second] = block[second], block[first]
 
 
-def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], link: int) -> None:
+def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], directory: slice) -> None:
     """Cut the link to the second directory, and blank the thumbnail that it describes.
 
     Some writers leave the link out, or let it point anywhere: the first directory is as readable.
     """
+    link = directory.stop
     data = (entry for entry in entries.values() if entry.size > _INLINE)
     if any(entry.value < link + 4 and entry.value + entry.size > link for entry in data):
         return  # there is no link
@@ -212,7 +226,9 @@ def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], 
     thumbnail = _readable_directory(block, order, second) if second else {}
     for offset, length in (_JPEG_THUMBNAIL, _RAW_THUMBNAIL):
         if offset in thumbnail and length in thumbnail:
-            _blank(block, thumbnail[offset].value, thumbnail[length].value)
+            start, size = thumbnail[offset].value, thumbnail[length].value
+            if start >= _HEADER and (start >= link + 4 or start + size <= directory.start):
+                _blank(block, start, size)
 
 
 def _blank(block: bytearray, start: int, length: int) -> None:

@@ -131,7 +131,9 @@ def _descriptions(exif: bytes | None) -> set[str]:
     """Make, model and the like, as Pillow reads them, without the resolution."""
     parsed = metadata.parsed_exif(exif) if exif else None
     tags = set(metadata.TIFF_TAGS) - {Base.XResolution, Base.YResolution, Base.ResolutionUnit}
-    return {f"{tag}: {parsed[tag]}" for tag in tags if tag in parsed} if parsed else set()
+    values = {tag: parsed[tag] for tag in tags if tag in parsed} if parsed else {}
+    texts = {t: v.decode("latin-1") if isinstance(v, bytes) else str(v) for t, v in values.items()}
+    return {f"{tag}: {text.rstrip(chr(0))}" for tag, text in texts.items()}
 
 
 def _check_resolution(read: Image, fitted: Image) -> None:

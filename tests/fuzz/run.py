@@ -22,7 +22,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from targets import TARGETS
 
-SLICE_SECONDS = 5.0
+from deraincli.process import prepare
+
+SLICE_SECONDS = 15.0
 
 
 def main(
@@ -34,6 +36,7 @@ def main(
     file: Annotated[Path | None, typer.Option(help="Check one saved find again. Needs --target.")] = None,
 ) -> None:
     """Feeds damaged files to every reader of deraincli."""
+    prepare()
     names = target or list(TARGETS)
     if unknown := [name for name in names if name not in TARGETS]:
         raise typer.BadParameter(f"unknown target {unknown[0]}: choose from {', '.join(TARGETS)}.")

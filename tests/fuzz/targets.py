@@ -27,7 +27,7 @@ class Target(NamedTuple):
     before the first call and belongs to this target."""
     shared: Callable[[], Sequence[bytes]] = tuple
     """Files beside the checkout, which long runs take as well."""
-    cases: int = 300
+    cases: int = 120
     """Cases of the short run."""
 
 

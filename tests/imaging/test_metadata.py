@@ -175,3 +175,39 @@ def test_loss_of_captions_and_comments_is_said() -> None:
         (note,) = decode(data, max_pixels=LIMIT).notes
         assert note.endswith(f"left out: {kinds}.")
     assert decode(saved(PICTURE, "PNG"), max_pixels=LIMIT).notes == ()
+
+
+@pytest.mark.parametrize("format", METADATA_FORMATS)
+def test_an_orientation_that_is_stated_twice_is_applied_once(format: str) -> None:
+    """Some writers add a second entry, and readers differ in which one they believe."""
+    entries = b"".join(struct.pack("<HHIHxx", 0x112, 3, 1, value) for value in (6, 6))
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    image = decode(saved(PICTURE, "JPEG", exif=block), max_pixels=LIMIT)
+    assert image.pixels.shape[:2] == (96, 64)
+    assert decode(encode(image, format), max_pixels=LIMIT).pixels.shape[:2] == (96, 64)
+
+
+def test_a_thumbnail_that_lies_over_the_directory_leaves_it_readable() -> None:
+    first = struct.pack("<HHHIHxx", 1, 0x112, 3, 1, 6) + struct.pack("<I", 26)
+    second = struct.pack("<HHHIIHHII", 2, 0x201, 4, 1, 0, 0x202, 4, 1, 20) + bytes(4)
+    block = b"Exif\0\0II*\0" + struct.pack("<I", 8) + first + second
+    image = decode(saved(PICTURE, "JPEG", exif=block), max_pixels=LIMIT)
+    assert opened(encode(image, "PNG")).getexif()[0x112] == 1
+
+
+@pytest.mark.parametrize("format", ["TIFF", "AVIF"])
+def test_letters_beyond_ascii_stay_as_they_are(format: str) -> None:
+    """EXIF knows ASCII only, but cameras and editors write UTF-8."""
+    if format not in METADATA_FORMATS:
+        pytest.skip("Pillow without AVIF")
+    name = "Jørgen".encode().ljust(8, b"\0")
+    directory = struct.pack("<HHHII", 1, 0x13B, 2, len(name), 26) + bytes(4)
+    block = b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory + name
+    image = decode(saved(PICTURE, "JPEG", exif=block), max_pixels=LIMIT)
+    written = opened(encode(image, format)).getexif()[0x13B]
+    assert written.rstrip("\0").encode("latin-1") == "Jørgen".encode()
+
+
+def test_a_resolution_beyond_what_bmp_can_say_is_the_largest_it_can() -> None:
+    image = decode(saved(PICTURE, "TIFF", dpi=(4e9, 300)), max_pixels=LIMIT)
+    assert opened(encode(image, "BMP")).info["dpi"][1] == pytest.approx(300, abs=0.1)
