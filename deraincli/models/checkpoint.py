@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def load_model(path: Path) -> tuple[RestorationNetwork, ModelInfo]:
     info = _info(header, path)
     misfit = ModelError(f"The weights in {path} do not fit the network they describe.")
     try:
-        with torch.device("meta"), _Budget(header.shapes):
+        with torch.device("meta"), _Budget(header.shapes), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of layers without weights, which do not fit
             network = NETWORKS[info.network].build(info.config)
     except (_OverBudgetError, RuntimeError, ValueError):  # the last two: sizes that PyTorch refuses
         raise misfit from None

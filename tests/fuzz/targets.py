@@ -76,7 +76,7 @@ _VIDEOS = {
 TARGETS: dict[str, Target] = {
     **{
         format.lower(): Target(
-            container, partial(pictures, format), check_picture, partial(shared_pictures, *suffixes)
+            container, partial(pictures, format), check_picture, partial(shared_pictures, *suffixes), 300
         )
         for format, (container, suffixes) in _PICTURES.items()
         if format in formats()
