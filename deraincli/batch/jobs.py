@@ -191,11 +191,11 @@ def _wanted(name: str, pattern: tuple[str, ...]) -> bool:
 
 def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     """As in shells: wildcards stay within a part, except that ** stands for any number of folders."""
-    if not pattern:
-        return not parts
+    if not pattern or not parts:
+        return not pattern and not parts
     if pattern[0] == "**":
         return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _reaches(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:

@@ -108,7 +108,10 @@ def run() -> None:
                 raise
             output.error(_refusal(error))
             sys.exit(ExitCode.FAILED)
-        except SystemExit as end:  # which Typer makes of KeyboardInterrupt
+        except KeyboardInterrupt:  # before Typer is ready, which makes SystemExit of later ones
+            output.stderr().print("Interrupted.")
+            sys.exit(ExitCode.INTERRUPTED)
+        except SystemExit as end:
             if end.code == ExitCode.INTERRUPTED:
                 output.stderr().print("Interrupted.")
             raise

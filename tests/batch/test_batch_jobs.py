@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from deraincli.batch.jobs import Naming, collisions, find_jobs, refuse_collisions
 from deraincli.errors import InputError, UsageError
@@ -68,6 +72,31 @@ def test_globs_match_as_in_shells_and_mirror_below_their_fixed_part(tmp_path, pa
     jobs = find_jobs([str(tmp_path / pattern)], Naming(tmp_path / "out")).jobs
     assert [job.name for job in jobs] == names
     assert all(job.source.is_file() for job in jobs)
+
+
+TREE = tuple(
+    "/".join((*folders, f"{stem}.{kind}"))
+    for folders in ((), ("a",), ("ab",), ("a", "b"), ("a", "ab", "b"))
+    for stem in ("a", "b", "ba")
+    for kind in ("jpg", "png")
+)
+PARTS = st.sampled_from(("*", "**", "a", "b", "a*", "*b", "?", "[ab]", "*.jpg", "?.png", "[!a]*", "b*.*"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PARTS, min_size=1, max_size=4).filter(lambda parts: any(map(glob.has_magic, parts))))
+def test_globs_match_what_pythons_glob_matches(tmp_path, parts):
+    if not (tmp_path / "a").exists():
+        touch(tmp_path, *TREE)
+    pattern = "/".join((str(tmp_path), *parts))
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 (Path.glob treats ** otherwise)
+    theirs = {os.path.normpath(path) for path in found if Path(path).is_file()}
+    if theirs:
+        ours = find_jobs([pattern], Naming(tmp_path / "out")).jobs
+        assert {str(job.source) for job in ours} == theirs
+    else:
+        with pytest.raises(InputError, match=r"^(No|There is no) "):
+            find_jobs([pattern], Naming(tmp_path / "out"))
 
 
 def test_a_name_with_wildcards_in_it_is_that_file(tmp_path):

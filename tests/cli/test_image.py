@@ -168,12 +168,23 @@ def test_metadata_is_kept_or_stripped(derain, tmp_path: Path, random_model: Path
     assert not PIL.Image.open(tmp_path / "stripped.jpg").getexif()
 
 
-@pytest.mark.parametrize("tile", ["64", "off"])
-def test_tiles_do_not_show(derain, jpeg: Path, random_model: Path, tile: str) -> None:
-    out = jpeg.with_name(f"{tile}.png")
-    done = derain("image", jpeg, "-o", out, "--tile", tile, "-m", random_model, "--json")
-    assert done.code == 0
-    assert json.loads(done.out)["tile"] == ("64×64" if tile == "64" else "96×64")
+def test_tiles_do_not_show(derain, tmp_path: Path, small_model: Path) -> None:
+    """By default at most one level. Without an overlap they would show."""
+    PIL.Image.fromarray(photo(150, 200)).save(tmp_path / "in.png")
+
+    def restored(name: str, *tiles: object) -> tuple[str, np.ndarray]:
+        out = tmp_path / f"{name}.png"
+        options = ("-m", small_model, "--device", "cpu", "--precision", "fp32", "--json")
+        done = derain("image", tmp_path / "in.png", "-o", out, *options, *tiles)
+        assert done.code == 0, done.err
+        return json.loads(done.out)["tile"], np.asarray(PIL.Image.open(out)).astype(int)
+
+    _, whole = restored("whole", "--tile", "off")
+    size, tiled = restored("tiled", "--tile", 64)
+    assert size == "64×64"
+    _, seams = restored("seams", "--tile", 64, "--overlap", 0)
+    assert np.abs(tiled - whole).max() <= 1
+    assert np.abs(seams - whole).max() > 1
 
 
 @pytest.mark.parametrize("existing", ["photo.jpg", "other.jpg"])

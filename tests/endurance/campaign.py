@@ -82,9 +82,11 @@ class Command:
     ) -> None:
         """Starts it. `log`: its output goes to `log.out` and `log.err`. `before` runs in the copy first."""
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
+        for file in (self.out, self.err):
+            file.write_bytes(b"")
         self._code: int | None = None
-        self._pid = os.fork()
-        if self._pid == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             os.setpgid(0, 0)  # a signal that ends the campaign is not for the command
             signal.signal(signal.SIGINT, signal.default_int_handler)
             _run(["derain", *map(str, arguments)], self.out, self.err, before)
@@ -93,7 +95,7 @@ class Command:
     def code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
         if self._code is None:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._code = os.waitstatus_to_exitcode(status)
         return self._code
@@ -102,7 +104,7 @@ class Command:
         """Ends it by SIGKILL. Returns whether it was still at work."""
         if self.code is not None:
             return False
-        os.kill(self._pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
     def wait(self) -> int:
@@ -112,7 +114,7 @@ class Command:
             while self.code is None and time.monotonic() < limit:
                 time.sleep(0.002)
             if self.code is None:
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
                 raise BrokenLawError(f"a command hangs: {self.err.read_text(errors='replace')}")
         assert self._code is not None
         return self._code

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import given
+from hypothesis import strategies as st
 from paired import DROPS
 
 import deraincli
@@ -49,6 +51,23 @@ def photo(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
 )
 def test_the_shorter_side_decides(picture: Size, side: int | str, expected: Size) -> None:
     assert working_size(picture, side) == expected
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(64, 2000) | st.just("auto"))
+def test_a_working_size_has_the_proportions_and_is_never_larger(
+    height: int, width: int, side: int | str
+) -> None:
+    picture = Size(height, width)
+    smaller = working_size(picture, side)
+    turned = working_size(Size(width, height), side)
+    assert (turned.height, turned.width) == (smaller.width, smaller.height)
+    if smaller != picture:
+        assert min(smaller.height, smaller.width) == (400 if side == "auto" else side)
+        assert smaller.height < height
+        assert smaller.width < width
+        scale = min(height, width) / min(smaller.height, smaller.width)
+        assert max(smaller.height, smaller.width) == pytest.approx(max(height, width) / scale, abs=0.5001)
+        assert working_size(smaller, side) == smaller
 
 
 @pytest.mark.parametrize("side", [0, -3, 63, "half", None])
