@@ -1,4 +1,4 @@
-"""How much the default model changes photos: python tests/performance/change.py FOLDER
+"""How much the default model changes photos: python tests/performance/change.py FOLDER.
 
 Prints the share of visibly changed pixels of every photo, the smallest first, and how many of them count as
 little changed.
