@@ -8,23 +8,19 @@ clean, maps = derainer(image, return_maps=True)
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast, overload
+from functools import partial
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.errors import InputError, UsageError
+from deraincli.errors import InputError
 from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
-from deraincli.inference.backends.classical_backend import NAME as SOLVER
-from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.tiled import Restored
 from deraincli.inference.working_size import SideChoice, check_side, restore_at_working_size
-
-if TYPE_CHECKING:
-    from deraincli.inference.backends.torch_backend import TorchBackend
 
 TileChoice = int | Literal["auto", "off"]
 OverlapChoice = int | Literal["auto"]
@@ -77,9 +73,7 @@ class Derainer:
     def level_strides(self) -> tuple[int, ...]:
         """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first;
         none for networks without such levels."""
-        from deraincli.inference.backends.attention_recorder import level_strides
-
-        return level_strides(self._recording_backend)
+        return self._backend.level_strides
 
     @overload
     def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
@@ -131,32 +125,14 @@ class Derainer:
         """
         check_shape(pixels)
         grey = pixels.shape[2] == 1
-        if levels:
-            from deraincli.inference.backends.attention_recorder import run_recorded
-
-        def run_tile(tile: NDArray[np.float32]) -> NDArray[np.float32]:
-            if levels:
-                return run_recorded(self._recording_backend, tile, on_warning=on_warning)
-            if isinstance(self._backend, ClassicalBackend):
-                return self._backend.run_tile(tile, on_progress=on_progress, on_warning=on_warning)
-            return self._backend.run_tile(tile, maps=maps, on_warning=on_warning)
-
+        run_tile = partial(
+            self._backend.run_tile, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
+        )
         colour = grey_to_rgb(pixels) if grey else pixels
         result = restore_at_working_size(
             colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(image=rgb_to_grey(result.image)) if grey else result
-
-    @property
-    def _recording_backend(self) -> TorchBackend:
-        """The backend, if it is one of PyTorch's: only these let modules be observed."""
-        if self.backend == "onnxruntime":
-            raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
-        if self.backend == SOLVER:
-            raise UsageError(
-                f"{self.name} is a classical method and has no attention maps: choose a network."
-            )
-        return cast("TorchBackend", self._backend)
 
 
 def check_shape(pixels: NDArray[Any]) -> None:

@@ -12,33 +12,29 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.callbacks import OnWarning
-from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.models.balnet.unet import MapInjection
 
 
-def level_strides(backend: TorchBackend) -> tuple[int, ...]:
+def level_strides(network: nn.Module) -> tuple[int, ...]:
     """Input pixels per pixel of each encoder level that maps enter, the finest first."""
-    return tuple(level.stride for level in _levels(backend.networks[0]))
+    return tuple(level.stride for level in _levels(network))
 
 
-def run_recorded(
-    backend: TorchBackend, tile: NDArray[np.float32], *, on_warning: OnWarning | None = None
-) -> NDArray[np.float32]:
-    """Runs a tile as `TorchBackend.run_tile` does with its maps, and adds them as they entered each level.
+def repeated(
+    levels: Sequence[tuple[Tensor, Tensor]], strides: Sequence[int]
+) -> Iterator[NDArray[np.float32]]:
+    """Brings the maps of one tile to its size.
 
-    3×h×w becomes (5 + 2·levels)×h×w: the restored RGB, RAM and CAM, then both of every level, each value
-    repeated over the stride×stride pixels that it stands for.
+    Args:
+        levels: RAM and CAM of each level, 1×1×h×w each, as `recorded_levels` leaves them.
+        strides: Input pixels per pixel of each level.
+
+    Yields:
+        RAM, then CAM of each level, 1×H×W. Each value is repeated over the pixels that it stands for.
     """
-    with recorded_levels(backend.networks) as levels:
-        answer = backend.run_tile(tile, maps=True, eager=True, on_warning=on_warning)
-    strides = level_strides(backend)
-    recorded = [
-        F.interpolate(attention.float(), scale_factor=stride)[0].cpu().numpy()
-        for stride, maps in zip(strides, levels, strict=True)
-        for attention in maps
-    ]
-    return np.concatenate([answer, *recorded])
+    for stride, maps in zip(strides, levels, strict=True):
+        for attention in maps:
+            yield F.interpolate(attention.float(), scale_factor=stride)[0].cpu().numpy()
 
 
 @contextmanager

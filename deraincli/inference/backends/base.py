@@ -1,4 +1,4 @@
-"""What runs tiles: the part that PyTorch's and ONNX Runtime's backends have in common."""
+"""What runs tiles: the protocol of all backends."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnWarning
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.inference.tiling import Tiling
 
 
 class Backend(Protocol):
-    """A network on its device, in its precision. Several threads may run tiles at once."""
+    """A network or classical method on its device, in its precision.
+
+    Several threads may run tiles at once.
+    """
 
     @property
     def device(self) -> object:
@@ -25,11 +28,40 @@ class Backend(Protocol):
     notes: tuple[str, ...]
     """Sentences for the user: what is not as asked for."""
 
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest first.
+
+        Networks without such levels have none. Raises UsageError if the backend gives no maps.
+        """
+
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """How to cut pictures. Raises UsageError for sizes that make no sense."""
 
     def run_tile(
-        self, tile: NDArray[np.float32], *, maps: bool = False, on_warning: OnWarning | None = None
+        self,
+        tile: NDArray[np.float32],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w, or 5×h×w with RAM and CAM where `maps` asks for them
-        and the network has them. Raises MemoryError where the tile is too large."""
+        """Restores one tile.
+
+        Args:
+            tile: 3×h×w RGB in 0–1.
+            maps: Whether to add RAM and CAM, if the network has them.
+            levels: Whether to add RAM and CAM, and both as they enter each encoder level. Each of their
+                values is repeated over the stride×stride pixels that it stands for.
+            on_progress: Receives the steps done within this tile and their number, if there are any.
+            on_warning: Receives sentences for the user.
+
+        Returns:
+            3×h×w, with maps 5×h×w, with levels (5 + 2·levels)×h×w.
+
+        Raises:
+            MemoryError: The tile is too large.
+            UsageError: The backend gives no maps.
+            ModelError: The answer is not finite.
+        """

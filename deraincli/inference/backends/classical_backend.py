@@ -15,7 +15,7 @@ from deraincli.inference.tiling import Tiling
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
 
-NAME = "solver"
+NO_MAPS = "A classical method has no attention maps: choose a network."
 
 
 class ClassicalBackend:
@@ -23,7 +23,7 @@ class ClassicalBackend:
 
     device = "cpu"
     precision = "fp32"
-    backend = NAME
+    backend = "solver"
     notes: tuple[str, ...] = ()
 
     def __init__(
@@ -45,6 +45,11 @@ class ClassicalBackend:
         self._solver = solver
         self._max_seconds = max_seconds
 
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Raises UsageError, as there are no maps."""
+        raise UsageError(NO_MAPS)
+
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """Pictures whole. Raises UsageError for anything else."""
         if tile not in ("auto", "off") or overlap != "auto":
@@ -56,13 +61,17 @@ class ClassicalBackend:
         tile: NDArray[np.float32],
         *,
         maps: bool = False,
+        levels: bool = False,
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w; a classical method has no maps.
+        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w, without maps.
 
-        `on_progress` hears of its steps. The time is looked at between them.
+        `on_progress` receives its steps. The time limit is checked between them. Raises UsageError if
+        levels are asked for.
         """
+        if levels:
+            raise UsageError(NO_MAPS)
         begin, steps = time.monotonic(), self._solver.steps
         estimates = self._solver.restore(tile.transpose(1, 2, 0))
         for done, estimate in enumerate(estimates):  # noqa: B007

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnWarning
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, ModelError, UsageError
 from deraincli.inference.backends.cpu_limits import usable_threads
 from deraincli.inference.backends.export_metadata import description_in
@@ -21,7 +21,7 @@ from deraincli.installation import install_command
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-NAME = "onnxruntime"
+NO_MAPS = "ONNX Runtime gives no attention maps: set backend to 'eager'."
 
 SIDE = 512
 """Smaller tiles are no faster a pixel."""
@@ -42,7 +42,7 @@ class OnnxBackend:
 
     device: str
     precision: str
-    backend = NAME
+    backend = "onnxruntime"
     notes: tuple[str, ...] = ()
 
     def __init__(self, path: Path, *, device: str = "auto", precision: str = "auto") -> None:
@@ -70,6 +70,11 @@ class OnnxBackend:
                 "or name another export."
             )
 
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Raises UsageError, as there are no maps."""
+        raise UsageError(NO_MAPS)
+
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """How to cut pictures; "auto" depends on the memory free now, so ask once, not for each picture.
 
@@ -79,15 +84,21 @@ class OnnxBackend:
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
 
     def run_tile(
-        self, tile: NDArray[np.float32], *, maps: bool = False, on_warning: OnWarning | None = None
+        self,
+        tile: NDArray[np.float32],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
         """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w.
 
         Raises MemoryError where the tile is too large, UsageError where maps are asked for, and ModelError
         where the answer is not finite.
         """
-        if maps:
-            raise UsageError("ONNX Runtime gives no attention maps: set backend to 'eager'.")
+        if maps or levels:
+            raise UsageError(NO_MAPS)
         try:
             (answer,) = self._session.run(["image"], {"rainy": np.ascontiguousarray(tile[None])})
         except Exception as error:  # ONNX Runtime's own have no other base

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.callbacks import OnWarning
+from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
+from deraincli.inference.backends.attention_recorder import level_strides, recorded_levels, repeated
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
 from deraincli.inference.backends.torch_graphs import RunNetwork, choose_backend, prepare
 from deraincli.inference.backends.torch_memory import (
@@ -66,6 +67,11 @@ class TorchBackend:
         self._run: RunNetwork = prepare(self._network, self.backend)
 
     @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest first."""
+        return level_strides(self._network)
+
+    @property
     def networks(self) -> tuple[nn.Module, ...]:
         """The network, and the one in fp32 that steps in where its answer is not finite."""
         return (self._network,) if self._network is self._exact else (self._network, self._exact)
@@ -83,19 +89,24 @@ class TorchBackend:
         tile: NDArray[np.float32],
         *,
         maps: bool = False,
-        eager: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w, or 5×h×w with RAM and CAM where `maps` asks for
-        them and the network has them. `eager`: whatever the backend, so that hooks see the tile.
+        """Restores one tile, as `Backend.run_tile` describes.
 
-        An answer that is not finite is computed again in fp32, and that is said. Raises MemoryError where
-        the tile is too large for the device, and ModelError where even fp32 is not finite.
+        A network runs eagerly for `levels`, whatever the backend, because hooks see nothing else. An answer
+        that is not finite is computed again in fp32, with a warning. Raises MemoryError if the tile is too
+        large for the device, and ModelError if even fp32 is not finite.
         """
         # The MemoryError is raised outside of `except`, so that it does not keep the tensors of the
         # failed run alive.
         try:
-            return self._run_tile(tile, self._network if eager else self._run, maps, on_warning)
+            if not levels:
+                return self._run_tile(tile, self._run, maps, on_warning)
+            with recorded_levels(self.networks) as recorded:
+                answer = self._run_tile(tile, self._network, True, on_warning)
+            return np.concatenate([answer, *repeated(recorded, self.level_strides)])
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
