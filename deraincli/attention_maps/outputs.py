@@ -85,8 +85,7 @@ def inspect_file(
     for note in image.notes:
         if on_note:
             on_note(note)
-    chosen = derainer.for_picture(image.pixels)
-    result = chosen.restore(
+    result = derainer.restore(
         image.pixels, maps=True, levels=levels, on_progress=on_progress, on_warning=on_note
     )
     if result.ram is None or result.cam is None or result.levels is None:
@@ -94,11 +93,11 @@ def inspect_file(
     return Inspected(
         image,
         result.image,
-        chosen.name,
+        result.model,
         result.ram,
         result.cam,
         result.levels,
-        chosen.level_strides,
+        derainer.level_strides,
         result.tile,
     )
 

@@ -44,19 +44,15 @@ class DeviceSlot:
         self.derainer = derainer
         self._thread = ThreadPoolExecutor(max_workers=1)
 
-    def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> tuple[Restored, str]:
-        """Restores a picture, and names the model that it needed; raises StoppedError after the next tile
-        once `stop` is set."""
+    def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> Restored:
+        """Restores a picture. Raises StoppedError after the next tile once `stop` is set."""
 
         def check(done: int, total: int) -> None:
             if stop.is_set():
                 raise StoppedError
 
-        def work() -> tuple[Restored, str]:
-            chosen = self.derainer.for_picture(pixels)
-            return chosen.restore(pixels, on_progress=check, on_warning=on_warning), chosen.name
-
-        return self._thread.submit(work).result()
+        restore = self.derainer.restore
+        return self._thread.submit(restore, pixels, on_progress=check, on_warning=on_warning).result()
 
 
 class Worker:
@@ -111,7 +107,7 @@ class Worker:
             turn = time.perf_counter()
             if self._on_start:
                 self._on_start(job)
-            result, model = lane.restore(image.pixels, self.stop, notes.append)
+            result = lane.restore(image.pixels, self.stop, notes.append)
             network_seconds = time.perf_counter() - turn
         data = encode(
             replace(image, pixels=result.image),
@@ -131,7 +127,7 @@ class Worker:
             height=height,
             seconds=time.perf_counter() - began - (turn - asked),
             network_seconds=network_seconds,
-            model=model,
+            model=result.model,
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),

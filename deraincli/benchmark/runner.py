@@ -24,7 +24,7 @@ from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
 from deraincli.inference.backends.torch_memory import free_memory
 from deraincli.models.base import RestorationNetwork
-from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.derainer import ModelDerainer
 
 SLOWEST = 10
 """Number of layers that a roofline lists."""
@@ -167,7 +167,7 @@ def _measure_time(
         forward.append(forward_pass(ready, row.side, row.batch) if ready else None)
         wanted = ready if request.file_to_file else None
         files.append(
-            FileToFile(Derainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
+            FileToFile(ModelDerainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
             if wanted
             else None
         )

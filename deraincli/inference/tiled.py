@@ -40,6 +40,8 @@ class Restored(NamedTuple):
     pixels that it stands for; L is 0 unless they were recorded."""
     whole: bool = True
     """Whether one tile held it."""
+    model: str = ""
+    """Name of the model that restored it. A tile callable has none."""
 
 
 def restore_tiled(

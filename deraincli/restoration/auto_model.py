@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.inference.backends.base import Backend
 from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import SideChoice, to_working_size
-from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice, check_shape
+from deraincli.inference.working_size import to_working_size
+from deraincli.restoration.derainer import Derainer, check_shape
 
 WINDOW = 128
 """Side of a window, pixels."""
@@ -45,24 +44,31 @@ class Evidence(NamedTuple):
 
 
 class AutoDerainer(Derainer):
-    """Two specialists behind one name. Tiling, device and precision are the same for both."""
+    """Two specialists behind one name."""
 
-    def __init__(
-        self,
-        name: str,
-        streak: tuple[str, Backend],
-        drop: tuple[str, Backend],
-        tile: TileChoice,
-        overlap: OverlapChoice,
-        working_side: SideChoice,
-    ) -> None:
-        """`streak`, `drop`: name and backend of each specialist."""
-        super().__init__(name, streak[1], tile, overlap, working_side)
-        self._streak = Derainer(*streak, tile, overlap, working_side)
-        self._drop = Derainer(*drop, tile, overlap, working_side)
+    def __init__(self, name: str, streak: Derainer, drop: Derainer) -> None:
+        """Combines two specialists.
 
-    def for_picture(self, pixels: NDArray[Any]) -> Derainer:
-        """The specialist that a picture needs."""
+        Args:
+            name: The name of both together.
+            streak: The specialist for streaks.
+            drop: The specialist for drops, with the same network, device, precision and backend.
+        """
+        self.name = name
+        self.device = streak.device
+        self.precision = streak.precision
+        self.backend = streak.backend
+        self.notes = streak.notes
+        self._streak = streak
+        self._drop = drop
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """As `Derainer.level_strides`: both specialists have the same."""
+        return self._streak.level_strides
+
+    def select(self, pixels: NDArray[Any]) -> Derainer:
+        """Returns the specialist that a picture needs."""
         return self._drop if self.evidence(pixels).drops else self._streak
 
     def evidence(self, pixels: NDArray[Any]) -> Evidence:
@@ -85,8 +91,8 @@ class AutoDerainer(Derainer):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """As `Derainer.restore`, by the specialist that the picture needs."""
-        return self.for_picture(pixels).restore(
+        """As `Derainer.restore`, by the specialist that the picture needs: `Restored.model` names it."""
+        return self.select(pixels).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
 

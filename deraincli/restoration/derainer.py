@@ -8,6 +8,7 @@ clean, maps = derainer(image, return_maps=True)
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
@@ -35,8 +36,8 @@ class AttentionMaps(NamedTuple):
     """H×W in 0–1: clean regions related attention map."""
 
 
-class Derainer:
-    """A model on its device. Calls share no state, so several threads may call it at once."""
+class Derainer(ABC):
+    """A loaded model. Calls share no state, so several threads may call it at once."""
 
     name: str
     """The model's name."""
@@ -45,35 +46,6 @@ class Derainer:
     backend: str
     notes: tuple[str, ...]
     """Sentences for the user: what is not as asked for."""
-
-    def __init__(
-        self,
-        name: str,
-        backend: Backend,
-        tile: TileChoice,
-        overlap: OverlapChoice,
-        working_side: SideChoice,
-    ) -> None:
-        """Raises UsageError for sizes that cannot be."""
-        check_side(working_side)
-        self.name = name
-        self.device = str(backend.device)
-        self.precision = backend.precision
-        self.backend = backend.backend
-        self.notes = backend.notes
-        self._backend = backend
-        self._tiling = backend.tiling(tile, overlap)
-        self._working_side = working_side
-
-    def for_picture(self, pixels: NDArray[Any]) -> Derainer:
-        """The model that a picture, as `restore` takes it, needs: this one."""
-        return self
-
-    @property
-    def level_strides(self) -> tuple[int, ...]:
-        """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first;
-        none for networks without such levels."""
-        return self._backend.level_strides
 
     @overload
     def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
@@ -109,6 +81,25 @@ class Derainer:
             answer = result.image[..., 0] if flat else result.image
         return (answer, AttentionMaps(result.ram, result.cam)) if return_maps else answer
 
+    @property
+    @abstractmethod
+    def level_strides(self) -> tuple[int, ...]:
+        """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first.
+
+        Networks without such levels have none. Raises UsageError if the backend gives no maps.
+        """
+
+    @abstractmethod
+    def select(self, pixels: NDArray[Any]) -> Derainer:
+        """Returns the model that restores a picture.
+
+        A video keeps the choice of its first picture, because a change amid it would be seen.
+
+        Args:
+            pixels: The picture, as `restore` takes it.
+        """
+
+    @abstractmethod
     def restore(
         self,
         pixels: NDArray[Any],
@@ -118,11 +109,68 @@ class Derainer:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """Restores an array as `__call__` takes it, with its maps and tile size, reporting on the way.
+        """Restores a picture and reports on the way.
 
-        `levels` records the maps at every encoder level too, at the cost of memory. Recording never
-        changes the picture.
+        Args:
+            pixels: H×W×3 (RGB) or H×W×1 (grey) of uint8, uint16, or floats in 0–1.
+            maps: Whether to return the attention maps, if the network has them.
+            levels: Whether to record the maps at every encoder level, too. It takes memory and never changes
+                the picture.
+            on_progress: Receives the tiles done and their number.
+            on_warning: Receives sentences for the user.
+
+        Returns:
+            The picture, of the same shape and dtype, its maps, and how it was restored.
+
+        Raises:
+            InputError: The array is no such picture.
+            UsageError: The backend gives no maps.
+            DeviceError: Not even the smallest tile fits in memory.
+            ModelError: The network's answer is not finite.
         """
+
+
+class ModelDerainer(Derainer):
+    """One model on its device."""
+
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        tile: TileChoice,
+        overlap: OverlapChoice,
+        working_side: SideChoice,
+    ) -> None:
+        """Raises UsageError for sizes that cannot be."""
+        check_side(working_side)
+        self.name = name
+        self.device = str(backend.device)
+        self.precision = backend.precision
+        self.backend = backend.backend
+        self.notes = backend.notes
+        self._backend = backend
+        self._tiling = backend.tiling(tile, overlap)
+        self._working_side = working_side
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """As `Derainer.level_strides`."""
+        return self._backend.level_strides
+
+    def select(self, pixels: NDArray[Any]) -> Derainer:
+        """Returns this model."""
+        return self
+
+    def restore(
+        self,
+        pixels: NDArray[Any],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """As `Derainer.restore`."""
         check_shape(pixels)
         grey = pixels.shape[2] == 1
         run_tile = partial(
@@ -132,7 +180,8 @@ class Derainer:
         result = restore_at_working_size(
             colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
         )
-        return result._replace(image=rgb_to_grey(result.image)) if grey else result
+        image = rgb_to_grey(result.image) if grey else result.image
+        return result._replace(image=image, model=self.name)
 
 
 def check_shape(pixels: NDArray[Any]) -> None:

@@ -11,7 +11,7 @@ from deraincli.inference.working_size import SideChoice
 from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
 from deraincli.model_zoo.resolve import default_model, find_classical_method, find_model
 from deraincli.restoration.auto_model import AutoDerainer
-from deraincli.restoration.derainer import Derainer, OverlapChoice, TileChoice
+from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
 
 
 def load(
@@ -48,7 +48,7 @@ def load(
         if backend != "eager":
             raise UsageError(f"'{model}' is a classical method, not a network: leave backend at 'eager'.")
         runner = ClassicalBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
-        return Derainer(model, runner, tile, overlap, working_side)
+        return ModelDerainer(model, runner, tile, overlap, working_side)
     if max_seconds is not None:
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
@@ -60,8 +60,9 @@ def load(
     if model == AUTO_MODEL:
         streak = _open(DEFAULTS["streak"], device, precision, backend)
         drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
-        return AutoDerainer(AUTO_MODEL, streak, drop, tile, overlap, working_side)
-    derainer = Derainer(*_open(model, device, precision, backend), tile, overlap, working_side)
+        specialists = (ModelDerainer(*opened, tile, overlap, working_side) for opened in (streak, drop))
+        return AutoDerainer(AUTO_MODEL, *specialists)
+    derainer = ModelDerainer(*_open(model, device, precision, backend), tile, overlap, working_side)
     known = SHIPPED.get(model)
     if known is not None and task not in ("auto", *known.tasks):
         derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)

@@ -82,8 +82,7 @@ def restore_picture(
         DeviceError: It does not fit in memory.
     """
     start = time.perf_counter()
-    chosen = derainer.for_picture(picture.pixels)
-    result = chosen.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
+    result = derainer.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
     restored = dataclasses.replace(picture, pixels=result.image)
     data = encode(restored, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
     return RestoredFile(
@@ -91,6 +90,6 @@ def restore_picture(
         size=Size(*picture.pixels.shape[:2]),
         seconds=time.perf_counter() - start,
         tile=str(result.tile),
-        model=chosen.name,
+        model=result.model,
         change=measure_change(picture.pixels, result.image),
     )

@@ -162,4 +162,4 @@ def test_the_specialist_is_chosen_at_the_working_size(large_photo: np.ndarray) -
         smaller = cv2.resize(picture, (600, 400), interpolation=cv2.INTER_AREA)
         smaller = (smaller.reshape(400, 600, -1) / np.float32(255)).astype(np.float32)
         np.testing.assert_allclose(either.evidence(picture), either.evidence(smaller), rtol=1e-4)
-        assert either.for_picture(picture).name == "balnet-lite-drop"
+        assert either.select(picture).name == "balnet-lite-drop"

@@ -158,13 +158,12 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
     for note in derainer.notes:
         out.note(note)
     begin = time.perf_counter()
-    chosen = derainer.for_picture(image.pixels)
     with out.progress(label) as meter:
-        result = chosen.restore(image.pixels, on_progress=meter, on_warning=out.note)
+        result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)
     seconds = time.perf_counter() - begin
-    specialist = "" if chosen.name == derainer.name else chosen.name
+    specialist = "" if result.model == derainer.name else result.model
     version = Version(label, replace(image, pixels=result.image), specialist)
-    run = _Run(version, seconds, chosen.name, derainer.device, derainer.precision, str(result.tile))
+    run = _Run(version, seconds, result.model, derainer.device, derainer.precision, str(result.tile))
     out.detail(f"{run}, {seconds:.2f} s")
     return run
 

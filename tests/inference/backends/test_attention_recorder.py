@@ -11,7 +11,7 @@ from deraincli.inference.backends.attention_recorder import recorded_levels
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.models.balnet.config import BALNET_LITE, BALNetConfig
 from deraincli.models.balnet.network import BALNet
-from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.derainer import Derainer, ModelDerainer
 
 
 def network(config: BALNetConfig = BALNET_LITE) -> BALNet:
@@ -27,7 +27,7 @@ def network(config: BALNetConfig = BALNET_LITE) -> BALNet:
 def derainer(
     config: BALNetConfig = BALNET_LITE, precision: str = "fp32", tile: int | str = "off"
 ) -> Derainer:
-    return Derainer(
+    return ModelDerainer(
         "random", TorchBackend(network(config), device="cpu", precision=precision), tile, "auto", "auto"
     )
 
