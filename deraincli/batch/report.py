@@ -12,7 +12,7 @@ from deraincli.batch.summary import COLUMNS, BatchSummary
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
 
 COMMAND = "derain batch"
@@ -88,6 +88,6 @@ class BatchReport:
     def _facts(self) -> list[str]:
         asked = dict(self._settings.network)
         model, task = asked.pop("model"), asked.pop("task")
-        name, _ = find_model(model, task)
+        name = resolve_model(model, task).name
         others = [f"{key} {value}" for key, value in asked.items() if value != "auto"]
         return [COMMAND, f"model {name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]

@@ -10,8 +10,8 @@ from typing import Literal
 from deraincli.benchmark.paper_figures import PAPER_FIGURES, PaperFigures
 from deraincli.errors import ModelError
 from deraincli.files.locations import weights_folder
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
-from deraincli.model_zoo.resolve import find_classical_method, find_model
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
+from deraincli.model_zoo.resolve import find_classical_method, resolve_model
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import load_model
 from deraincli.models.classical.registry import CLASSICAL_METHODS
@@ -45,7 +45,7 @@ class Target:
         if self.weights == "random":
             kind = NETWORKS[self.name]
             return kind.build(kind.config).eval()
-        return load_model(find_model(self.name)[1])[0]
+        return load_model(resolve_model(self.name).files[0].path)[0]
 
     def size_multiple(self, network: RestorationNetwork | None) -> int:
         """Returns the number of which the input's sides must be multiples.
@@ -84,17 +84,17 @@ def find_target(name: str | None) -> Target:
     if find_classical_method(name):
         assert name is not None
         return Target(name, "none")
-    if name is None or name == AUTO_MODEL:  # its two networks differ only in their weights
-        name = DEFAULTS["streak"]
+    if name in (None, AUTO_MODEL.name):  # its two networks differ only in their weights
+        name = AUTO_MODEL.members["streak"]
     try:
-        _, file = find_model(name)
+        file = resolve_model(name).files[0]
     except ModelError:
         if name in NETWORKS:
             return Target(name, "random")
         if name.startswith("hf:") or Path(name).exists():
             raise
     else:
-        ships = file.parent == weights_folder()
+        ships = file.path.parent == weights_folder()
         return Target(name, "shipped" if ships else "file")
     near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."

@@ -19,7 +19,7 @@ from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
 from deraincli.model_zoo.exports import find_export
-from deraincli.model_zoo.resolve import find_classical_method
+from deraincli.model_zoo.resolve import find_classical_method, resolve_model
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, restore_file
 
@@ -139,7 +139,7 @@ def open_backend(
                 "run `derain weights export` on its file and name that file."
             )
         return OnnxBackend(
-            find_export(subject.name, precision=precision)[1], device=device, precision=precision
+            find_export(resolve_model(subject.name).files[0], precision), device=device, precision=precision
         )
     return TorchBackend(network, device=device, precision=precision, backend=backend)
 

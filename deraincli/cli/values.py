@@ -104,7 +104,7 @@ def suggest_models(*others: str, several: bool = False) -> Callable[[str], list[
     def complete(incomplete: str) -> list[str]:
         from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 
-        return suggest(*dict.fromkeys((AUTO_MODEL, *SHIPPED, *others)), several=several)(incomplete)
+        return suggest(*dict.fromkeys((AUTO_MODEL.name, *SHIPPED, *others)), several=several)(incomplete)
 
     return complete
 

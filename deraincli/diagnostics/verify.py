@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from deraincli.diagnostics.known_picture import known_pair
 from deraincli.evaluation.metrics import PROTOCOLS, score
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
 from deraincli.model_zoo.hub import blob_sha256
-from deraincli.model_zoo.resolve import find_model
-from deraincli.models.header import read_header, sha256
+from deraincli.model_zoo.resolve import resolve_model
+from deraincli.models.header import read_header
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.load import load
 
@@ -34,12 +33,10 @@ def verify(model: str | None, *, device: str = "auto") -> list[Check]:
     picture must come out as well as the catalogue says; by a model that is not in it, better than it went in.
     Raises ModelError where nothing can be loaded, as of a shipped model that is not what it was.
     """
-    name, path = find_model(model)
-    entry = SHIPPED.get(DEFAULTS["streak"] if name == AUTO_MODEL else name)
-    header = read_header(path)
-    digest = sha256(path)
-    expected = entry.sha256 if entry else blob_sha256(path)
-    checks = [Check("sha256", digest == expected if expected else None, digest)]
+    file = resolve_model(model).files[0]
+    entry, header = file.entry, read_header(file.path)
+    expected = entry.sha256 if entry else blob_sha256(file.path)
+    checks = [Check("sha256", file.sha256 == expected if expected else None, file.sha256)]
     derainer = load(model, device=device, precision="fp32", tile="off")
     checks.append(Check("keys", True, f"all {len(header.shapes)} tensors fit"))
     before, after = restored_psnr(derainer, header.task)

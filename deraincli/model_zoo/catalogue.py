@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deraincli.model_zoo.model_facts import ReportedScore
@@ -27,6 +28,18 @@ class ShippedModel:
     """dB on the known picture, as `derain weights verify NAME` prints it."""
     hub: str | None = None
     """Where it is published, pinned by commit, for files that the package does not bring along."""
+
+
+@dataclass(frozen=True)
+class AutoModel:
+    """One name for several shipped models, of which each picture goes to the one that it needs."""
+
+    name: str
+    members: Mapping[str, str]
+    """Task → the shipped model that serves it if none is named; streaks first.
+
+    The first also stands for all of them where one file is wanted, as for a warm start.
+    """
 
 
 _RESEARCH = (
@@ -82,9 +95,5 @@ SHIPPED: dict[str, ShippedModel] = {
     ),
 }
 
-AUTO_MODEL = "balnet-lite"
-"""Either of the two defaults below, chosen for each picture by `deraincli.restoration.auto_model`. Where one
-file is wanted, as for a warm start, it is the one for streaks."""
-
-DEFAULTS: dict[str, str] = {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"}
-"""The model that serves a task when none is named."""
+AUTO_MODEL = AutoModel("balnet-lite", {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"})
+"""The default. `deraincli.restoration.auto_model` chooses."""

@@ -6,44 +6,52 @@ from pathlib import Path
 
 from deraincli.errors import DeviceError, ModelError
 from deraincli.files.locations import cache_folder
-from deraincli.model_zoo.resolve import find_model
-from deraincli.models.header import EXPORT_SUFFIXES, read_header, sha256
+from deraincli.model_zoo.resolve import ModelFile
+from deraincli.models.header import EXPORT_SUFFIXES, read_header
 
 
-def cached_export(name: str, weights_sha256: str, precision: str) -> Path:
-    """Where the export of a model file is kept; other weights have another path."""
-    return cache_folder() / "exports" / f"{name}-{weights_sha256[:16]}-{precision}.onnx"
+def cached_export(model: ModelFile, precision: str) -> Path:
+    """Returns where the export of a model file is kept. Other weights have another path."""
+    return cache_folder() / "exports" / f"{model.name}-{model.sha256[:16]}-{precision}.onnx"
 
 
-def find_export(model: str, precision: str = "auto") -> tuple[str, Path]:
-    """The name and ONNX file of a model, given as a path to one or as any model that was exported before.
+def find_export(model: ModelFile, precision: str = "auto") -> Path:
+    """Finds the ONNX file of a model.
 
-    Raises ModelError, naming the command that makes the file, if there is none, and DeviceError for a
-    precision that exports do not have.
+    Args:
+        model: The model that was exported, or the export itself.
+        precision: A name of PRECISIONS, or `auto` for the first that was made.
+
+    Returns:
+        The ONNX file.
+
+    Raises:
+        ModelError: There is none. The message names the command that makes it.
+        DeviceError: Exports do not have such a precision.
     """
-    if Path(model).suffix == ".onnx":
-        if not Path(model).is_file():
-            raise ModelError(f"There is no file '{model}': make it with `derain weights export`.")
-        return Path(model).stem, Path(model)
+    weights = model.path
+    if weights.suffix == ".onnx":
+        if not weights.is_file():
+            raise ModelError(f"There is no file '{weights}': make it with `derain weights export`.")
+        return weights
     if precision not in ("auto", *PRECISIONS):
         raise DeviceError(
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
-    name, weights = find_model(model)
     if weights.suffix in EXPORT_SUFFIXES:
         raise ModelError(
-            f"'{model}' is no ONNX file and cannot be made one: name the model that it was exported from."
+            f"'{model.given}' is no ONNX file and cannot be made one: name the model that it was exported "
+            "from."
         )
     read_header(weights)  # complains of a missing or damaged file
-    digest = sha256(weights)
     for candidate in PRECISIONS if precision == "auto" else (precision,):
-        path = cached_export(name, digest, candidate)
+        path = cached_export(model, candidate)
         if path.is_file():
-            return name, path
-    command = f"derain weights export {model} --to onnx"
+            return path
+    command = f"derain weights export {model.given} --to onnx"
     if precision != "auto":
         command += f" --precision {precision}"
-    raise ModelError(f"ONNX Runtime needs an export of '{name}': run `{command}` once.")
+    raise ModelError(f"ONNX Runtime needs an export of '{model.name}': run `{command}` once.")
 
 
 PRECISIONS = ("fp32", "fp16", "int8")

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.hub import CARD_FILE, LICENCE_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
 from deraincli.model_zoo.inventory import describe_model
 from deraincli.model_zoo.model_card import has_identifier, write_card
 from deraincli.model_zoo.model_facts import ReportedScore
-from deraincli.model_zoo.resolve import find_model
 from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 
 
@@ -29,14 +28,15 @@ def repository_files(
     number finite, of a shipped model every bit. `licence` replaces what the catalogue says, but for a shipped
     model; `scores` join those that are known. Raises ModelError or UsageError.
     """
-    if model == AUTO_MODEL:
-        raise UsageError(f"{model} is two models: push {' and '.join(DEFAULTS.values())} one by one.")
+    if model == AUTO_MODEL.name:
+        members = " and ".join(AUTO_MODEL.members.values())
+        raise UsageError(f"{model} is two models: push {members} one by one.")
     known = describe_model(model)
     if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
         raise UsageError(f"{model} ships under terms of its own (weights/README.md): leave --licence out.")
     from deraincli.models.checkpoint import load_model, refuse_not_finite
 
-    path = find_model(model)[1]
+    path = known.file
     refuse_not_finite(load_model(path)[0], path)
     known = dataclasses.replace(known, licence=licence or known.licence, scores=(*known.scores, *scores))
     header = read_header(path)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.files.locations import weights_folder
 from deraincli.installation import repair_command
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED, ShippedModel
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED, ShippedModel
 from deraincli.models.header import WEIGHTS_FILE, sha256
 
 if TYPE_CHECKING:
@@ -21,29 +21,79 @@ BEST_FILE = "best.safetensors"
 """Where a training run keeps its best weights."""
 
 
-def find_model(model: str | None, task: str = "auto") -> tuple[str, Path]:
-    """The name and file of a model given by name, path or address on the Hub, or of a task's default.
+@dataclass(frozen=True)
+class ModelFile:
+    """One model file."""
 
-    A folder is one as the Hugging Face Hub lays it out, or a training run's. Raises ModelError if there
-    is no such model, or a shipped one is damaged.
+    name: str
+    """Name of the model."""
+    given: str
+    """What `-m` takes for exactly this file."""
+    path: Path
+    """The file. A path that the user gave may lead nowhere."""
+    entry: ShippedModel | None = None
+    """The catalogue's entry, if it ships."""
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256, computed once. Raises ModelError if there is no file."""
+        if not self.path.is_file():
+            raise ModelError(f"There is no model file {self.path}.")
+        return sha256(self.path)
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model that was found. Commands resolve a model once and pass this on."""
+
+    name: str
+    files: tuple[ModelFile, ...]
+    """Everything that its results depend on: one file, or one for each member of an AutoModel."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all files. Raises ModelError if one is not there."""
+        return " ".join(file.sha256 for file in self.files)
+
+
+def resolve_model(model: str | None, task: str = "auto") -> ResolvedModel:
+    """Finds a model, or the default of a task.
+
+    Args:
+        model: A shipped model, a path or an address on the Hub. A folder is one as the Hugging Face Hub lays
+            it out, or a training run's. None is the default.
+        task: `auto`, `streak` or `drop`. It chooses the default, also if the automatic model is named.
+
+    Returns:
+        The model with its files. Those of shipped models are intact.
+
+    Raises:
+        ModelError: There is no such model, or a shipped one is damaged.
+        UsageError: There is no such task.
     """
-    if model in (None, AUTO_MODEL):
-        model = default_model(task)
-    if model == AUTO_MODEL:
-        return model, _file_of(SHIPPED[DEFAULTS["streak"]])
-    if model in SHIPPED:
-        return model, _file_of(SHIPPED[model])
+    if task not in ("auto", *AUTO_MODEL.members):
+        raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
+    if model in (None, AUTO_MODEL.name):
+        if task == "auto":
+            return ResolvedModel(AUTO_MODEL.name, tuple(map(_shipped, AUTO_MODEL.members.values())))
+        model = AUTO_MODEL.members[task]
+    file = _shipped(model) if model in SHIPPED else _elsewhere(model)
+    return ResolvedModel(file.name, (file,))
+
+
+def _elsewhere(model: str) -> ModelFile:
+    """Finds a model that does not ship."""
     if model.startswith("hf:"):
         from deraincli.model_zoo import hub
 
         address = hub.parse_address(model)
-        return address.name, hub.fetch(address)
+        return ModelFile(address.name, model, hub.fetch(address))
     path = Path(model)
     try:
         if path.is_dir():
-            return path.resolve().name, _weights_in(path)
-        if path.suffix == ".safetensors" or path.exists():
-            return path.stem, path
+            return ModelFile(path.resolve().name, model, _weights_in(path))
+        if path.suffix in (".safetensors", ".onnx") or path.exists():
+            return ModelFile(path.stem, model, path)
     except OSError as error:  # a name that is too long, a folder that is closed to the user
         raise ModelError(f"The model '{model}' cannot be read: {error.strerror or error}.") from None
     raise _unknown(model)
@@ -64,33 +114,24 @@ def _unknown(model: str) -> ModelError:
             f"'{model}' ships without weights: train it (derain train) and give its file, "
             "-m RUNDIR/best.safetensors."
         )
-    names = (AUTO_MODEL, *SHIPPED)
+    names = (AUTO_MODEL.name, *SHIPPED)
     near = difflib.get_close_matches(model, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(names)}."
     return ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
 
 
-def model_files(model: str | None, task: str = "auto") -> tuple[Path, ...]:
-    """Every file that what a model makes of a picture depends on. Raises ModelError as `find_model`."""
-    name, path = find_model(model, task)
-    if name != AUTO_MODEL or path != _file_of(SHIPPED[DEFAULTS["streak"]]):
-        return (path,)
-    return tuple(_file_of(SHIPPED[specialist]) for specialist in DEFAULTS.values())
+def _shipped(name: str) -> ModelFile:
+    """Finds a shipped model's file and checks that it is intact. Hashing 2 MB takes some milliseconds."""
+    entry = SHIPPED[name]
+    file = ModelFile(name, name, weights_folder() / entry.file, entry)
+    if entry.hub is not None and not file.path.is_file():
+        from deraincli.model_zoo import hub
 
-
-def _file_of(entry: ShippedModel) -> Path:
-    """The file of a shipped model, every bit as it was. Hashing 2 MB takes some milliseconds."""
-    file = weights_folder() / entry.file
-    if file.is_file() or entry.hub is None:
-        if not file.is_file() or sha256(file) != entry.sha256:
-            raise ModelError(
-                f"The shipped model '{file}' is {'damaged' if file.is_file() else 'missing'}: "
-                f"run `{repair_command()}`."
-            )
-        return file
-    from deraincli.model_zoo import hub
-
-    return hub.fetch(hub.parse_address(entry.hub), expected_sha256=entry.sha256)
+        return replace(file, path=hub.fetch(hub.parse_address(entry.hub), expected_sha256=entry.sha256))
+    if not file.path.is_file() or file.sha256 != entry.sha256:
+        state = "damaged" if file.path.is_file() else "missing"
+        raise ModelError(f"The shipped model '{file.path}' is {state}: run `{repair_command()}`.")
+    return file
 
 
 def _weights_in(folder: Path) -> Path:
@@ -100,13 +141,6 @@ def _weights_in(folder: Path) -> Path:
     raise ModelError(
         f"There is neither a {WEIGHTS_FILE} nor a {BEST_FILE} in {folder}: name a model's folder."
     )
-
-
-def default_model(task: str) -> str:
-    """The name of the model that serves a task when none, or AUTO_MODEL, is named. Raises UsageError."""
-    if task not in ("auto", "streak", "drop"):
-        raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
-    return AUTO_MODEL if task == "auto" else DEFAULTS[task]
 
 
 def find_classical_method(model: str | None) -> ClassicalMethod | None:

@@ -7,10 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from deraincli.errors import ModelError
-from deraincli.model_zoo.resolve import model_files
-from deraincli.models.header import sha256
-
 RESULTS_VERSION = 1
 """Raise it in the change that makes the same weights and settings give other pixels.
 
@@ -26,20 +22,11 @@ agree on what is done.
 """
 
 
-def weights_sha256(model: str | None, task: str) -> str:
-    """Returns the SHA-256 of every file of a model. Raises ModelError if there is no such model."""
-    files = model_files(model, task)
-    for path in files:
-        if not path.is_file():
-            raise ModelError(f"There is no model file {path}.")
-    return " ".join(sha256(path) for path in files)
-
-
 def results_identity(weights: str, network: Mapping[str, Any], *further: object) -> str:
     """Returns 16 hexadecimal digits that stand for a model and its settings.
 
     Args:
-        weights: The SHA-256 of the model's files.
+        weights: The SHA-256 of the model's files, as `ResolvedModel` has it.
         network: Arguments of `load`, as the user asked for them ("auto", not "bf16"), so that all machines
             agree.
         further: What else shows in the files, such as their format. Each has a JSON form.

@@ -8,8 +8,7 @@ from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.working_size import SideChoice
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
-from deraincli.model_zoo.resolve import default_model, find_classical_method, find_model
+from deraincli.model_zoo.resolve import ModelFile, find_classical_method, resolve_model
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
 
@@ -53,32 +52,31 @@ def load(
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
-    if model in (None, AUTO_MODEL):
-        model = default_model(task)
     if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
         raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    if model == AUTO_MODEL:
-        streak = _open(DEFAULTS["streak"], device, precision, backend)
-        drop = _open(DEFAULTS["drop"], device, streak[1].precision, backend)
-        specialists = (ModelDerainer(*opened, tile, overlap, working_side) for opened in (streak, drop))
-        return AutoDerainer(AUTO_MODEL, *specialists)
-    derainer = ModelDerainer(*_open(model, device, precision, backend), tile, overlap, working_side)
-    known = SHIPPED.get(model)
+    found = resolve_model(model, task)
+    derainers = []
+    for file in found.files:
+        opened = _backend(file, device, precision, backend)
+        precision = opened.precision  # all of an automatic model's are computed alike
+        derainers.append(ModelDerainer(file.name, opened, tile, overlap, working_side))
+    if len(derainers) > 1:
+        return AutoDerainer(found.name, *derainers)
+    (derainer,) = derainers
+    known = found.files[0].entry
     if known is not None and task not in ("auto", *known.tasks):
         derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
     return derainer
 
 
-def _open(model: str, device: str, precision: str, backend: str) -> tuple[str, Backend]:
+def _backend(file: ModelFile, device: str, precision: str, backend: str) -> Backend:
     if backend == "onnxruntime":
         from deraincli.inference.backends.onnx_backend import OnnxBackend
         from deraincli.model_zoo.exports import find_export
 
-        name, path = find_export(model, precision)
-        return name, OnnxBackend(path, device=device, precision=precision)
+        return OnnxBackend(find_export(file, precision), device=device, precision=precision)
     from deraincli.inference.backends.torch_backend import TorchBackend
     from deraincli.models.checkpoint import load_model
 
-    name, path = find_model(model)
-    network, _ = load_model(path)
-    return name, TorchBackend(network, device=device, precision=precision, backend=backend)
+    network, _ = load_model(file.path)
+    return TorchBackend(network, device=device, precision=precision, backend=backend)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deraincli.errors import DeviceError, TrainingError, UsageError
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.balnet.net2net import deepened, deepens
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model
@@ -47,8 +47,8 @@ def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, Mo
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
-    shipped = config.warm_start in (AUTO_MODEL, *SHIPPED)
-    path = find_model(config.warm_start)[1] if shipped else root / config.warm_start
+    shipped = config.warm_start in (AUTO_MODEL.name, *SHIPPED)
+    path = resolve_model(config.warm_start).files[0].path if shipped else root / config.warm_start
     network, info = load_model(path)
     alike = info.network == config.network
     if alike and (not config.network_options or info.config == wanted):

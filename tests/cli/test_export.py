@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from deraincli.export.exporter import export_model
-from deraincli.model_zoo.catalogue import DEFAULTS, SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.exports import cached_export
 from deraincli.models.checkpoint import load_model, model_bytes
 from deraincli.models.header import sha256
@@ -104,7 +104,7 @@ def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Pa
         return path
 
     idle, busy = exported("idle", 0), exported("busy", 3)
-    streak, drop = DEFAULTS.values()
+    streak, drop = AUTO_MODEL.members.values()
 
     def ran(*options: str) -> str:
         done = derain("image", EXAMPLE, "-o", "-", "--format", "bmp", "--backend", "onnxruntime", *options)
@@ -120,14 +120,14 @@ def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Pa
 
 
 def test_the_default_needs_both_exports(derain, small_export: Path, tmp_path: Path) -> None:
-    streak, drop = DEFAULTS.values()
+    streak, drop = AUTO_MODEL.members.values()
     export_under(streak, small_export)
     done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "--backend", "onnxruntime")
     assert (done.code, f"`derain weights export {drop} --to onnx --precision fp32`" in done.err) == (1, True)
 
 
 def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path: Path) -> None:
-    streak, drop = DEFAULTS.values()
+    streak, drop = AUTO_MODEL.members.values()
     done = derain("weights", "export", "-o", tmp_path / "lite.onnx")
     assert (done.code, streak in done.err, drop in done.err) == (2, True, True)
     export_under(drop, small_export)
@@ -146,7 +146,7 @@ def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("deraincli.model_zoo.resolve.weights_folder", lambda: small_model.parent)
     done = derain("weights", "export", "--json")
     assert done.code == 0, done.err
-    assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(DEFAULTS.values())
+    assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(AUTO_MODEL.members.values())
 
 
 def test_what_is_for_other_programs_does_not_run_here(derain, tmp_path: Path) -> None:

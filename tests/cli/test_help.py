@@ -25,7 +25,7 @@ from deraincli.imaging.formats import FORMATS
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.inference.backends.torch_graphs import BACKENDS
 from deraincli.model_zoo import exports
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS, SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.models import convert_layouts
 from deraincli.models.classical.registry import CLASSICAL_METHODS
 from deraincli.models.registry import NETWORKS
@@ -122,7 +122,7 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     from deraincli.video.encoder import CODECS
     from deraincli.video.muxer import FORMATS as CONTAINERS
 
-    assert ("auto", *DEFAULTS) == values.TASKS
+    assert ("auto", *AUTO_MODEL.members) == values.TASKS
     assert ("auto", *PRECISIONS) == values.PRECISIONS
     assert (*BACKENDS, "onnxruntime") == values.BACKENDS
     assert set(values.NETWORKS) == set(NETWORKS)
@@ -169,7 +169,7 @@ def complete(line: str) -> list[str]:
         ("derain data inspect Rain100L --layout rain2", ["rain200"]),
         ("derain weights import a.pth --network ", list(values.IMPORTED_NETWORKS)),
         ("derain weights export --to ", list(TARGETS)),
-        ("derain eval Rain100L -m ", [AUTO_MODEL, *SHIPPED]),
+        ("derain eval Rain100L -m ", [AUTO_MODEL.name, *SHIPPED]),
         ("derain image a.jpg -m d", ["dsc"]),
         ("derain compare a.jpg --models balnet-lite,g", ["balnet-lite,gmm"]),
         ("derain bench --precision fp32,b", ["fp32,bf16"]),

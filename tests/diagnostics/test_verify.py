@@ -12,7 +12,7 @@ from deraincli.diagnostics.known_picture import SIDE, known_pair
 from deraincli.diagnostics.verify import verify
 from deraincli.errors import ModelError
 from deraincli.model_zoo import catalogue, resolve
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model, model_bytes
 
 
@@ -46,7 +46,7 @@ def test_shipped_models_pass_and_gain(name: str) -> None:
 def test_damage_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_model: Path) -> None:
     """Other weights under a shipped name, a result off by more than rounding, and a model of no use."""
     name, entry = next(iter(catalogue.SHIPPED.items()))
-    network, info = load_model(find_model(name)[1])
+    network, info = load_model(resolve_model(name).files[0].path)
     network.restorer.head.weight.data *= 0.8
     (tmp_path / entry.file).write_bytes(model_bytes(network, info))
     monkeypatch.setattr(resolve, "weights_folder", lambda: tmp_path)

@@ -234,7 +234,7 @@ from deraincli.model_zoo import catalogue, resolve
 catalogue.SHIPPED["elsewhere"] = dataclasses.replace(
     catalogue.SHIPPED["balnet-lite-streak"], file="elsewhere.safetensors", hub=sys.argv[1], sha256=sys.argv[2]
 )
-print(resolve.find_model("elsewhere")[1])
+print(resolve.resolve_model("elsewhere").files[0].path)
 """
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from deraincli.errors import ModelError
 from deraincli.model_zoo.hub import HubAddress
 from deraincli.model_zoo.publish import repository_files
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.config_io import dump_config
@@ -114,7 +114,7 @@ def test_a_hub_folder_is_a_model_whether_the_header_or_the_config_tells(model: P
     refuse(file, "neither network nor config")
     config = {"network": "prenet", "task": "streak", "config": {"passes": 6}}
     (folder / "config.json").write_text(json.dumps(config))
-    loaded, info = load_model(find_model(str(folder))[1])
+    loaded, info = load_model(resolve_model(str(folder)).files[0].path)
     assert info == load_model(model)[1]
     assert torch.equal(loaded.stem.weight, load_model(model)[0].stem.weight)
 

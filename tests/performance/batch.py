@@ -25,8 +25,7 @@ from deraincli.batch.outcome import RestoreSettings
 from deraincli.batch.worker import DeviceSlot, Worker
 from deraincli.files.manifest import Job
 from deraincli.imaging.decode import decode
-from deraincli.model_zoo.resolve import find_model
-from deraincli.models.header import sha256
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.restoration.load import load
 
 TURN = 8
@@ -48,7 +47,7 @@ def write_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Job]:
 
 def settings() -> RestoreSettings:
     network = dict.fromkeys(("task", "precision", "tile", "overlap"), "auto") | {"working_side": "full"}
-    return RestoreSettings(network, sha256(find_model(None)[1]), overwrite=True)
+    return RestoreSettings(network, resolve_model(None).sha256, overwrite=True)
 
 
 def overhead(folder: Path, count: int) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 import torch
 
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -41,7 +41,7 @@ def influence_by_distance(
 
 
 def main() -> None:
-    network, _ = load_model(find_model(sys.argv[1] if len(sys.argv) > 1 else None)[1])
+    network, _ = load_model(resolve_model(sys.argv[1] if len(sys.argv) > 1 else None).files[0].path)
     rng = np.random.default_rng(0)
     shares = []
     for path in sorted(EXAMPLES.glob("rainy_*.jpg")):

@@ -10,7 +10,7 @@ import skimage.data
 from paired import DROPS
 
 import deraincli
-from deraincli.model_zoo.catalogue import DEFAULTS
+from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
 from deraincli.restoration.auto_model import WINDOW, AutoDerainer, _windows
 
@@ -35,7 +35,7 @@ def test_drops_go_to_the_one_for_drops(either: AutoDerainer, photo: str) -> None
 
 def test_the_result_names_the_model_that_made_it(either: AutoDerainer) -> None:
     """That is the only specialist whose own result has the same bytes, maps included."""
-    alone = {name: deraincli.load(name, precision="fp32") for name in DEFAULTS.values()}
+    alone = {name: deraincli.load(name, precision="fp32") for name in AUTO_MODEL.members.values()}
     made_by = set()
     for rainy in (with_drops("coffee"), skimage.io.imread(EXAMPLES / "rainy_coffee.jpg")):
         result = either.restore(rainy, maps=True)

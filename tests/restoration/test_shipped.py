@@ -13,9 +13,10 @@ import skimage.data
 from skimage.metrics import peak_signal_noise_ratio
 
 import deraincli
+from deraincli.errors import ModelError
 from deraincli.files.locations import weights_folder
-from deraincli.model_zoo.catalogue import DEFAULTS, SHIPPED
-from deraincli.model_zoo.resolve import find_model, model_files
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
 from deraincli.rain.drops import add_drops
@@ -50,15 +51,36 @@ def test_the_file_is_the_one_the_catalogue_describes(name: str) -> None:
 
 
 def test_every_default_ships_and_serves_its_task() -> None:
-    for task, name in DEFAULTS.items():
+    for task, name in AUTO_MODEL.members.items():
         assert task in SHIPPED[name].tasks
-        assert find_model(None, task) == (name, weights_folder() / SHIPPED[name].file)
+        found = resolve_model(None, task)
+        assert (found.name, [file.path for file in found.files]) == (
+            name,
+            [weights_folder() / SHIPPED[name].file],
+        )
 
 
 def test_the_default_depends_on_both_specialists() -> None:
-    both = {weights_folder() / SHIPPED[name].file for name in DEFAULTS.values()}
-    assert set(model_files(None)) == set(model_files("balnet-lite")) == both
-    assert model_files(None, "drop") == (weights_folder() / SHIPPED[DEFAULTS["drop"]].file,)
+    default = resolve_model(None)
+    assert default == resolve_model(AUTO_MODEL.name)
+    assert [file.name for file in default.files] == list(AUTO_MODEL.members.values())
+    assert default.sha256.split() == [SHIPPED[name].sha256 for name in AUTO_MODEL.members.values()]
+
+
+def test_a_file_is_hashed_once(tmp_path: Path) -> None:
+    """Whoever holds the resolved model sees one hash, even if the file changes meanwhile."""
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(b"before")
+    found = resolve_model(str(path))
+    assert (found.name, found.files[0].given) == ("mine", str(path))
+    assert found.sha256 == sha256(path)
+    path.write_bytes(b"after")
+    assert found.sha256 != sha256(path) == resolve_model(str(path)).sha256
+
+
+def test_a_path_without_a_file_has_no_hash(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model file"):
+        _ = resolve_model(str(tmp_path / "none.safetensors")).sha256
 
 
 @pytest.mark.parametrize("photo", ["chelsea", "coffee"])

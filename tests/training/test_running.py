@@ -12,7 +12,7 @@ from paired import scene, write_picture, write_set
 from test_vgg import CHANNELS, write
 
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.balnet.config import BALNET_SMALL
 from deraincli.models.checkpoint import load_model
 from deraincli.training.config import load_config
@@ -198,7 +198,7 @@ def test_a_warm_start_begins_with_the_weights_of_a_model(folder: Path) -> None:
 def test_a_warm_start_deepens_a_shallower_network(folder: Path) -> None:
     run = make_run(folder, "run", 'warm_start="balnet-lite"', 'network="balnet-small"', "network_options={}")
     assert (run.info.network, run.info.config) == ("balnet-small", BALNET_SMALL)
-    shallow, _ = load_model(find_model("balnet-lite")[1])
+    shallow, _ = load_model(resolve_model("balnet-lite").files[0].path)
     deep = weights(run)
     assert_same({key: deep[key] for key in shallow.state_dict()}, shallow.state_dict())
     run.train(ignore)

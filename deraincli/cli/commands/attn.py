@@ -128,7 +128,8 @@ def command(
     """Show which regions a model considers to be rain."""
     from deraincli.attention_maps.inputs import find_jobs
     from deraincli.attention_maps.outputs import MapFolder, Wanted
-    from deraincli.restoration.identity import results_identity, weights_sha256
+    from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.restoration.identity import results_identity
 
     out = options.make_output(quiet, verbose, json)
     network = options.network(task, device, precision, backend, tile, overlap, working_side)
@@ -139,7 +140,9 @@ def command(
     _report_what_is_left_out(jobs, out)
     settings = None
     if source.is_dir():
-        settings = results_identity(weights_sha256(model, task), network, wanted.alpha, wanted.threshold)
+        settings = results_identity(
+            resolve_model(model, task).sha256, network, wanted.alpha, wanted.threshold
+        )
     results = MapFolder(folder, wanted, settings, overwrite=overwrite)
     request = _Request(source, jobs, results, wanted, max_pixels, out)
     waiting, failed = _waiting(request)

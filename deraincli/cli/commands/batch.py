@@ -151,7 +151,7 @@ def command(
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import BatchSummary
     from deraincli.imaging.formats import format_named
-    from deraincli.restoration.identity import weights_sha256
+    from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
     named = None if format is None else format_named(format)
@@ -165,7 +165,7 @@ def command(
     }
     del network["device"]  # each worker has its own
     settings = RestoreSettings(
-        network, weights_sha256(model, task), named, quality, metadata == "keep", max_pixels, overwrite
+        network, resolve_model(model, task).sha256, named, quality, metadata == "keep", max_pixels, overwrite
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)

@@ -170,10 +170,10 @@ def _restored(label: str, name: str | None, image: Image, network: dict[str, Any
 
 def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
     """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
-    from deraincli.model_zoo.resolve import find_model
+    from deraincli.model_zoo.resolve import resolve_model
     from deraincli.models.classical.registry import CLASSICAL_METHODS
 
-    known = [name if name in CLASSICAL_METHODS else find_model(name, task)[0] for name in names]
+    known = [name if name in CLASSICAL_METHODS else resolve_model(name, task).name for name in names]
     return {
         name if name is not None and known.count(label) > 1 else label: name
         for name, label in zip(names, known, strict=True)

@@ -170,14 +170,15 @@ def _load(
 ) -> ModelMethod:
     """A model as a method, called as the user did where there are several."""
     from deraincli.evaluation.methods import ModelMethod
-    from deraincli.restoration.identity import results_identity, weights_sha256
+    from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.restoration.identity import results_identity
     from deraincli.restoration.load import load
 
     derainer = load(name, **network)
     for note in derainer.notes:
         out.note(note)
     label = derainer.name if alone or name is None else name
-    identity = results_identity(weights_sha256(name, network["task"]), network)
+    identity = results_identity(resolve_model(name, network["task"]).sha256, network)
     folder = space.folder_for(label, alone=alone)
     return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 

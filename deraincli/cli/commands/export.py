@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.export.exporter import Exported
+    from deraincli.model_zoo.resolve import ModelFile
 
 EXAMPLES = examples(
     "derain weights export                 # both default models, as ONNX",
@@ -70,23 +72,23 @@ def command(
     """Convert a model for other programs, and compare it with PyTorch on photos."""
     from deraincli.export.options import check_choices, check_suffix
     from deraincli.files.atomic import check_destination, write_atomically
-    from deraincli.model_zoo.resolve import find_model
 
     out = options.make_output(quiet, verbose, json)
     check_choices(target, precision, pairs)
     if destination is not None:
         check_suffix(destination, target)
-    found = [find_model(wanted) for wanted in _specialists(model, destination)]
-    jobs = [(name, path, destination or _cached(name, path, target, precision)) for name, path in found]
-    for _, _, output in jobs:
+    jobs = [(file, destination or _cached(file, target, precision)) for file in _files(model, destination)]
+    for _, output in jobs:
         check_destination(output, overwrite=overwrite)
         _try_to_write_in(output.parent)
     from deraincli.export.exporter import export_model
 
-    for name, path, output in jobs:
-        exported = export_model(path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
+    for file, output in jobs:
+        exported = export_model(
+            file.path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line
+        )
         write_atomically(output, exported.data, overwrite=overwrite)
-        out.result(_record(exported, name, target, output), _summary(exported, output))
+        out.result(_record(exported, file.name, target, output), _summary(exported, output))
 
 
 def _try_to_write_in(folder: Path) -> None:
@@ -100,27 +102,25 @@ def _try_to_write_in(folder: Path) -> None:
         ) from None
 
 
-def _specialists(model: str | None, destination: Path | None) -> list[str]:
-    """The models to export, by default both specialists. Raises UsageError where two would go to one file."""
-    from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS
+def _files(model: str | None, destination: Path | None) -> Sequence[ModelFile]:
+    """Finds the files to export. Raises UsageError if two would go to one destination."""
+    from deraincli.model_zoo.resolve import resolve_model
 
-    if model is not None and model != AUTO_MODEL:
-        return [model]
-    if destination is not None:
-        raise UsageError(
-            f"{AUTO_MODEL} is two models, and one file holds one: name {' or '.join(DEFAULTS.values())}."
-        )
-    return list(DEFAULTS.values())
+    found = resolve_model(model)
+    if len(found.files) > 1 and destination is not None:
+        names = " or ".join(file.name for file in found.files)
+        raise UsageError(f"{found.name} is two models, and one file holds one: name {names}.")
+    return found.files
 
 
-def _cached(name: str, weights: Path, target: str, precision: str) -> Path:
+def _cached(model: ModelFile, target: str, precision: str) -> Path:
     from deraincli.model_zoo.exports import cached_export
-    from deraincli.models.header import read_header, sha256
+    from deraincli.models.header import read_header
 
     if target != "onnx":
         raise UsageError(f"Exports to {target} have no place in the cache: name a file with -o.")
-    read_header(weights)  # complains of a missing or damaged file
-    path = cached_export(name, sha256(weights), precision)
+    read_header(model.path)  # complains of a missing or damaged file
+    path = cached_export(model, precision)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -227,7 +227,8 @@ def _load(
     model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
 ) -> tuple[VideoRestorer, str]:
     """The loaded model at work, and what its results depend on."""
-    from deraincli.restoration.identity import results_identity, weights_sha256
+    from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.restoration.identity import results_identity
     from deraincli.restoration.load import load
     from deraincli.video.restorer import VideoRestorer
 
@@ -235,7 +236,7 @@ def _load(
     for note in derainer.notes:
         out.note(note)
     out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    identity = results_identity(weights_sha256(model, network["task"]), network)
+    identity = results_identity(resolve_model(model, network["task"]).sha256, network)
     return VideoRestorer(derainer, chosen, meter, out.note), identity
 
 
