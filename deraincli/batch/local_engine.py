@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import OnStart, Worker
 from deraincli.files.manifest import Job
-from deraincli.restoration.load import load
+from deraincli.restoration.load import open_model
 
 
 class LocalEngine:
@@ -33,8 +34,11 @@ class LocalEngine:
     def __call__(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         """The outcomes as they come. Raises ModelError or DeviceError if nothing can be loaded."""
         if self._worker is None:
-            derainers = [load(device=device, **self._settings.network) for device in self._devices]
-            self._worker = Worker(self._settings, derainers, self._on_start)
+            settings = self._settings
+            derainers = [
+                open_model(replace(settings.load, device=device), settings.model) for device in self._devices
+            ]
+            self._worker = Worker(settings, derainers, self._on_start)
         return run(jobs, self._worker, self._pictures)
 
 

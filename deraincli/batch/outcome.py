@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.model_zoo.resolve import ResolvedModel
 from deraincli.restoration.identity import results_identity
+from deraincli.restoration.load import LoadOptions
 
 
 @dataclass(frozen=True)
 class RestoreSettings:
     """How pictures are restored and saved."""
 
-    network: Mapping[str, Any]
-    """What `derainer.load` takes, but for the device."""
-    sha256: str
-    """Of the model's file."""
+    load: LoadOptions
+    """Which model runs, and how. Its device does not count, because each worker has its own."""
+    model: ResolvedModel
+    """The model's files on this machine."""
     format: str | None = None
     """A key of `FORMATS`; None for that of the result's name."""
     quality: int | None = None
@@ -31,7 +32,7 @@ class RestoreSettings:
     def identity(self) -> str:
         """Stands for whatever shows in the results: see `results_identity`."""
         saved = (self.format, self.quality, self.keep_metadata)
-        return results_identity(self.sha256, self.network, *saved)
+        return results_identity(self.model, self.load, *saved)
 
 
 Status = Literal["done", "skipped", "failed"]

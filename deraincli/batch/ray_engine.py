@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 from deraincli import process
@@ -21,7 +22,7 @@ from deraincli.batch.worker import Worker
 from deraincli.errors import DeviceError, UsageError
 from deraincli.files.manifest import Job
 from deraincli.installation import install_command
-from deraincli.restoration.load import load
+from deraincli.restoration.load import open_model
 
 BATCH = 16
 """Most pictures that an actor is given at once; within them, decoding, restoring and encoding overlap."""
@@ -76,7 +77,7 @@ class _Actor:
 
     def __init__(self, settings: RestoreSettings, device: str) -> None:
         process.prepare()
-        self._worker = Worker(settings, [load(device=device, **settings.network)])
+        self._worker = Worker(settings, [open_model(replace(settings.load, device=device))])
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         jobs = [pickle.loads(job) for job in batch["job"]]

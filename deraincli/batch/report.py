@@ -12,8 +12,8 @@ from deraincli.batch.summary import COLUMNS, BatchSummary
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
-from deraincli.model_zoo.resolve import resolve_model
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
+from deraincli.restoration.identity import SETTINGS
 
 COMMAND = "derain batch"
 """The first fact of every page, by which a later run knows it."""
@@ -86,8 +86,6 @@ class BatchReport:
         self._ours = True
 
     def _facts(self) -> list[str]:
-        asked = dict(self._settings.network)
-        model, task = asked.pop("model"), asked.pop("task")
-        name = resolve_model(model, task).name
-        others = [f"{key} {value}" for key, value in asked.items() if value != "auto"]
-        return [COMMAND, f"model {name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]
+        asked = {name: getattr(self._settings.load, name) for name in SETTINGS}
+        others = [f"{name} {value}" for name, value in asked.items() if value not in ("auto", None)]
+        return [COMMAND, f"model {self._settings.model.name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]

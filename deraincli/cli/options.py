@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,11 @@ from deraincli.cli.values import (
     suggest_models,
 )
 from deraincli.errors import UsageError
+
+if TYPE_CHECKING:
+    from deraincli.model_zoo.resolve import ResolvedModel
+    from deraincli.restoration.derainer import Derainer
+    from deraincli.restoration.load import LoadOptions
 
 Model = Annotated[
     str | None,
@@ -259,21 +264,41 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def network(
-    task: str, device: str, precision: str, backend: str, tile: str, overlap: str, working_side: str
-) -> dict[str, Any]:
-    """Returns the arguments of `load` that these options stand for."""
-    return {
-        "task": task,
-        "device": device,
-        "precision": precision,
-        "backend": backend,
-        "tile": _size(tile),
-        "overlap": _size(overlap),
-        "working_side": _size(working_side),
-    }
+def load_options(
+    model: str | None,
+    task: str,
+    device: str,
+    precision: str,
+    backend: str,
+    tile: str,
+    overlap: str,
+    working_side: str,
+) -> LoadOptions:
+    """Returns which model these options ask for, and how it runs."""
+    from deraincli.restoration.load import LoadOptions
+
+    return LoadOptions(
+        model, task, device, precision, backend, _size(tile), _size(overlap), _size(working_side)
+    )
 
 
-def _size(text: str) -> int | str:
-    """Returns a number of pixels, or a word such as auto."""
+def open_model(asked: LoadOptions, out: Output, found: ResolvedModel | None = None) -> Derainer:
+    """Loads a model, and prints its notes and, with --verbose, how it runs.
+
+    Args:
+        asked: Which model, and how it runs.
+        out: Where to print.
+        found: The model's files, if they are resolved already.
+    """
+    from deraincli.restoration.load import open_model
+
+    derainer = open_model(asked, found)
+    for note in derainer.notes:
+        out.note(note)
+    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+    return derainer
+
+
+def _size(text: str) -> Any:
+    """Returns a number of pixels, or a word such as auto, which the option has checked."""
     return int(text) if text.isdigit() else text

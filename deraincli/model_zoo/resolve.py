@@ -30,7 +30,7 @@ class ModelFile:
     given: str
     """What `-m` takes for exactly this file."""
     path: Path
-    """The file. A path that the user gave may lead nowhere."""
+    """The file. The path of an ONNX file may lead nowhere."""
     entry: ShippedModel | None = None
     """The catalogue's entry, if it ships."""
 
@@ -92,7 +92,9 @@ def _elsewhere(model: str) -> ModelFile:
     try:
         if path.is_dir():
             return ModelFile(path.resolve().name, model, _weights_in(path))
-        if path.suffix in (".safetensors", ".onnx") or path.exists():
+        if path.suffix == ".safetensors" and not path.exists():
+            raise ModelError(f"There is no model file {path}.")
+        if path.suffix == ".onnx" or path.exists():
             return ModelFile(path.stem, model, path)
     except OSError as error:  # a name that is too long, a folder that is closed to the user
         raise ModelError(f"The model '{model}' cannot be read: {error.strerror or error}.") from None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deraincli.geometry import Size, row_bands
 from deraincli.inference.tiled import unit_range
 from deraincli.inference.working_size import SideChoice, working_size
-from deraincli.model_zoo.catalogue import AUTO_MODEL, DEFAULTS
+from deraincli.model_zoo.catalogue import AUTO_MODEL
 
 VISIBLE = 10.5 / 255
 """A pixel has changed visibly if one of its channels has changed by more, so by 11 of 255 or more."""
@@ -67,9 +67,9 @@ def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | No
         image: The image's size. None for several images.
     """
     options = []
-    if asked in (None, AUTO_MODEL):
-        options.append("--task streak" if used == DEFAULTS["drop"] else "--task drop")
-    options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL}")
+    if asked in (None, AUTO_MODEL.name):
+        options.append("--task streak" if used == AUTO_MODEL.members["drop"] else "--task drop")
+    options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
     if side != "full" and (image is None or working_size(image, side) != image):
         options.append("--working-side full")
     return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.working_size import SideChoice
-from deraincli.model_zoo.resolve import ModelFile, find_classical_method, resolve_model
+from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, find_classical_method, resolve_model
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
+
+if TYPE_CHECKING:
+    from deraincli.models.classical.registry import ClassicalMethod
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """Which model runs, and how: the arguments of `load`."""
+
+    model: str | None = None
+    task: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    backend: str = "eager"
+    tile: TileChoice = "auto"
+    overlap: OverlapChoice = "auto"
+    working_side: SideChoice = "auto"
+    max_seconds: float | None = None
 
 
 def load(
@@ -39,44 +59,74 @@ def load(
     finish.
     Raises ModelError, DeviceError or UsageError.
     """
-    from deraincli.models.classical.registry import CLASSICAL_METHODS
+    name = None if model is None else os.fspath(model)
+    return open_model(
+        LoadOptions(name, task, device, precision, backend, tile, overlap, working_side, max_seconds)
+    )
 
-    model = None if model is None else os.fspath(model)
-    solver = find_classical_method(model)
-    if model is not None and solver is not None:
-        if backend != "eager":
-            raise UsageError(f"'{model}' is a classical method, not a network: leave backend at 'eager'.")
-        runner = ClassicalBackend(solver, device=device, precision=precision, max_seconds=max_seconds)
-        return ModelDerainer(model, runner, tile, overlap, working_side)
-    if max_seconds is not None:
+
+def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Derainer:
+    """Loads a model.
+
+    Args:
+        options: Which model, and how it runs.
+        found: The files of `options.model`, if the caller has resolved them already.
+
+    Returns:
+        The loaded model.
+
+    Raises:
+        ModelError: There is no such model, or its file is damaged.
+        DeviceError: The device or the precision is not available.
+        UsageError: The options contradict each other.
+    """
+    solver = find_classical_method(options.model)
+    if options.model is not None and solver is not None:
+        return _classical(options.model, solver, options)
+    if options.max_seconds is not None:
+        from deraincli.models.classical.registry import CLASSICAL_METHODS
+
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
-    if model is not None and model.endswith(".onnx") and backend != "onnxruntime":
-        raise UsageError(f"'{model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    found = resolve_model(model, task)
-    derainers = []
+    if options.model is not None and options.model.endswith(".onnx") and options.backend != "onnxruntime":
+        raise UsageError(f"'{options.model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
+    found = found or resolve_model(options.model, options.task)
+    derainers, precision = [], options.precision
     for file in found.files:
-        opened = _backend(file, device, precision, backend)
+        opened = _backend(file, options, precision)
         precision = opened.precision  # all of an automatic model's are computed alike
-        derainers.append(ModelDerainer(file.name, opened, tile, overlap, working_side))
+        derainers.append(_derainer(file.name, opened, options))
     if len(derainers) > 1:
         return AutoDerainer(found.name, *derainers)
     (derainer,) = derainers
     known = found.files[0].entry
-    if known is not None and task not in ("auto", *known.tasks):
-        derainer.notes += (f"{model} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
+    if known is not None and options.task not in ("auto", *known.tasks):
+        derainer.notes += (f"{found.name} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
     return derainer
 
 
-def _backend(file: ModelFile, device: str, precision: str, backend: str) -> Backend:
-    if backend == "onnxruntime":
+def _classical(name: str, solver: ClassicalMethod, options: LoadOptions) -> Derainer:
+    if options.backend != "eager":
+        raise UsageError(f"'{name}' is a classical method, not a network: leave backend at 'eager'.")
+    opened = ClassicalBackend(
+        solver, device=options.device, precision=options.precision, max_seconds=options.max_seconds
+    )
+    return _derainer(name, opened, options)
+
+
+def _derainer(name: str, opened: Backend, options: LoadOptions) -> Derainer:
+    return ModelDerainer(name, opened, options.tile, options.overlap, options.working_side)
+
+
+def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
+    if options.backend == "onnxruntime":
         from deraincli.inference.backends.onnx_backend import OnnxBackend
         from deraincli.model_zoo.exports import find_export
 
-        return OnnxBackend(find_export(file, precision), device=device, precision=precision)
+        return OnnxBackend(find_export(file, precision), device=options.device, precision=precision)
     from deraincli.inference.backends.torch_backend import TorchBackend
     from deraincli.models.checkpoint import load_model
 
     network, _ = load_model(file.path)
-    return TorchBackend(network, device=device, precision=precision, backend=backend)
+    return TorchBackend(network, device=options.device, precision=precision, backend=options.backend)

@@ -12,7 +12,8 @@ from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.outcome import RestoreSettings
 from deraincli.batch.worker import Worker
 from deraincli.files.manifest import Manifest
-from deraincli.restoration.load import load
+from deraincli.model_zoo.resolve import resolve_model
+from deraincli.restoration.load import LoadOptions, open_model
 
 
 @pytest.fixture
@@ -26,14 +27,13 @@ def jobs(tmp_path):
 
 @pytest.fixture(scope="module")
 def settings(small_model):
-    choices = {"task": "auto", "precision": "fp32", "backend": "eager", "tile": "off"}
-    choices |= {"overlap": "auto", "working_side": "auto"}
-    return RestoreSettings({"model": str(small_model), **choices}, "sha256")
+    options = LoadOptions(str(small_model), device="cpu", precision="fp32", tile="off")
+    return RestoreSettings(options, resolve_model(options.model))
 
 
 @pytest.fixture(scope="module")
 def derainer(settings):
-    return load(device="cpu", **settings.network)
+    return open_model(settings.load, settings.model)
 
 
 def test_what_another_run_finished_first_is_skipped(jobs, settings, derainer):
@@ -44,7 +44,7 @@ def test_what_another_run_finished_first_is_skipped(jobs, settings, derainer):
 
 
 def test_what_another_run_finishes_meanwhile_is_skipped_and_stays_known(jobs, settings, derainer):
-    theirs = Worker(settings, [load(device="cpu", **settings.network)])
+    theirs = Worker(settings, [open_model(settings.load, settings.model)])
     ours = Worker(settings, [derainer], on_start=lambda job: theirs(job))
     assert ours(jobs[0]).status == "skipped"
     assert Manifest(jobs[0].root).is_done(jobs[0], settings.identity)

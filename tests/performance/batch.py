@@ -26,7 +26,7 @@ from deraincli.batch.worker import DeviceSlot, Worker
 from deraincli.files.manifest import Job
 from deraincli.imaging.decode import decode
 from deraincli.model_zoo.resolve import resolve_model
-from deraincli.restoration.load import load
+from deraincli.restoration.load import LoadOptions, load
 
 TURN = 8
 """Pictures in a turn."""
@@ -46,8 +46,7 @@ def write_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Job]:
 
 
 def settings() -> RestoreSettings:
-    network = dict.fromkeys(("task", "precision", "tile", "overlap"), "auto") | {"working_side": "full"}
-    return RestoreSettings(network, resolve_model(None).sha256, overwrite=True)
+    return RestoreSettings(LoadOptions(working_side="full"), resolve_model(None), overwrite=True)
 
 
 def overhead(folder: Path, count: int) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
+from pathlib import Path
 
 import pytest
 
 from deraincli.attention_maps.outputs import Wanted
 from deraincli.batch.outcome import RestoreSettings
+from deraincli.model_zoo.resolve import ResolvedModel, resolve_model
 from deraincli.restoration import identity
 from deraincli.restoration.identity import results_identity
-from deraincli.restoration.load import load
+from deraincli.restoration.load import LoadOptions, load
 
 SHOWS = {
     "precision": "bf16",
@@ -28,39 +30,59 @@ DIFFERS_BETWEEN_MACHINES = {"device"}
 SAVED = {"format": "PNG", "quality": 50, "keep_metadata": False}
 DOES_NOT_SHOW = {"max_pixels", "overwrite"}
 
-DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(load).parameters.items()}
+DEFAULTS = LoadOptions()
+
+
+def weights(tmp_path: Path, content: bytes) -> ResolvedModel:
+    """A model file that holds these bytes."""
+    file = tmp_path / f"{content.hex()}.safetensors"
+    file.write_bytes(content)
+    return resolve_model(str(file))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ResolvedModel:
+    return weights(tmp_path, b"weights")
 
 
 def test_every_argument_of_load_is_judged() -> None:
-    assert set(DEFAULTS) == set(SHOWS) | STOOD_FOR_BY_THE_WEIGHTS | DIFFERS_BETWEEN_MACHINES
+    assert set(asdict(DEFAULTS)) == set(SHOWS) | STOOD_FOR_BY_THE_WEIGHTS | DIFFERS_BETWEEN_MACHINES
+
+
+def test_the_options_are_the_arguments_of_load() -> None:
+    arguments = {name: parameter.default for name, parameter in inspect.signature(load).parameters.items()}
+    assert asdict(DEFAULTS) == arguments
 
 
 @pytest.mark.parametrize("setting", SHOWS)
-def test_a_setting_that_shows_changes_the_identity(setting: str) -> None:
-    assert DEFAULTS[setting] != SHOWS[setting]
-    changed = results_identity("weights", DEFAULTS | {setting: SHOWS[setting]})
-    assert changed != results_identity("weights", DEFAULTS)
+def test_a_setting_that_shows_changes_the_identity(model: ResolvedModel, setting: str) -> None:
+    changed = replace(DEFAULTS, **{setting: SHOWS[setting]})
+    assert changed != DEFAULTS
+    assert results_identity(model, changed) != results_identity(model, DEFAULTS)
 
 
 @pytest.mark.parametrize("setting", sorted(STOOD_FOR_BY_THE_WEIGHTS | DIFFERS_BETWEEN_MACHINES))
-def test_other_settings_do_not(setting: str) -> None:
-    assert results_identity("weights", DEFAULTS | {setting: "x"}) == results_identity("weights", DEFAULTS)
+def test_other_settings_do_not(model: ResolvedModel, setting: str) -> None:
+    changed = replace(DEFAULTS, **{setting: "x"})
+    assert results_identity(model, changed) == results_identity(model, DEFAULTS)
 
 
-def test_weights_version_and_what_else_shows_change_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = results_identity("weights", DEFAULTS)
-    assert results_identity("other weights", DEFAULTS) != known
-    assert results_identity("weights", DEFAULTS, "PNG") != known
+def test_weights_version_and_what_else_shows_change_it(
+    model: ResolvedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = results_identity(model, DEFAULTS)
+    assert results_identity(weights(tmp_path, b"other weights"), DEFAULTS) != known
+    assert results_identity(model, DEFAULTS, "PNG") != known
     monkeypatch.setattr(identity, "RESULTS_VERSION", identity.RESULTS_VERSION + 1)
-    assert results_identity("weights", DEFAULTS) != known
+    assert results_identity(model, DEFAULTS) != known
 
 
 @pytest.mark.parametrize("setting", SAVED)
-def test_a_batch_adds_how_results_are_saved(setting: str) -> None:
-    settings = RestoreSettings(DEFAULTS, "weights")
-    assert {field.name for field in fields(settings)} == {"network", "sha256", *SAVED, *DOES_NOT_SHOW}
+def test_a_batch_adds_how_results_are_saved(model: ResolvedModel, tmp_path: Path, setting: str) -> None:
+    settings = RestoreSettings(DEFAULTS, model)
+    assert {field.name for field in fields(settings)} == {"load", "model", *SAVED, *DOES_NOT_SHOW}
     assert replace(settings, **{setting: SAVED[setting]}).identity != settings.identity
-    assert replace(settings, sha256="other").identity != settings.identity
+    assert replace(settings, model=weights(tmp_path, b"other")).identity != settings.identity
     assert replace(settings, max_pixels=1, overwrite=True).identity == settings.identity
 
 

@@ -132,23 +132,22 @@ def command(
     from deraincli.restoration.identity import results_identity
 
     out = options.make_output(quiet, verbose, json)
-    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
     _refuse_what_has_no_maps(model, backend)
+    found = resolve_model(model, task)
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
     folder = destination or _default_folder(source)
     jobs = find_jobs(source, target, folder)
     _report_what_is_left_out(jobs, out)
     settings = None
     if source.is_dir():
-        settings = results_identity(
-            resolve_model(model, task).sha256, network, wanted.alpha, wanted.threshold
-        )
+        settings = results_identity(found, asked, wanted.alpha, wanted.threshold)
     results = MapFolder(folder, wanted, settings, overwrite=overwrite)
     request = _Request(source, jobs, results, wanted, max_pixels, out)
     waiting, failed = _waiting(request)
     looks: list[Look] = []
     if waiting:
-        derainer = _load(model, network, out)
+        derainer = options.open_model(asked, out, found)
         looks = [look for name in waiting if (look := _tried(derainer, name, request))]
     failed += len(waiting) - len(looks)
     summarise(source, len(jobs.pictures), looks, failed, threshold, out)
@@ -206,16 +205,6 @@ def _waiting(request: _Request) -> tuple[list[str], int]:
         these = f"{skipped} of {len(jobs.pictures)} pictures are skipped"
         out.note(f"{these}, as they are done: --overwrite makes them anew.")
     return waiting, failed
-
-
-def _load(model: str | None, network: dict[str, Any], out: Output) -> Derainer:
-    from deraincli.restoration.load import load
-
-    derainer = load(model, **network)
-    for note in derainer.notes:
-        out.note(note)
-    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    return derainer
 
 
 def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:

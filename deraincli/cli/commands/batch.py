@@ -160,12 +160,9 @@ def command(
     )
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
-    network = options.network(task, device, precision, backend, tile, overlap, working_side) | {
-        "model": model
-    }
-    del network["device"]  # each worker has its own
+    asked = options.load_options(model, task, "auto", precision, backend, tile, overlap, working_side)
     settings = RestoreSettings(
-        network, resolve_model(model, task).sha256, named, quality, metadata == "keep", max_pixels, overwrite
+        asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deraincli.evaluation.comparison import Version
     from deraincli.evaluation.metrics import Protocol
     from deraincli.imaging.image import Image
+    from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain compare photo.jpg -o page.html",
@@ -108,7 +109,7 @@ def command(
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
     measure = metrics.PROTOCOLS[protocol]
-    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(None, task, device, precision, backend, tile, overlap, working_side)
     names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])
@@ -121,7 +122,7 @@ def command(
     if truth:
         measure.check_size(image.pixels)
     given = [read_version(name, file, image, max_pixels=max_pixels) for name, file in files]
-    runs = {label: _restored(label, name, image, network, out) for label, name in names.items()}
+    runs = {label: _restored(label, replace(asked, model=name), image, out) for label, name in names.items()}
     versions = [Version(INPUT, image), *(run.version for run in runs.values()), *given]
     if truth:
         versions = [scored(version, truth, measure) for version in versions]
@@ -150,13 +151,10 @@ class _Run:
         return f"{self.version.label} on {self.device} in {self.precision}"
 
 
-def _restored(label: str, name: str | None, image: Image, network: dict[str, Any], out: Output) -> _Run:
+def _restored(label: str, asked: LoadOptions, image: Image, out: Output) -> _Run:
     from deraincli.evaluation.comparison import Version
-    from deraincli.restoration.load import load
 
-    derainer = load(name, **network)
-    for note in derainer.notes:
-        out.note(note)
+    derainer = options.open_model(asked, out)
     begin = time.perf_counter()
     with out.progress(label) as meter:
         result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)

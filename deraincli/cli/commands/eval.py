@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from deraincli.evaluation.metrics import Protocol
     from deraincli.evaluation.results import EvaluationResults
     from deraincli.evaluation.workspace import Workspace
+    from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain eval Rain100L",
@@ -138,10 +140,10 @@ def command(
         check_destination(report, overwrite=overwrite)
 
     names = options.model_names(context, model, models, optional=results is not None)
-    network = options.network(task, device, precision, backend, tile, overlap, working_side)
-    key = f"{dataset.resolve()} {names} {results} {[p.name for p in protocols]} {limit} {save} {network}"
+    asked = options.load_options(None, task, device, precision, backend, tile, overlap, working_side)
+    key = f"{dataset.resolve()} {names} {results} {[p.name for p in protocols]} {limit} {save} {asked}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
-    loaded = [_load(name, network, space, out, alone=len(names) == 1) for name in names]
+    loaded = [_load(replace(asked, model=name), space, out, alone=len(names) == 1) for name in names]
     methods: list[Method] = [*loaded]
     if results is not None:
         methods.append(PrecomputedResults(str(results), results, pairs, max_pixels=max_pixels))
@@ -165,20 +167,16 @@ def command(
     space.close()
 
 
-def _load(
-    name: str | None, network: dict[str, Any], space: Workspace, out: Output, *, alone: bool
-) -> ModelMethod:
+def _load(asked: LoadOptions, space: Workspace, out: Output, *, alone: bool) -> ModelMethod:
     """A model as a method, called as the user did where there are several."""
     from deraincli.evaluation.methods import ModelMethod
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.identity import results_identity
-    from deraincli.restoration.load import load
 
-    derainer = load(name, **network)
-    for note in derainer.notes:
-        out.note(note)
-    label = derainer.name if alone or name is None else name
-    identity = results_identity(resolve_model(name, network["task"]).sha256, network)
+    found = resolve_model(asked.model, asked.task)
+    derainer = options.open_model(asked, out, found)
+    label = derainer.name if alone or asked.model is None else asked.model
+    identity = results_identity(found, asked)
     folder = space.folder_for(label, alone=alone)
     return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 

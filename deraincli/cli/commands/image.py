@@ -7,8 +7,9 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from deraincli.imaging.image import Image
     from deraincli.restoration.derainer import Derainer
+    from deraincli.restoration.load import LoadOptions
     from deraincli.restoration.restore_file import RestoredFile, SaveOptions
 
 STREAM = "-"
@@ -69,20 +71,21 @@ def command(
         raise UsageError("--json and a picture cannot share standard output: give -o a file name.")
     record: dict[str, object] = {"source": source, "output": destination, "status": "failed", "error": None}
     try:
-        network = options.network(task, device, precision, backend, tile, overlap, working_side)
+        asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
+        asked = replace(asked, max_seconds=max_seconds)
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         _check_output(target, overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
-        derainer, restored = _restore(picture, save, model, network | {"max_seconds": max_seconds}, out)
+        derainer, restored = _restore(picture, save, asked, out)
         _write(target, restored.data, overwrite)
     except DerainError as error:
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
     _report(record | _described(derainer, restored, seconds), restored, out)
-    _advise(restored, model, network, out)
+    _advise(restored, asked, out)
 
 
 def _is_stream(source: str, destination: str | None) -> bool:
@@ -175,21 +178,18 @@ def _read_stdin() -> bytes:
 
 
 def _restore(
-    image: Image, save: SaveOptions, model: str | None, network: dict[str, Any], out: Output
+    image: Image, save: SaveOptions, asked: LoadOptions, out: Output
 ) -> tuple[Derainer, RestoredFile]:
     """Loads the model and restores the picture."""
-    if model is not None and model.startswith("hf:"):
-        from deraincli.model_zoo.resolve import find_model
+    found = None
+    if asked.model is not None and asked.model.startswith("hf:"):
+        from deraincli.model_zoo.resolve import resolve_model
 
-        find_model(model)  # a download shows a bar of its own
+        found = resolve_model(asked.model)  # a download shows a bar of its own
     with out.progress("loading the model") as meter:
-        from deraincli.restoration.load import load
         from deraincli.restoration.restore_file import restore_picture
 
-        derainer = load(model, **network)
-        for note in derainer.notes:
-            out.note(note)
-        out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
+        derainer = options.open_model(asked, out, found)
         meter.label("restoring")
         return derainer, restore_picture(derainer, image, save, on_progress=meter, on_note=out.note)
 
@@ -227,10 +227,10 @@ def _report(record: Mapping[str, object], restored: RestoredFile, out: Output) -
     out.result(record, f"{line.format_map(record)}; {changed}")
 
 
-def _advise(restored: RestoredFile, model: str | None, network: Mapping[str, Any], out: Output) -> None:
+def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
     """Says what to try where little was changed."""
     from deraincli.restoration.change import what_to_try
 
     if restored.change.little:
-        others = what_to_try(model, restored.model, network["working_side"], restored.size)
+        others = what_to_try(asked.model, restored.model, asked.working_side, restored.size)
         out.note(f"Little of the picture was changed. If rain is left, try {others}.")

@@ -18,6 +18,7 @@ from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
 from deraincli.errors import DerainError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from deraincli.restoration.load import LoadOptions
     from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult
 
 STREAM = "-"
@@ -113,7 +114,7 @@ def command(
         raise UsageError("--json and a video cannot share standard output: give -o a file name.")
     shown_target = STREAM if target is None else str(target)
     record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
-    network = options.network(task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
     try:
         _refuse_picture(source)
         chosen = _choices(
@@ -122,7 +123,7 @@ def command(
         _check_destination(target, overwrite)
         with out.progress(source) as meter:
             _check_source(source, chosen)
-            restorer, job = _load(model, network, chosen, meter, out)
+            restorer, job = _load(asked, chosen, meter, out)
             result = _restore(restorer, source, target, job, overwrite, out)
     except DerainError as error:
         if json:
@@ -223,21 +224,15 @@ def _check_source(source: str, chosen: VideoOptions) -> None:
         check(Path(source), chosen)
 
 
-def _load(
-    model: str | None, network: dict[str, Any], chosen: VideoOptions, meter: Any, out: Output
-) -> tuple[VideoRestorer, str]:
+def _load(asked: LoadOptions, chosen: VideoOptions, meter: Any, out: Output) -> tuple[VideoRestorer, str]:
     """The loaded model at work, and what its results depend on."""
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.identity import results_identity
-    from deraincli.restoration.load import load
     from deraincli.video.restorer import VideoRestorer
 
-    derainer = load(model, **network)
-    for note in derainer.notes:
-        out.note(note)
-    out.detail(f"{derainer.name} on {derainer.device} in {derainer.precision}")
-    identity = results_identity(resolve_model(model, network["task"]).sha256, network)
-    return VideoRestorer(derainer, chosen, meter, out.note), identity
+    found = resolve_model(asked.model, asked.task)
+    derainer = options.open_model(asked, out, found)
+    return VideoRestorer(derainer, chosen, meter, out.note), results_identity(found, asked)
 
 
 def _restore(
