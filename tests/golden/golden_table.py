@@ -20,7 +20,7 @@ import deraincli
 from deraincli.export.formats import LEAST_CELLS, to_onnx
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.model_zoo.catalogue import SHIPPED
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 from deraincli.restoration.derainer import Derainer
 
@@ -51,7 +51,7 @@ class Row:
 
 def write_export(model: str, folder: Path) -> Path:
     """Writes a shipped model as ONNX in fp32, without comparing the two, which is what the table does."""
-    path = find_model(model)[1]
+    path = resolve_model(model).files[0].path
     network, info = load_model(path)
     multiple = network.size_multiple
     description = Description(
