@@ -35,7 +35,7 @@ from deraincli.inference.backends.export_metadata import METADATA_KEY, Descripti
 from deraincli.inference.tiled import Restored
 from deraincli.model_zoo.hub import parse_address
 from deraincli.model_zoo.model_card import read_card, write_card
-from deraincli.model_zoo.resolve import find_model
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 from deraincli.models.config_io import dump_config, parse_config
 from deraincli.models.convert import import_checkpoint
@@ -190,7 +190,7 @@ def check_manifest(data: bytes, folder: Path) -> None:
 def check_name(data: bytes, folder: Path) -> None:
     """Takes a text as everything that a user may name."""
     text = data.decode(errors="surrogateescape").replace("\n", " ")
-    for reader in (parse_address, find_model, Shard.parse, format_named):
+    for reader in (parse_address, resolve_model, Shard.parse, format_named):
         _answer(partial(reader, text))
     _answer(lambda: format_of(Path(text)))
     _answer(lambda: find_jobs([str(folder / text.lstrip("/"))], Naming()))
