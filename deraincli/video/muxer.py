@@ -123,6 +123,8 @@ class Muxer:
         """Adds a track of the source, or notes that it is left out."""
         if stream.index == self._source.video.index:
             self._add_video(encoding, matrix, format)
+        elif stream.type in ("video", "audio", "subtitle") and stream.codec_context is None:
+            self.left_out.append(f"{stream.type} track of unknown kind")
         elif is_cover(stream):
             if format == "matroska" and stream.name in COVER_FILES:
                 self._attached_covers[stream.index] = stream
