@@ -41,6 +41,7 @@ def main(
     if unknown := [name for name in names if name not in TARGETS]:
         raise typer.BadParameter(f"unknown target {unknown[0]}: choose from {', '.join(TARGETS)}.")
     if file is not None:
+        output.mkdir(parents=True, exist_ok=True)
         TARGETS[names[0]].check(file.read_bytes(), output)
         return
     cases: Counter[str] = Counter()
