@@ -1,4 +1,4 @@
-"""What `derain doctor` looks at: one small function for every check, and the list CHECKS of them all."""
+"""The checks of `derain doctor`: one small function for each, and CHECKS, the list of them all."""
 
 from __future__ import annotations
 
@@ -41,36 +41,41 @@ OPENCV = (
     "opencv-contrib-python-headless",
 )
 NOT_FOR_USERS = ("test", "dev")
-"""Extras that only this project's developers need."""
+"""Extras that only developers of this project need."""
 
 SIDE = 64
+"""Side of the picture that is restored as a check, in pixels."""
 LARGEST_GAP = 0.02
-"""Of a restoration from the CPU's in fp32, on average, in the 0–1 range: bf16 stays far below."""
+"""Largest mean difference, 0–1, between a device's result and the CPU's in fp32. bf16 stays far below it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A row: what was looked at, how it stands, what was found, and what to do about it."""
+    """One row of the report."""
 
     check: str
+    """What was checked."""
     state: State
+    """Whether it is in order."""
     found: str
+    """What was found."""
     remedy: str = ""
+    """What the user can do about it. Empty if there is nothing to do."""
 
 
 def examine() -> Iterator[Finding]:
-    """Every check's findings, in order, each as soon as it is there."""
+    """Runs all checks in order, and yields each finding as soon as it is known."""
     for check in CHECKS:
         yield from check()
 
 
 def check_python() -> Iterator[Finding]:
-    """The interpreter; the package declares which ones it runs on."""
+    """Reports the interpreter. The installer has already checked its version."""
     yield Finding("Python", "OK", f"{sys.version.split()[0]}, {sys.executable}")
 
 
 def check_packages() -> Iterator[Finding]:
-    """The packages that nothing works without."""
+    """Checks that the required packages are installed."""
     versions = {name: _version(name) for name in PACKAGES}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
@@ -80,7 +85,7 @@ def check_packages() -> Iterator[Finding]:
 
 
 def check_opencv() -> Iterator[Finding]:
-    """OpenCV's packages overwrite each other's files, so only one may be installed."""
+    """Checks that exactly one package of OpenCV is installed, because they overwrite each other's files."""
     there = [f"{name} {_version(name)}" for name in OPENCV if _version(name) is not None]
     if len(there) == 1:
         yield Finding("OpenCV", "OK", there[0])
@@ -90,7 +95,7 @@ def check_opencv() -> Iterator[Finding]:
 
 
 def check_torch() -> Iterator[Finding]:
-    """Whether PyTorch imports; in a process of its own, for a broken one can end it."""
+    """Checks that PyTorch can be imported, in a separate process, because a broken PyTorch can crash it."""
     error = _import_error("torch")
     if error:
         yield Finding("PyTorch", "fail", error, "install a build for this machine: pytorch.org/get-started")
@@ -99,7 +104,7 @@ def check_torch() -> Iterator[Finding]:
 
 
 def check_torchvision() -> Iterator[Finding]:
-    """Whether torchvision matches PyTorch, which only an import shows."""
+    """Checks that torchvision matches PyTorch, which only an import shows."""
     if _version("torchvision") is None:
         yield Finding("torchvision", "OK", "not installed; only training with the perceptual loss needs it")
         return
@@ -114,7 +119,7 @@ def check_torchvision() -> Iterator[Finding]:
 
 
 def check_devices() -> Iterator[Finding]:
-    """What `--device` accepts, and a GPU that PyTorch does not see."""
+    """Reports the values of `--device`, and warns of a GPU that PyTorch cannot use."""
     if _import_error("torch"):
         return
     from deraincli.inference.backends.torch_device import available_devices
@@ -128,7 +133,7 @@ def check_devices() -> Iterator[Finding]:
 
 
 def check_bf16() -> Iterator[Finding]:
-    """Whether each device multiplies bf16 itself, which is what makes `--precision auto` fast."""
+    """Checks whether each device computes bf16 natively, which makes `--precision auto` fast."""
     if _import_error("torch"):
         return
     import torch
@@ -145,7 +150,7 @@ def check_bf16() -> Iterator[Finding]:
 
 
 def check_threads() -> Iterator[Finding]:
-    """Limits on CPUs. PyTorch heeds affinity but not a container's quota: it starts too many threads."""
+    """Reports limits on CPUs. PyTorch respects CPU affinity, but starts too many threads under a quota."""
     machine, allowed, quota = cpu_limits.machine_cpus(), cpu_limits.allowed_cpus(), cpu_limits.cpu_quota()
     asked = os.environ.get("OMP_NUM_THREADS")
     if quota is not None and quota < allowed and asked is None:
@@ -161,7 +166,7 @@ def check_threads() -> Iterator[Finding]:
 
 
 def check_caches() -> Iterator[Finding]:
-    """Whether evaluations, exports and downloads can be kept."""
+    """Checks that the folders for evaluations, exports and downloads can be written."""
     from huggingface_hub import constants
 
     folders = {
@@ -178,7 +183,7 @@ def check_caches() -> Iterator[Finding]:
 
 
 def check_offline() -> Iterator[Finding]:
-    """Whether the Hub may be asked."""
+    """Reports whether models may be fetched from the Hub."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -189,7 +194,7 @@ def check_offline() -> Iterator[Finding]:
 
 
 def check_weights() -> Iterator[Finding]:
-    """Whether the shipped weights are bit for bit those of the catalogue."""
+    """Checks that the shipped weights have the hashes of the catalogue."""
     for name, model in SHIPPED.items():
         file = weights_folder() / model.file
         if file.is_file() and sha256(file) == model.sha256:
@@ -202,7 +207,7 @@ def check_weights() -> Iterator[Finding]:
 
 
 def check_restoration() -> Iterator[Finding]:
-    """A small picture through the default model on every device, compared with the CPU's answer in fp32."""
+    """Restores a small picture on every device and compares the result with the CPU's in fp32."""
     if _import_error("torch"):
         return
     import numpy as np
@@ -234,7 +239,7 @@ def check_restoration() -> Iterator[Finding]:
 
 
 def check_extras() -> Iterator[Finding]:
-    """The optional packages, by the extra that installs them."""
+    """Reports the optional packages, by the extra that installs them."""
     for extra, packages in _extras().items():
         missing = [name for name in packages if _version(name) is None]
         if missing:
@@ -260,6 +265,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_restoration,
     check_extras,
 )
+"""All checks, in the order in which they run."""
 
 
 def _version(package: str) -> str | None:
@@ -271,7 +277,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def _import_error(modules: str) -> str | None:
-    """The last line that importing them in a fresh interpreter says, None if it works."""
+    """Imports modules in a fresh interpreter. Returns the last line of the error, or None on success."""
     done = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True)
     if done.returncode == 0:
         return None
@@ -279,7 +285,7 @@ def _import_error(modules: str) -> str | None:
 
 
 def _write_error(folder: Path) -> str | None:
-    """Why nothing can be written to a folder, which may not exist yet; leaves no trace."""
+    """Returns why a folder, which may not exist yet, cannot be written, or None. Leaves no trace."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     try:
@@ -291,7 +297,7 @@ def _write_error(folder: Path) -> str | None:
 
 
 def _extras() -> dict[str, list[str]]:
-    """Extra → the packages it installs, as the installed package declares them."""
+    """Returns the packages of each extra, as the installed package declares them."""
     try:
         declared = metadata.requires("deraincli") or []
     except metadata.PackageNotFoundError:  # run from a source tree

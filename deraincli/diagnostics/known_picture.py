@@ -1,4 +1,4 @@
-"""A picture made by formula, the same on every machine, with rain and without."""
+"""The known picture, drawn by formula so that it is the same on every machine, with and without rain."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 192
-"""Of the known picture, in pixels."""
-
+"""Side of the known picture, in pixels."""
 
 SPREAD = (0.7548776662466927, 0.5698402909980532, 0.6180339887498949, 0.4142135623730951)
-"""Their multiples, taken modulo one, are spread evenly without a generator of random numbers."""
-
+"""Numbers whose multiples, modulo 1, are spread evenly. They replace a random generator."""
 
 Plane = NDArray[np.float64]
+"""H×W or H×W×3."""
 
 
 def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The known picture, rainy and clean, H×W×3: drops on the lens for the task `drop`, else streaks.
+    """Draws the known picture.
 
-    Drawn by formula, so that it is the same everywhere and for ever.
+    Args:
+        task: "drop" for drops on the lens. Any other value is for streaks.
+
+    Returns:
+        The rainy and the clean picture, each H×W×3.
     """
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
-    if task == "drop":  # to whose specialist anything smooth may be a drop
+    if task == "drop":  # no soft blobs, because the model for drops may take them for drops
         clean = _wall(y, x)
         return _to_uint8(_with_drops(clean, y, x)), _to_uint8(clean)
     clean = _scene(y, x)
@@ -31,7 +34,7 @@ def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _scene(y: Plane, x: Plane) -> Plane:
-    """A dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
+    """Draws a dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
     scene = np.stack([0.25 + 0.2 * x / SIDE, 0.35 + 0.1 * y / SIDE, 0.5 - 0.2 * y / SIDE], -1)
     for index in range(1, 13):
         centre_y, centre_x, size, tint = _spread(index)
@@ -42,14 +45,14 @@ def _scene(y: Plane, x: Plane) -> Plane:
 
 
 def _wall(y: Plane, x: Plane) -> Plane:
-    """Planks, H×W×3 in 0–1."""
+    """Draws planks, H×W×3 in 0–1."""
     board = y // 12
     planks = np.where(y % 12 < 2, 0.25, 0.4 + 0.03 * np.sin(0.15 * x + board))
     return planks[..., None] * np.array([1.0, 0.8, 0.65])
 
 
 def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
-    """A hundred soft, slightly slanted streaks, added."""
+    """Adds a hundred soft, slightly slanted streaks."""
     layer = np.zeros_like(x)
     for index in range(1, 101):
         centre_y, centre_x, length, strength = _spread(index)
@@ -61,10 +64,10 @@ def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
 
 
 def _with_drops(clean: Plane, y: Plane, x: Plane) -> Plane:
-    """Sixteen drops, each showing the scene upside down, small and blurred."""
+    """Adds sixteen drops, each of which shows the scene upside down, small and blurred."""
     rainy = clean
     blurred = cv2.GaussianBlur(clean, (0, 0), 4)
-    for index in range(41, 57):  # other places than the blobs
+    for index in range(41, 57):  # indices that the blobs do not use
         centre_y, centre_x, size, light = _spread(index)
         from_y, from_x = y - SIDE * centre_y, x - SIDE * centre_x
         seen_y = np.clip(SIDE * centre_y - 3 * from_y, 0, SIDE - 1).astype(int)
@@ -75,7 +78,7 @@ def _with_drops(clean: Plane, y: Plane, x: Plane) -> Plane:
 
 
 def _spread(index: int) -> tuple[float, float, float, float]:
-    """Four numbers in 0–1, evenly spread over the indices."""
+    """Returns four numbers in 0–1 that are evenly spread over the indices."""
     first, second, third, fourth = (index * step % 1 for step in SPREAD)
     return first, second, third, fourth
 

@@ -1,4 +1,4 @@
-"""Whether a model is what it should be, and works on this machine: its hash, its keys, a known picture."""
+"""Checks whether a model is intact and works on this machine: its hash, its keys and a known picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.load import load
 
 TOLERANCE = 0.2
-"""dB between the catalogue's value and this machine's: every device rounds in its own way."""
+"""Largest difference in dB from the catalogue's value. Devices round differently."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,29 @@ class Check:
     """One check of a model."""
 
     name: str
+    """What was checked."""
     passed: bool | None
-    """None where there is nothing to compare with."""
+    """Whether the check passed. None if there is nothing to compare with."""
     found: str
+    """What was found."""
 
 
 def verify(model: str | None, *, device: str = "auto") -> list[Check]:
-    """Checks a model given as to `-m`.
+    """Checks a model.
 
-    The hash is compared with the catalogue's, or with what the Hub reported. Every key must fit. The known
-    picture must come out as well as the catalogue says; by a model that is not in it, better than it went in.
-    Raises ModelError where nothing can be loaded, as of a shipped model that is not what it was.
+    The hash must equal the catalogue's, or the one that the Hub reported. Every key must fit the network. The
+    PSNR of the known picture must be that of the catalogue. If the model is not in the catalogue, it must
+    improve the known picture.
+
+    Args:
+        model: The model as given to `-m`. None for the default.
+        device: The device as given to `--device`.
+
+    Returns:
+        The outcome of each check.
+
+    Raises:
+        ModelError: The model cannot be loaded, for example a shipped model whose file has changed.
     """
     file = resolve_model(model).files[0]
     entry, header = file.entry, read_header(file.path)
@@ -48,7 +60,15 @@ def verify(model: str | None, *, device: str = "auto") -> list[Check]:
 
 
 def restored_psnr(derainer: Derainer, task: str) -> tuple[float, float]:
-    """PSNR in dB of the known picture for a task before and after restoration, by protocol `rgb`."""
+    """Computes the PSNR of the known picture before and after restoration, by protocol `rgb`.
+
+    Args:
+        derainer: The model.
+        task: "drop" for drops on the lens. Any other value is for streaks.
+
+    Returns:
+        Both values in dB.
+    """
     rainy, clean = known_pair(task)
     protocol = PROTOCOLS["rgb"]
     return score(rainy, clean, protocol).psnr, score(derainer(rainy), clean, protocol).psnr

@@ -79,13 +79,13 @@ def load_model(path: Path) -> tuple[RestorationNetwork, ModelInfo]:
         with torch.device("meta"), _Budget(header.shapes), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch warns of layers without weights, which do not fit
             network = NETWORKS[info.network].build(info.config)
-    except (_OverBudgetError, RuntimeError, ValueError):  # the last two: sizes that PyTorch refuses
+    except (_OverBudgetError, RuntimeError, ValueError):  # PyTorch refuses some sizes with the last two
         raise misfit from None
     expected = network.state_dict()
     if {key: tuple(value.shape) for key, value in expected.items()} != header.shapes:
         raise misfit
     with safe_open(path, "pt") as file:
-        # Copies, because the file's own tensors are mapped from the disk.
+        # The weights are copied, because the file's own tensors are mapped from the disk.
         weights = {key: file.get_tensor(key).to(kept.dtype, copy=True) for key, kept in expected.items()}
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval(), info
@@ -107,14 +107,15 @@ def refuse_not_finite(network: nn.Module, path: Path) -> None:
 
 
 class _OverBudgetError(Exception):
-    pass
+    """A network creates more than its file holds."""
 
 
 class _Budget(TorchFunctionMode):
-    """Stops a network that creates more tensors or elements than its file holds.
+    """Stops the construction of a network that creates more tensors or elements than its file holds.
 
-    Modules create some tensors besides their weights (kernels, windows), so the limits are generous. Weights
-    that a file will replace draw no random numbers. On the meta device that would import PyTorch's compiler.
+    Modules create some tensors besides their weights, such as kernels and windows, so the limits are
+    generous. Random initialisation is skipped, because the file's weights replace it. On the meta device it
+    would import PyTorch's compiler, which is slow.
     """
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -52,6 +52,7 @@ def parse_config(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
 
 
 def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: str) -> None:
+    """Raises UsageError if a key is unknown, also within nested dataclasses. `prefix` is their path."""
     known = {field.name: field for field in dataclasses.fields(cls)}
     hints = _nested_dataclasses(cls)
     for key, value in values.items():

@@ -74,6 +74,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _renamed(tensors: dict[str, Tensor], layout: Layout, path: Path) -> dict[str, Tensor]:
+    """Replaces the published names of tensors by our names."""
     renamed = {}
     for key, value in tensors.items():
         layer, _, part = key.rpartition(".")
@@ -84,14 +85,15 @@ def _renamed(tensors: dict[str, Tensor], layout: Layout, path: Path) -> dict[str
 
 
 def _in_rgb(weights: dict[str, Tensor], layout: Layout) -> dict[str, Tensor]:
-    turned = dict(weights)
+    """Reorders the channels of layers that see or produce colours as blue, green, red."""
+    reordered = dict(weights)
     for layer in layout.bgr_inputs:
         weight = weights[f"{layer}.weight"]
-        turned[f"{layer}.weight"] = torch.cat([weight[:, :3].flip(1), weight[:, 3:]], 1)
+        reordered[f"{layer}.weight"] = torch.cat([weight[:, :3].flip(1), weight[:, 3:]], 1)
     for layer in layout.bgr_outputs:
         for key in (f"{layer}.weight", f"{layer}.bias"):
-            turned[key] = weights[key].flip(0)
-    return turned
+            reordered[key] = weights[key].flip(0)
+    return reordered
 
 
 def _misfit(path: Path, layout: Layout, why: str) -> ModelError:

@@ -13,13 +13,15 @@ class Layout:
     """Layer names and channel order of a published checkpoint."""
 
     source: str
+    """Address and file of the published network."""
     task: str
+    """Task of the model: `streak` or `drop`."""
     layers: Mapping[str, str]
-    """Our layer name by the published one. Weight and bias follow."""
+    """Our layer names by the published ones, without the `.weight` or `.bias` of their tensors."""
     bgr_inputs: tuple[str, ...] = ()
     """Our layers whose first three input channels are in the order blue, green, red in the checkpoint."""
     bgr_outputs: tuple[str, ...] = ()
-    """Our layers whose output channels are in that order in the checkpoint."""
+    """Our layers whose output channels are in the order blue, green, red in the checkpoint."""
 
     def theirs(self, key: str) -> str:
         """Returns the published name of a tensor.

@@ -63,24 +63,22 @@ def read_header(path: Path) -> Header:
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.")
-    said: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     try:
         with safe_open(path, "numpy") as file:
-            said = file.metadata() or {}
+            metadata = file.metadata() or {}
             for key in file.keys():  # noqa: SIM118 (no mapping)
                 shapes[key] = tuple(file.get_slice(key).get_shape())
     except (SafetensorError, OSError) as error:
         raise ModelError(_unreadable(path, error)) from None
-    description, source = _described(said, path)
+    description, source = _description(metadata, path)
     network, config = description.get("network"), description.get("config")
     if not isinstance(network, str) or not isinstance(config, dict):
         raise ModelError(f"{path} is no model of deraincli: it names neither network nor config.")
     task = description.get("task", "auto")
     if task not in TASKS:
-        raise ModelError(
-            f"{path} is made for a task that there is not: export or train it for {', '.join(TASKS)}."
-        )
+        raise ModelError(f"{path} is made for an unknown task: export or train it for {', '.join(TASKS)}.")
     return Header(network, config, task, shapes, source)
 
 
@@ -97,17 +95,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _described(said: dict[str, str], path: Path) -> tuple[dict[str, Any], Path]:
+def _description(metadata: dict[str, str], path: Path) -> tuple[dict[str, Any], Path]:
     """Reads network, config and task from a file's metadata or from the config.json next to it.
 
     Returns:
         The description and the file that it comes from.
     """
     beside = path.with_name(CONFIG_FILE)
-    source = beside if "network" not in said and path.name == WEIGHTS_FILE and beside.is_file() else path
+    on_hub = "network" not in metadata and path.name == WEIGHTS_FILE
+    source = beside if on_hub and beside.is_file() else path
     try:
         if source == path:
-            return {**said, "config": json.loads(said.get("config", "null"))}, source
+            return {**metadata, "config": json.loads(metadata.get("config", "null"))}, source
         description = json.loads(source.read_text(encoding="utf-8"))
         return description if isinstance(description, dict) else {}, source
     except (ValueError, RecursionError, OSError) as error:

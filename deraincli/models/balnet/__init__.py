@@ -1,1 +1,1 @@
-"""BAL-Net: two attention branches steering a multi-scale restorer. Knows no files, tiles or commands."""
+"""BAL-Net: two attention branches that steer a multi-scale restorer."""

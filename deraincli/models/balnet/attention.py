@@ -1,4 +1,4 @@
-"""Bi-attention: RAM (rainy regions) and CAM (clean regions), each from a branch of its own."""
+"""Bi-attention: RAM (rainy regions) and CAM (clean regions), each computed by its own branch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deraincli.models.balnet.unet import MultiScaleUNet
 
 
 class AttentionBranch(nn.Module):
-    """A small multi-scale network that ends in a sigmoid: one map at input resolution."""
+    """A small multi-scale network with a sigmoid, which computes one map at input resolution."""
 
     def __init__(self, config: BALNetConfig) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class AttentionBranch(nn.Module):
         self.shuffle = nn.PixelShuffle(factor)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×3u²×H/u×W/u (the pixel-unshuffled picture) to B×1×H×W in 0–1, float32."""
+        """Maps B×3u²×H/u×W/u, the pixel-unshuffled picture, to B×1×H×W in 0–1, float32."""
         return torch.sigmoid(self.shuffle(self.net(x)).float())
 
 
 class BiAttention(nn.Module):
-    """Both maps, or one map and its opposite (an ablation of the authors' response)."""
+    """Computes both maps, or one map and its opposite, which is an ablation of the authors' response."""
 
     def __init__(self, config: BALNetConfig) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class BiAttention(nn.Module):
         self.cam = AttentionBranch(config) if config.attention in ("bi", "cam") else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """RAM and CAM, each B×1×H×W in 0–1."""
+        """Maps the pixel-unshuffled picture to RAM and CAM, each B×1×H×W in 0–1."""
         ram = None if self.ram is None else self.ram(x)
         cam = None if self.cam is None else self.cam(x)
         if ram is None:

@@ -1,7 +1,7 @@
 """Blocks of BAL-Net, named as in the authors' response (MSFE, MSC, DC, MMB, DRB, SE, DOWN, UP).
 
-Their inner layout is inferred. Convolutions have a bias and zero padding and are followed by LeakyReLU
-0.1, except the last one of a residual path, which is linear; no block normalises.
+Their inner layout is inferred. Convolutions have a bias and zero padding and are followed by LeakyReLU 0.1.
+The last convolution of a residual path is linear. There is no normalisation.
 """
 
 from __future__ import annotations
@@ -17,40 +17,46 @@ SE_CELL = 32
 """Side, in input pixels, of the cells over which SE pools at inference."""
 
 SE_WINDOW = 5
-"""Cells a side of SE's window at inference, so 160 pixels: about the crops that training pools over."""
+"""Side, in cells, of SE's window at inference. Its 160 pixels are about the size of the training crops."""
 
 
 def conv(inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size (but for its stride)."""
+    """Returns a zero-padded convolution. With stride 1 it keeps the size."""
     padding = dilation * (kernel // 2)
     return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, dilation=dilation)
 
 
 def activate(x: Tensor) -> Tensor:
-    """LeakyReLU 0.1."""
+    """Applies LeakyReLU 0.1."""
     return F.leaky_relu(x, SLOPE)
 
 
 class SqueezeExcite(nn.Module):
     """SE: scales every channel by a gate computed from its mean (Hu et al., CVPR 2018).
 
-    Training pools over the whole crop. Evaluation pools over a window around each place, so that a
-    tile of a picture and the whole picture give the same answer, and large pictures are pooled over
-    regions of the size seen in training (after Chu et al., "Improving image restoration by revisiting
-    global information aggregation", ECCV 2022). The mean is taken over whole cells and the gate
-    interpolated between them, which costs next to nothing. Cells lie on a fixed grid, so the origin
-    of a tile must be a multiple of `SE_CELL` pixels.
+    Training pools over the whole crop. Evaluation pools over a window around each place. So a tile gives the
+    same answer as the whole picture, and large pictures are pooled over regions of the size seen in training
+    (after Chu et al., "Improving image restoration by revisiting global information aggregation", ECCV 2022).
+
+    The mean is taken over whole cells, and the gate is interpolated between them, which costs next to
+    nothing. Cells lie on a fixed grid, so the origin of a tile must be a multiple of `SE_CELL` pixels.
     """
 
     def __init__(self, channels: int, hidden: int, stride: int) -> None:
-        """`stride`: input pixels per pixel of the features that this block sees."""
+        """Builds the gate.
+
+        Args:
+            channels: Channels of the features.
+            hidden: Hidden units.
+            stride: Input pixels per pixel of the features.
+        """
         super().__init__()
         self.cell = SE_CELL // stride
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.expand = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same; in evaluation H and W must be multiples of the cell."""
+        """Scales the channels of B×C×H×W. In eval mode, H and W must be multiples of the cell."""
         if self.training:
             return x * self.gate(x.mean((2, 3), keepdim=True))
         cells = F.avg_pool2d(x, self.cell)
@@ -59,25 +65,29 @@ class SqueezeExcite(nn.Module):
         return x * F.interpolate(gate, scale_factor=self.cell, mode="bilinear", align_corners=False)
 
     def gate(self, means: Tensor) -> Tensor:
-        """B×C×h×w channel means to gates in 0–1."""
+        """Maps channel means, B×C×h×w, to gates in 0–1."""
         return torch.sigmoid(self.expand(F.relu(self.reduce(means))))
 
 
 class ParallelConvs(nn.Module):
-    """Parallel convolutions of the same input, concatenated; `outputs` channels after a mixing 1×1.
-
-    Without `outputs` the concatenated streams are the result.
-    """
+    """Parallel convolutions of the same input, concatenated, and mixed by a 1×1 if wanted."""
 
     def __init__(self, inputs: int, width: int, taps: list[tuple[int, int]], outputs: int | None) -> None:
-        """`taps`: kernel size and dilation of every stream."""
+        """Builds the streams.
+
+        Args:
+            inputs: Input channels.
+            width: Channels of each stream.
+            taps: Kernel size and dilation of each stream.
+            outputs: Channels after the 1×1. None leaves out the 1×1.
+        """
         super().__init__()
         self.streams = nn.ModuleList([conv(inputs, width, kernel, dilation) for kernel, dilation in taps])
         self.channels = outputs or width * len(taps)
         self.mix = conv(width * len(taps), outputs, 1) if outputs else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×inputs×H×W to B×channels×H×W."""
+        """Maps B×inputs×H×W to B×channels×H×W."""
         x = activate(torch.cat([stream(x) for stream in self.streams], 1))
         return x if self.mix is None else activate(self.mix(x))
 
@@ -114,7 +124,7 @@ class MMB(nn.Module):
         self.se = se
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same."""
+        """Maps B×C×H×W to the same shape."""
         return x + self.se(self.fuse(torch.cat([self.msc(x), self.dc(x)], 1)))
 
 
@@ -128,7 +138,7 @@ class DRB(nn.Module):
         self.se = se
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same."""
+        """Maps B×C×H×W to the same shape."""
         features = x
         for layer in self.dense:
             features = torch.cat([features, activate(layer(features))], 1)
@@ -143,7 +153,7 @@ class Down(nn.Module):
         self.conv = conv(inputs, outputs, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×inputs×H×W to B×outputs×H/2×W/2."""
+        """Maps B×inputs×H×W to B×outputs×H/2×W/2."""
         return activate(self.conv(x))
 
 
@@ -156,5 +166,5 @@ class Up(nn.Module):
         self.merge = conv(2 * outputs, outputs, 1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """B×inputs×h×w and the encoder's B×outputs×2h×2w to the latter's shape."""
+        """Maps B×inputs×h×w, and the encoder's features B×outputs×2h×2w, to the shape of the latter."""
         return activate(self.merge(torch.cat([activate(self.conv(x)), skip], 1)))

@@ -1,8 +1,8 @@
 """Frozen configs of BAL-Net, which are stored with its weights.
 
-The authors' response names the blocks and the parameter count of BAL-Net but not its widths. The
-numbers of `BALNET` are inferred by a search for a network of exactly that count. `BALNET_LITE` and
-`BALNET_SMALL` are our own designs of the same topology for CPUs.
+The authors' response names the blocks and the parameter count of BAL-Net but not its widths. The numbers of
+`BALNET` come from a search for a network of exactly that count. `BALNET_LITE` and `BALNET_SMALL` are our own
+designs of the same topology for CPUs.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ Restorer = Literal["multiscale", "pix2pix"]
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """A multi-scale encoder and decoder; level 0 is the finest, the last level the bottleneck.
+    """Dimensions of a multi-scale encoder and decoder.
 
-    Tuples hold one number a level, except `pairs`, which holds the (DRB + MMB) pairs of every level
-    above the bottleneck, used by encoder and decoder alike.
+    Level 0 is the finest level, and the last level is the bottleneck. Tuples hold one number per level,
+    except `pairs` and the kernel sizes and dilations.
     """
 
     widths: tuple[int, ...]
     """Channels."""
     pairs: tuple[int, ...]
+    """(DRB + MMB) pairs of each level above the bottleneck, the same in encoder and decoder."""
     bottleneck_pairs: int
+    """(DRB + MMB) pairs of the bottleneck."""
     growth: tuple[int, ...]
     """Channels that each dense layer of a DRB adds."""
     dense_layers: int
@@ -43,9 +45,14 @@ class UNetConfig:
     dilations: tuple[int, ...] = (1, 2, 4)
     """Dilations of DC's streams."""
     mix_streams: bool = True
-    """Whether MSC and DC each end in a 1×1, or leave all mixing to the 1×1 of their MMB."""
+    """Whether MSC and DC each end in a 1×1. Otherwise only the 1×1 of their MMB mixes channels."""
 
     def __post_init__(self) -> None:
+        """Checks the lengths of the tuples.
+
+        Raises:
+            ValueError: A tuple has the wrong length.
+        """
         levels = len(self.widths)
         if len(self.pairs) != levels - 1:
             raise ValueError(f"pairs needs {levels - 1} numbers for {levels} levels, got {self.pairs}")
@@ -56,24 +63,33 @@ class UNetConfig:
 
 @dataclass(frozen=True)
 class BALNetConfig:
-    """A whole BAL-Net: the attention branches, the restorer they steer, and the ablations."""
+    """Dimensions of a whole BAL-Net: attention branches, the restorer that they steer, and ablations."""
 
     restoration: UNetConfig
     """The SRM (single image restoration model)."""
     branch: UNetConfig
     """Each attention branch."""
     attention: Attention = "bi"
-    """`bi`: RAM and CAM by two branches. `ram`: RAM by one branch, CAM = 1 − RAM. `cam`: the reverse.
-    `none`: no maps."""
+    """How the maps are computed.
+
+    `bi`: each by its own branch. `ram`: RAM by a branch, and CAM = 1 − RAM. `cam`: CAM by a branch, and
+    RAM = 1 − CAM. `none`: no maps.
+    """
     restorer: Restorer = "multiscale"
-    """`pix2pix` replaces the SRM by a plain U-Net on [I, I⊙RAM, I⊙CAM]."""
+    """`multiscale` is the SRM. `pix2pix` replaces it by a plain U-Net on [I, I⊙RAM, I⊙CAM]."""
     squeeze_excite: bool = True
+    """Whether blocks have SE."""
     unshuffle: int = 1
-    """Factor by which the networks work below input resolution (pixel-unshuffle); 1 is full resolution."""
+    """Factor by which pixel-unshuffle reduces the resolution before the network. 1 is full resolution."""
     tile_margin: int = 96
     """Pixels of context that a tile needs on each side: the measured effective receptive field."""
 
     def __post_init__(self) -> None:
+        """Checks that the ablations do not contradict each other.
+
+        Raises:
+            ValueError: They do.
+        """
         if self.restorer == "pix2pix" and self.attention == "none":
             raise ValueError("restorer = 'pix2pix' takes the maps as input, so it needs attention maps")
 
@@ -139,4 +155,4 @@ BALNET_SMALL = replace(
     restoration=replace(BALNET_LITE.restoration, pairs=(4, 4), bottleneck_pairs=4),
     tile_margin=128,
 )
-"""`BALNET_LITE` with a deeper restorer, which may begin with its weights: 2.2 M parameters, 52.9 GFLOP."""
+"""`BALNET_LITE` with a deeper restorer, which can start from its weights: 2.2 M parameters, 52.9 GFLOP."""

@@ -1,4 +1,4 @@
-"""Deeper networks that begin as a shallower one which has learnt already."""
+"""Deeper networks that start from the weights of a trained shallower network."""
 
 from __future__ import annotations
 
@@ -37,13 +37,17 @@ def deepens(config: Any, shallower: Any) -> bool:
 
 
 def deepened(shallower: nn.Module, config: BALNetConfig) -> BALNet:
-    """A network of a config that `deepens` a shallower network's, and computes what that one does.
+    """Builds a deeper network that computes the same as a shallower one.
 
-    The further blocks let their features pass at first, as those of Net2Net do (Chen et al., ICLR 2016).
+    The additional blocks leave their input unchanged at first, as in Net2Net (Chen et al., ICLR 2016).
+
+    Args:
+        shallower: The trained network.
+        config: The config of the deeper network, which `deepens` the config of the shallower one.
     """
     network = BALNet(config)
-    further = network.load_state_dict(shallower.state_dict(), strict=False).missing_keys
-    for key in further:
+    additional = network.load_state_dict(shallower.state_dict(), strict=False).missing_keys
+    for key in additional:
         if key.endswith(".fuse.weight"):  # the end of a residual path, whose bias starts at zero
             nn.init.zeros_(network.get_parameter(key))
     return network

@@ -1,4 +1,4 @@
-"""BAL-Net, top to bottom: picture → RAM and CAM → restorer steered by both → picture + residual.
+"""BAL-Net as a whole: RAM and CAM from the picture, a restorer steered by both, picture + residual.
 
 The method is that of the authors' response. No paper text, code or weights are public. The layout of the
 layers is inferred, see `config.py`.
@@ -23,7 +23,7 @@ from deraincli.models.base import NetworkOutput, RestorationNetwork
 class BALNet(RestorationNetwork):
     """The bi-attention network.
 
-    Weights may be float32, bfloat16 or float16; the residual is added to the picture in float32.
+    Weights may be float32, bfloat16 or float16. The residual is added to the picture in float32.
     """
 
     config: BALNetConfig
@@ -50,7 +50,7 @@ class BALNet(RestorationNetwork):
         self.apply(_initialise)
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
-        """Restores B×3×H×W in 0–1; H and W must be multiples of `size_multiple`."""
+        """Restores B×3×H×W in 0–1. H and W must be multiples of `size_multiple`."""
         picture = rainy.to(next(self.parameters()).dtype)
         x = F.pixel_unshuffle(picture, self.config.unshuffle)
         maps = None if self.attention is None else self.attention(x)
@@ -66,17 +66,17 @@ class BALNet(RestorationNetwork):
 
 
 def _initialise(module: nn.Module) -> None:
-    """He initialisation for LeakyReLU 0.1, biases zero; residual paths start a tenth as strong.
+    """Initialises a module: He for LeakyReLU 0.1, zero biases, and residual paths at a tenth of that.
 
-    Nothing normalises here, so at full strength the features would double with every block, and
-    training diverges. Heads start at zero: the picture itself and maps of a half everywhere. A map that
-    starts saturated has no gradient to leave 0 or 1 by.
+    There is no normalisation, so at full strength the features would double with every block, and training
+    would diverge. Heads start at zero, so the first output is the picture itself, and the maps are 0.5. A map
+    that starts saturated at 0 or 1 has no gradient.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_normal_(module.weight, a=SLOPE, nonlinearity="leaky_relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    # `apply` visits children first, so these rescale what was just drawn.
+    # `apply` visits children first, so these lines rescale weights that were just drawn.
     if isinstance(module, DRB | MMB):
         module.fuse.weight.data.mul_(0.1)
     if isinstance(module, MapInjection):

@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 DOWN_WIDTHS = (64, 128, 256, 512, 512)
+"""Output channels of the convolutions on the way down."""
 
 
 class Pix2PixUNet(nn.Module):
-    """Five 4×4 stride-2 convolutions down, five transposed ones up, skips between; sides multiples of 32.
+    """Five 4×4 convolutions of stride 2 down and five transposed ones up, with skips between them.
 
     Batch normalisation follows all but the first, the innermost and the last convolution.
     """
@@ -27,7 +28,7 @@ class Pix2PixUNet(nn.Module):
         self.up_norm = nn.ModuleList([nn.BatchNorm2d(width) for width in ups])
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×inputs×H×W to B×outputs×H×W."""
+        """Maps B×inputs×H×W to B×outputs×H×W. H and W must be multiples of 32."""
         skips = [self.down[0](x)]
         for layer, norm in zip(list(self.down)[1:-1], self.down_norm, strict=True):
             skips.append(norm(layer(F.leaky_relu(skips[-1], 0.2))))

@@ -9,7 +9,7 @@ from deraincli.models.luma import LUMA
 
 
 def grey(image: Tensor) -> Tensor:
-    """B×3×H×W to B×1×H×W luma."""
+    """Returns the luma, B×1×H×W, of images B×3×H×W."""
     weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True)
 
@@ -17,8 +17,8 @@ def grey(image: Tensor) -> Tensor:
 def attention_targets(rainy: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     """Computes the ground truth of RAM and CAM by thresholding the grey difference at its mean.
 
-    A rain-free picture (no difference of 1/255) has RAM 0 and CAM 1 everywhere. Published work of BAL-Net's
-    group uses this threshold. The authors' response does not specify one.
+    A rain-free picture, whose differences are all below 1/255, has RAM 0 and CAM 1 everywhere. Published work
+    of BAL-Net's group uses this threshold. The authors' response does not specify one.
 
     Args:
         rainy: B×3×H×W in 0–1.

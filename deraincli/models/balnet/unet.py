@@ -1,4 +1,4 @@
-"""The multi-scale network that serves as SRM and, smaller, as attention branch."""
+"""The multi-scale network, which is used as the SRM and, in a smaller size, as attention branch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deraincli.models.balnet.config import UNetConfig
 
 
 class MapInjection(nn.Module):
-    """Attention injection: F + 1×1(SE[F⊙RAM ‖ F⊙CAM]), the maps reduced to the features' resolution."""
+    """Attention injection: F + 1×1(SE[F⊙RAM ‖ F⊙CAM]), with maps reduced to the features' resolution."""
 
     def __init__(self, channels: int, stride: int, se: nn.Module) -> None:
         super().__init__()
@@ -22,20 +22,17 @@ class MapInjection(nn.Module):
         self.project = conv(2 * channels, channels, 1)
 
     def forward(self, features: Tensor, ram: Tensor, cam: Tensor) -> Tensor:
-        """Features B×C×h×w; maps B×1×H×W with H = h·stride."""
+        """Steers features, B×C×h×w, by maps, B×1×(h·stride)×(w·stride)."""
         steered = [features * self.reduce(each).to(features.dtype) for each in (ram, cam)]
         return features + self.project(self.se(torch.cat(steered, 1)))
 
     def reduce(self, attention: Tensor) -> Tensor:
-        """A map B×1×H×W at the features' resolution, B×1×h×w."""
+        """Reduces a map, B×1×H×W, to the features' resolution, B×1×h×w."""
         return F.avg_pool2d(attention, self.stride)
 
 
 class MultiScaleUNet(nn.Module):
-    """MSFE, then levels of (DRB + MMB) pairs joined by DOWN and UP, then 3×3 without bias.
-
-    With `steered`, the maps are injected at every encoder level and the bottleneck.
-    """
+    """MSFE, then levels of (DRB + MMB) pairs joined by DOWN and UP, then a 3×3 without bias."""
 
     def __init__(
         self,
@@ -47,7 +44,16 @@ class MultiScaleUNet(nn.Module):
         squeeze_excite: bool,
         steered: bool,
     ) -> None:
-        """`stride`: input pixels per pixel of level 0."""
+        """Builds the network.
+
+        Args:
+            config: The dimensions.
+            inputs: Input channels.
+            outputs: Output channels.
+            stride: Pixels of the picture per pixel of level 0.
+            squeeze_excite: Whether blocks have SE.
+            steered: Whether maps are injected at every encoder level and at the bottleneck.
+        """
         super().__init__()
         self.config = config
         self.squeeze_excite = squeeze_excite
@@ -73,7 +79,7 @@ class MultiScaleUNet(nn.Module):
         self.head = nn.Conv2d(widths[0], outputs, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor, maps: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """B×inputs×h×w to B×outputs×h×w; `maps` are RAM and CAM at input resolution."""
+        """Maps B×inputs×h×w to B×outputs×h×w, steered by RAM and CAM at the picture's resolution."""
         skips: list[Tensor] = []
         features = self.stem(x)
         for level, blocks in enumerate(self.encoder):

@@ -22,6 +22,7 @@ WIDTH = 32
 """Channels of the recurrent network."""
 RESIDUAL_BLOCKS = 5
 FIRST_MASK = 0.5
+"""Value of the mask before the first pass, 0–1."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class AGANConfig:
 
 
 class AGAN(RestorationNetwork):
-    """The generator. Its masks have no sigmoid, so the one shown is cut to 0–1."""
+    """The generator. Its masks have no sigmoid, so the last mask is clamped to 0–1 for display."""
 
     size_multiple = 4
     tile_margin = 96
-    """Its dilated layers can see 208 pixels far, but hardly do: with random weights 99.9 % of the influence
-    (`tests/performance/receptive_field.py`) lie within 9. This leaves trained ones ample room."""
+    """Pixels of context.
+
+    The receptive field reaches 208 pixels, but with random weights 99.9 % of the influence lie within 9
+    pixels (`tests/performance/receptive_field.py`). This margin leaves ample room for trained weights.
+    """
 
     def __init__(self, config: AGANConfig) -> None:
         super().__init__()
@@ -47,7 +51,7 @@ class AGAN(RestorationNetwork):
         self.painter = Autoencoder()
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
-        """Restores B×3×H×W in 0–1, sides multiples of 4. RAM is the last mask, CAM its opposite."""
+        """Restores B×3×H×W in 0–1. Sides must be multiples of 4. RAM is the last mask, CAM is 1 − RAM."""
         picture = rainy.to(self.painter.head.weight.dtype)
         mask = self.attention(picture)[-1]
         image = self.painter(torch.cat([picture, mask], 1))
@@ -56,7 +60,7 @@ class AGAN(RestorationNetwork):
 
 
 class RecurrentAttention(nn.Module):
-    """Picture and last mask → residual blocks → LSTM → next mask, several times over."""
+    """Residual blocks and an LSTM, which compute the next mask from the picture and the last mask."""
 
     def __init__(self, passes: int) -> None:
         super().__init__()
@@ -70,11 +74,11 @@ class RecurrentAttention(nn.Module):
         )
         self.gates = nn.ModuleDict({gate: _conv(2 * WIDTH, WIDTH) for gate in ("i", "f", "g", "o")})
         self.head = _conv(WIDTH, 1)
-        # Masks start amid 0–1, where the cut at either end leaves them a gradient.
+        # Masks start at a half, because the clamp to 0–1 leaves no gradient outside that range.
         nn.init.constant_(self.head.bias, FIRST_MASK)  # type: ignore[arg-type]
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """The mask of every pass, B×1×H×W each, about 0 to 1."""
+        """Returns the mask of every pass, each B×1×H×W, approximately in 0–1."""
         batch, _, height, width = picture.shape
         hidden = cell = picture.new_zeros(batch, WIDTH, height, width)
         masks = [picture.new_full((batch, 1, height, width), FIRST_MASK)]
@@ -91,7 +95,7 @@ class RecurrentAttention(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Picture and mask → the restored picture, by way of a quarter of its size."""
+    """Restores the picture, given the mask. The deepest layers work at a quarter of the size."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,11 +112,11 @@ class Autoencoder(nn.Module):
         self.up_to_full = Up(128, 64)
         self.decode_full = _conv(64, 32)
         self.head = _conv(32, 3)
-        # Smaller pictures, which serve the paper's losses alone: counted, but neither run nor trained.
+        # The paper's losses need smaller pictures too. Their layers count as parameters, but do not run here.
         self.smaller_heads = nn.ModuleList([_conv(256, 3), _conv(128, 3)]).requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×4×H×W to B×3×H×W, about 0 to 1."""
+        """Maps B×4×H×W to B×3×H×W, approximately in 0–1."""
         x = full = F.relu(self.encode_full(x))
         for layer in self.encode_half:
             x = F.relu(layer(x))
@@ -125,14 +129,14 @@ class Autoencoder(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles the size; the average of neighbours evens out the pattern of a transposed convolution."""
+    """Doubles the size. Averaging neighbours removes the grid pattern of a transposed convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to B×outputs×2H×2W."""
+        """Maps B×C×H×W to B×outputs×2H×2W."""
         x = F.pad(self.conv(x), (1, 0, 1, 0), mode="reflect")
         return F.relu(F.avg_pool2d(x, 2, stride=1))
 

@@ -1,7 +1,8 @@
 """DDN (Fu et al., CVPR 2017).
 
-Fu, Huang, Zeng, Huang, Ding, Paisley, "Removing rain from single images via a deep detail network". A
-residual network sees only the picture's detail, which a guided filter removes, and predicts a residual.
+Fu, Huang, Zeng, Huang, Ding, Paisley, "Removing rain from single images via a deep detail network". A guided
+filter separates the picture's detail from its base. A residual network sees the detail only, and predicts a
+residual.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from torch import Tensor, nn
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 RADIUS = 15
-"""Of the guided filter's windows, pixels."""
+"""Radius of the guided filter's windows, in pixels."""
 EPSILON = 1.0
-"""The guided filter's regularisation on pictures in 0–1, as the authors run it: its base is then nearly a
-box blur applied twice."""
+"""Regularisation of the guided filter on pictures in 0–1, as in the authors' code.
+
+With this value, the base is nearly a box blur applied twice.
+"""
 FIRST_SCALE = 0.01
-"""Where the last batch normalisation's γ starts. From 1 the first estimates would be noise of that size."""
+"""Initial γ of the last batch normalisation. With 1, the first estimates would be noise of that size."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,11 @@ class DDNConfig:
 
 
 class DDN(RestorationNetwork):
-    """Every convolution is 3×3 with bias, keeps the size, and is followed by batch normalisation."""
+    """Residual network. Every convolution is 3×3 with bias and is followed by batch normalisation."""
 
     size_multiple = 1
     tile_margin = 26 + 2 * RADIUS
-    """All that it can see: a pixel for each of 26 convolutions, and the guided filter's two windows."""
+    """The whole receptive field: one pixel for each of 26 convolutions, and two windows of the filter."""
 
     def __init__(self, config: DDNConfig) -> None:
         super().__init__()
@@ -79,7 +82,10 @@ def detail(picture: Tensor) -> Tensor:
 
 
 def _box_mean(x: Tensor) -> Tensor:
-    """The mean over a square around every pixel, of what lies inside the picture; rows, then columns."""
+    """Returns the mean over the square around each pixel, ignoring what lies outside the picture.
+
+    The rows are averaged first, then the columns, which is faster than averaging squares.
+    """
     side = 2 * RADIUS + 1
     rows = F.avg_pool2d(x, (side, 1), stride=1, padding=(RADIUS, 0), count_include_pad=False)
     return F.avg_pool2d(rows, (1, side), stride=1, padding=(0, RADIUS), count_include_pad=False)

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 LABEL_CHANNELS = 8
+"""Channels that repeat the label."""
 POOLS = (32, 16, 8, 4)
+"""Sides of the pooling windows, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +27,37 @@ class DIDMDNConfig:
     """The released network: 372,839 parameters, 7,603 of which its forward pass never uses."""
 
     density: int = 1
-    """How dense the rain is said to be: 0 heavy, 1 medium, 2 light. The authors let a second network tell,
-    which is far larger, takes pictures of 512×512 alone, and is not among the parameters counted."""
+    """Label for the density of the rain: 0 heavy, 1 medium, 2 light.
+
+    The authors find the label by a second network. It is far larger, accepts pictures of 512×512 only, and is
+    not among the parameters counted.
+    """
 
 
 class Step(NamedTuple):
-    """A dense unit and the transition after it, in channels, and how the transition changes the size."""
+    """A dense unit and the transition after it."""
 
     inputs: int
+    """Input channels of the unit."""
     growth: int
+    """Channels that the unit adds."""
     outputs: int
+    """Channels after the transition."""
     scale: float
+    """Factor by which the transition changes the size."""
 
 
 class StreamPlan(NamedTuple):
-    """One of the three streams."""
+    """Dimensions of one of the three streams."""
 
     kernel: int
+    """Kernel size of the dense units."""
     steps: tuple[Step, ...]
+    """The six dense steps."""
     sides: tuple[int, ...]
-    """Inputs of its one-channel side convolutions, only the first of which runs."""
+    """Input channels of the side convolutions, each with one output channel. Only the first of them runs."""
     extras: bool
-    """Whether the released code also makes some layers that never run."""
+    """Whether the released code creates further layers that never run."""
 
 
 _WIDE = (
@@ -82,17 +93,17 @@ STREAMS = (
 
 
 class DIDMDN(RestorationNetwork):
-    """Works on RGB scaled to −1…1.
+    """The three streams and the refinement, on RGB scaled to −1…1.
 
-    Batch normalisation uses its running statistics in eval mode, as usual; the authors test with those of
-    the picture itself and stretch every result to its own minimum and maximum. With the label given, not
-    found by a classifier that looks at the whole picture, all it sees is near.
+    In eval mode, batch normalisation uses its running statistics, as usual. The authors test with the
+    statistics of the picture itself, and stretch every result to its own minimum and maximum. The label is
+    given here. A classifier would look at the whole picture, which tiles cannot do.
     """
 
     size_multiple = 32
-    """The largest pool, so that all pools' cells lie alike in tiles and in the picture whole."""
+    """Side of the largest pool, so that tiles and a whole picture have the same pooling cells."""
     tile_margin = 105
-    """All that it can see."""
+    """The whole receptive field."""
 
     def __init__(self, config: DIDMDNConfig) -> None:
         super().__init__()
@@ -106,7 +117,7 @@ class DIDMDN(RestorationNetwork):
         self.unused = _never_run(nn.BatchNorm2d(20), nn.BatchNorm2d(1))
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
-        """Restores B×3×H×W in 0–1, sides multiples of 32."""
+        """Restores B×3×H×W in 0–1. Sides must be multiples of 32."""
         picture = 2 * rainy.to(self.fuse.weight.dtype) - 1
         a, b, c = (stream(picture) for stream in self.streams)
         label = picture.new_full((1, 1, 1, 1), self.config.density)
@@ -122,33 +133,34 @@ class DIDMDN(RestorationNetwork):
 
 
 class Stream(nn.Module):
-    """Six dense steps down to a half, a quarter or an eighth of the resolution and up again."""
+    """Six dense steps, down to a half, a quarter or an eighth of the resolution and up again."""
 
     def __init__(self, plan: StreamPlan) -> None:
         super().__init__()
         self.steps = nn.ModuleList([DenseStep(step, plan.kernel) for step in plan.steps])
         first, *others = (nn.Conv2d(inputs, 1, 3, padding=1) for inputs in plan.sides)
         self.side = first
-        self.copies = 1 + len(others)
-        """How often the one side map enters the result, as in the authors' code."""
-        self.width = plan.steps[-1].outputs + self.copies - 1 + 3
+        self.copies = len(others)
+        """Number of copies of the side map in the result, as in the authors' code."""
+        self.width = plan.steps[-1].outputs + self.copies + 3
+        """Output channels."""
         extras = [nn.Conv2d(11, 20, 3, padding=1), nn.Conv2d(24, 3, 3, padding=1)] if plan.extras else []
         norms = [nn.BatchNorm2d(20), nn.BatchNorm2d(1)] if plan.extras else []
         self.unused = _never_run(*others, *extras, *norms)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """B×3×H×W in −1…1 to B×12×H×W: features, one map several times over, and the picture."""
+        """Maps B×3×H×W in −1…1 to B×12×H×W: features, several copies of the side map, and the picture."""
         x1 = self.steps[0](picture)
         x2 = self.steps[1](x1)
         x = self.steps[3](self.steps[2](x2))
         x = self.steps[4](torch.cat([x, x2], 1))
         x = self.steps[5](torch.cat([x, x1], 1))
         side = F.interpolate(F.leaky_relu(self.side(x1), 0.2), picture.shape[2:])
-        return torch.cat([x, *[side] * (self.copies - 1), picture], 1)
+        return torch.cat([x, *[side] * self.copies, picture], 1)
 
 
 class DenseStep(nn.Module):
-    """A dense bottleneck, whose result joins its input, then a 1×1 and a change of size."""
+    """A dense bottleneck whose output is concatenated with its input, then a 1×1 and a change of size."""
 
     def __init__(self, step: Step, kernel: int) -> None:
         super().__init__()
@@ -167,7 +179,7 @@ class DenseStep(nn.Module):
         self.scale = step.scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to B×outputs, of the size times the scale."""
+        """Maps B×C×H×W to B×outputs×(scale·H)×(scale·W)."""
         x = self.transition(torch.cat([x, self.unit(x)], 1))
         if self.scale < 1:
             return F.avg_pool2d(x, 2)
@@ -175,5 +187,5 @@ class DenseStep(nn.Module):
 
 
 def _never_run(*layers: nn.Module) -> nn.ModuleList:
-    """Layers of the released code that no picture passes: kept for its parameter count, not trained."""
+    """Returns layers of the released code that never run. They count as parameters, but are not trained."""
     return nn.ModuleList(layers).requires_grad_(False)

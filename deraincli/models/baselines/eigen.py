@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 SEEN, PAINTED = 16, 8
-"""Sides of the patches seen and painted, pixels."""
+"""Sides of the input and output patches, in pixels."""
 FIRST_STD = 1e-3
-"""Standard deviation of all first weights, as in the paper."""
+"""Standard deviation of all initial weights, as in the paper."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class EigenConfig:
     """The published network: 754,691 parameters."""
 
     width: int = 512
-    """Numbers that describe a patch."""
+    """Number of features that describe a patch."""
 
 
 class Eigen(RestorationNetwork):
-    """The last layer is the paper's "full" convolution, so a transposed one here.
+    """Three convolutions. The last is the paper's "full" convolution, which is a transposed one here.
 
-    The paper's output is smaller than its input by 8 pixels; here the picture's border is repeated
-    outward to keep the size.
+    The paper's output is 8 pixels smaller than its input. Here the border of the picture is repeated outward
+    to keep the size.
     """
 
     size_multiple = PAINTED
-    """Sides are at least as long as a painted patch."""
+    """Side of an output patch, which is the smallest possible input."""
     tile_margin = (SEEN + PAINTED - 2) // 2
-    """All that it can see."""
+    """The whole receptive field."""
 
     def __init__(self, config: EigenConfig) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Eigen(RestorationNetwork):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
-        """Restores B×3×H×W in 0–1; H and W must be `size_multiple` or more."""
+        """Restores B×3×H×W in 0–1. H and W must be at least `size_multiple`."""
         border = (SEEN - PAINTED) // 2
         x = F.pad(rainy.to(self.see.weight.dtype), (border,) * 4, mode="replicate")
         x = torch.tanh(self.think(torch.tanh(self.see(x))))
@@ -62,6 +62,6 @@ class Eigen(RestorationNetwork):
 
 
 def _patches_over_each_pixel(height: int, width: int) -> Tensor:
-    """How many of height×width patches paint each pixel: 64, but fewer at the borders."""
+    """Returns how many of height×width output patches cover each pixel: 64, and fewer at the borders."""
     patches = F.pad(torch.ones(1, 1, height, width), (PAINTED - 1,) * 4)
     return F.avg_pool2d(patches, PAINTED, stride=1, divisor_override=1)

@@ -1,8 +1,8 @@
 """JORDER (Yang et al., CVPR 2017).
 
 Yang, Tan, Feng, Liu, Guo, Yan, "Deep joint rain detection and removal from a single image". This is the
-single-pass network that the authors released. The paper's recurrent network was never released. It has
-dilated paths and also predicts the location and the strength of rain for further losses.
+single-pass network that the authors released. The paper's recurrent network was never released. That network
+has dilated paths and also predicts the location and the strength of rain for further losses.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
-"""R, G, B in 0–1 → Y − 16/255, which runs from 0 to 219/255 (ITU-R BT.601)."""
+"""Weights of R, G and B, each in 0–1, in Y − 16/255, which ranges from 0 to 219/255 (ITU-R BT.601)."""
 FIRST_STD = 1e-3
-"""Standard deviation of the last layer's first weights: small, so that training starts near the input."""
+"""Standard deviation of the last layer's initial weights, small so that training starts near the input."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class JORDERConfig:
     width: int = 64
     """Channels."""
     pairs: int = 5
-    """Pairs of convolutions, averaged with what enters them."""
+    """Pairs of convolutions. The output of each is averaged with its input."""
 
 
 class JORDER(RestorationNetwork):
-    """Every convolution is 3×3 with bias and keeps the size; there is no normalisation.
+    """Residual network on luminance. Every convolution is 3×3 with bias, without normalisation.
 
-    It sees and changes the luminance alone. The released script rounds that to whole 255ths first, which
-    is left out here: deeper pictures would lose by it.
+    It sees and changes luminance only. The released script first rounds luminance to whole 255ths. This is
+    left out here, because it would reduce the precision of 16-bit images.
     """
 
     size_multiple = 1
     tile_margin = 12
-    """All that it can see: a pixel for each convolution."""
+    """The whole receptive field: one pixel for each convolution."""
 
     def __init__(self, config: JORDERConfig) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class JORDER(RestorationNetwork):
         for pair in self.pairs:
             x = F.relu(0.5 * x + 0.5 * pair(x))
         change = self.head(0.5 * first + 0.5 * x).float()
-        # Y alone changes, Cb and Cr stay: the same for R, G and B.
+        # Cb and Cr stay the same, so the change of Y is added to R, G and B alike.
         return NetworkOutput(rainy + 255 / 219 * change)
 
 

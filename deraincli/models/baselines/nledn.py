@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 DENSE_LAYERS = 4
+"""Dense layers of a block."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,16 @@ class NLEDNConfig:
 
 
 class NLEDN(RestorationNetwork):
-    """Attends over whole cells, which grow with the picture.
+    """Encoder and decoder with attention over whole cells, which grow with the picture.
 
-    Tiles therefore give a different result than the whole picture. The cost of a cell grows with the square
+    Therefore tiles give a different result than the whole picture. The cost of a cell grows with the square
     of its area.
     """
 
     size_multiple = 16
-    """So that the cells of every level are alike and divide by two; the authors' sizes divide by 8."""
+    """Makes the cells of every level equal, with even sides. The authors' sizes are multiples of 8."""
     tile_margin = 95
-    """All that its convolutions see. What a cell sees beyond that is cut off at a tile's border."""
+    """The whole receptive field of the convolutions. Attention beyond it is cut off at a tile's border."""
 
     def __init__(self, config: NLEDNConfig) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class NLEDN(RestorationNetwork):
         self.head = _conv(width, 3)
 
     def forward(self, rainy: Tensor) -> NetworkOutput:
-        """Restores B×3×H×W in 0–1, sides multiples of 16."""
+        """Restores B×3×H×W in 0–1. Sides must be multiples of 16."""
         shallow = self.shallow(rainy.to(self.head.weight.dtype))
         features = self.features(shallow)
         first = self.encoder[0](features)
@@ -71,7 +72,7 @@ class NLEDN(RestorationNetwork):
 
 
 class Block(nn.Module):
-    """Non-local attention, four dense convolutions, a 1×1 back to the width, and a skip around it all."""
+    """Non-local attention, four dense convolutions and a 1×1 back to the width, with a skip around them."""
 
     def __init__(self, config: NLEDNConfig, grid: int) -> None:
         super().__init__()
@@ -81,11 +82,11 @@ class Block(nn.Module):
         self.mix = nn.Conv2d(inputs[-1], config.width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same."""
-        known = self.attention(x)
+        """Maps B×C×H×W to the same shape."""
+        features = self.attention(x)
         for layer in self.dense:
-            known = torch.cat([known, F.relu(layer(known))], 1)
-        return x + self.mix(known)
+            features = torch.cat([features, F.relu(layer(features))], 1)
+        return x + self.mix(features)
 
 
 class NonLocal(nn.Module):
@@ -104,19 +105,19 @@ class NonLocal(nn.Module):
         nn.init.zeros_(self.back.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """B×C×H×W to the same; both sides divide by twice the grid."""
+        """Maps B×C×H×W to the same shape. H and W must be multiples of twice the grid."""
         query = self._cells(self.query(x))
         key, value = (self._cells(F.max_pool2d(layer(x), 2)) for layer in (self.key, self.value))
-        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
-        return x + self.back(self._picture(seen, x))
+        attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        return x + self.back(self._picture(attended, x))
 
     def _cells(self, x: Tensor) -> Tensor:
-        """B×C×H×W to B×grid²×pixels×C."""
+        """Cuts B×C×H×W into cells, B×grid²×pixels×C."""
         cells = x.unflatten(3, (self.grid, -1)).unflatten(2, (self.grid, -1))  # B×C×grid×h×grid×w
         return cells.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(1, 2)
 
     def _picture(self, cells: Tensor, like: Tensor) -> Tensor:
-        """The inverse of `_cells`, to the height and width of `like`."""
+        """Inverts `_cells`, to the height and width of `like`."""
         side = (self.grid, self.grid)
         height, width = (length // self.grid for length in like.shape[2:])
         apart = cells.unflatten(2, (height, width)).unflatten(1, side)  # B×grid×grid×h×w×C
@@ -124,12 +125,12 @@ class NonLocal(nn.Module):
 
 
 def _pool(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The 2×2 maxima and where they stood."""
+    """Returns the 2×2 maxima and their indices."""
     return F.max_pool2d(x, 2, return_indices=True)
 
 
 def _unpool(x: Tensor, indices: Tensor) -> Tensor:
-    """Double the size, zero but where the maxima stood."""
+    """Doubles the size. Values return to the places of the maxima, and all others are zero."""
     return F.max_unpool2d(x, indices, (2, 2))
 
 

@@ -1,7 +1,7 @@
 """PReNet (Ren et al., CVPR 2019).
 
 Ren, Zuo, Hu, Zhu, Meng, "Progressive image deraining networks: a better and simpler baseline". This is the
-variant with an LSTM. One small residual network runs repeatedly on the rainy picture and the last result.
+variant with an LSTM. One small residual network runs several times on the rainy picture and the last result.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ RESIDUAL_BLOCKS = 5
 
 @dataclass(frozen=True)
 class PReNetConfig:
-    """How often the network runs; all passes share its 168,963 parameters."""
+    """The published network: 168,963 parameters, which all passes share."""
 
     passes: int = 6
+    """Number of times that the network runs."""
 
 
 class PReNet(RestorationNetwork):
-    """Every convolution is 3×3 with bias and keeps the size."""
+    """Recurrent residual network. Every convolution is 3×3 with bias and keeps the size."""
 
     size_multiple = 1
     tile_margin = 80
-    """Each of six passes sees 13 pixels farther; what lies beyond counts for nothing."""
+    """Covers the receptive field: each of six passes sees 13 pixels farther."""
 
     def __init__(self, config: PReNetConfig) -> None:
         super().__init__()

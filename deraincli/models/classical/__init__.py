@@ -1,1 +1,1 @@
-"""Methods without a network."""
+"""Classical methods, which use no network."""

@@ -2,15 +2,15 @@
 
 Luo, Xu, Ji, "Removing rain from a single image via discriminative sparse coding".
 
-Rain lies over the scene as in a screen blend, J = B + R − B∘R, all within 0 and 1. Patches of both layers are
-sparse combinations of atoms learnt from the picture itself, and an atom serves one layer alone. Sizes and
-limits are those of the authors' demo; the code itself was never released, so these are our choices:
+Rain and scene are joined by a screen blend, J = B + R − B∘R, with all values in 0–1. Patches of both layers
+are sparse combinations of atoms that are learnt from the picture itself. Each atom belongs to one layer.
+Sizes and limits are those of the authors' demo. The code itself was never released, so these are our choices:
 
-- luminance alone is parted, and R then taken from every channel;
-- rain atoms are those that change most across and least along the vertical;
-- of B + R, which is linear in both codes, patches are coded by orthogonal matching pursuit;
-- dictionaries follow by the method of optimal directions (Engan, Aase, Husøy, ICASSP 1999);
-- what the codes leave unexplained stays with the background.
+- Only luminance is separated. R is then removed from every channel.
+- Rain atoms are those that change most from left to right and least from top to bottom.
+- Patches of B + R, which is linear in both codes, are coded by orthogonal matching pursuit.
+- Dictionaries are updated by the method of optimal directions (Engan, Aase, Husøy, ICASSP 1999).
+- What the codes do not explain stays in the background.
 """
 
 from __future__ import annotations
@@ -24,54 +24,76 @@ from numpy.typing import NDArray
 from deraincli.models.luma import LUMA
 
 SIDE = 16
-"""Of a patch, in pixels."""
+"""Side of a patch, in pixels."""
 BACKGROUND_ATOMS, RAIN_ATOMS = 512, 128
+"""Numbers of atoms."""
 BACKGROUND_LIMIT, RAIN_LIMIT = 5, 8
-"""Atoms that a patch may take of each."""
+"""Largest numbers of background and rain atoms in the code of a patch."""
 SAMPLES, SAMPLE_STRIDE = 10_000, 3
-"""Patches to learn from."""
+"""Largest number of patches to learn from, and the distance between candidates in pixels."""
 STRIDE = 2
-"""Between patches that are coded."""
+"""Distance between coded patches, in pixels."""
 LEARNING_STEPS = 5
+"""Steps that learn one dictionary before its atoms are divided."""
 LOOPS = 5
+"""Steps that alternate between separating the layers and updating the atoms."""
 STEPS = LEARNING_STEPS + LOOPS
 
 TOLERANCE = 2 / 255
-"""Patches known this well, in root mean square, take no more atoms."""
+"""Root mean square error, 0–1, at which a patch gets no further atoms."""
 BACKGROUND_TRUST, RAIN_TRUST = 0.01, 10.0
-"""How far the layers follow their codes, against 1 for the blend: rain is what its atoms say."""
+"""Weights of the layers' codes, relative to 1 for the blend. Rain follows its code most."""
 BALANCES = 3
-"""Times that each layer is fitted to the other."""
+"""Number of times that each layer is fitted to the other."""
 BAND = 16
-"""Rows of patches that are coded at a time."""
+"""Rows of patches that are coded at a time, to limit memory."""
 
 Plane = NDArray[np.float32]
+"""Any matrix, such as H×W luminance in 0–1 or N×256 patches."""
 
 
 class Layers(NamedTuple):
-    """Background and rain, each H×W in 0–1."""
+    """The separated layers of a luminance."""
 
     background: Plane
+    """H×W in 0–1."""
     rain: Plane
+    """H×W in 0–1."""
 
 
 def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Yields the rainy picture, H×W×3 RGB in 0–1, and then what every step makes of it.
+    """Restores a picture step by step. The first steps only learn and leave the picture unchanged.
 
-    Sides are multiples of 16. The first steps only learn and leave the picture as it is.
+    Args:
+        rainy: H×W×3 RGB in 0–1. H and W must be multiples of 16.
+
+    Yields:
+        The rainy picture, and then the estimate after each step.
     """
     for layers in separate(rainy @ np.array(LUMA, np.float32)):
         yield without(rainy, layers.rain)
 
 
 def without(rainy: NDArray[np.float32], rain: Plane) -> NDArray[np.float32]:
-    """Takes H×W of rain out of H×W×3: the screen blend undone, 1 − J = (1 − B)(1 − R)."""
-    passed = np.maximum(1 - rain[..., None], 1e-3)
-    return (1 - (1 - rainy) / passed).astype(np.float32)
+    """Removes rain from a picture by inverting the screen blend, 1 − J = (1 − B)(1 − R).
+
+    Args:
+        rainy: The picture J, H×W×3 in 0–1.
+        rain: The rain R, H×W in 0–1.
+
+    Returns:
+        The background B, H×W×3.
+    """
+    transmitted = np.maximum(1 - rain[..., None], 1e-3)
+    return (1 - (1 - rainy) / transmitted).astype(np.float32)
 
 
 def separate(luminance: Plane) -> Iterator[Layers]:
-    """Yields the start, which is no rain at all, and then the layers after every step."""
+    """Separates a luminance, H×W in 0–1, step by step.
+
+    Yields:
+        The start without any rain, and then the layers after each step.
+    """
     layers = Layers(luminance, np.zeros_like(luminance))
     yield layers
     rng = np.random.default_rng(0)
@@ -80,7 +102,7 @@ def separate(luminance: Plane) -> Iterator[Layers]:
     for _ in range(LEARNING_STEPS):
         atoms = updated(atoms, samples, encode(samples, atoms, 0))
         yield layers
-    atoms = atoms[np.argsort(uprightness(atoms))]  # rain comes last
+    atoms = atoms[np.argsort(uprightness(atoms))]  # the last RAIN_ATOMS atoms become rain
     for _ in range(LOOPS):
         layers = balanced(luminance, _decoded(layers, atoms))
         yield layers
@@ -89,7 +111,7 @@ def separate(luminance: Plane) -> Iterator[Layers]:
 
 
 def _samples(plane: Plane, rng: np.random.Generator) -> Plane:
-    """N×256 patches less their means, at most SAMPLES of them."""
+    """Returns at most SAMPLES random patches without their means, N×256."""
     windows = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE))[::SAMPLE_STRIDE, ::SAMPLE_STRIDE]
     height, width = windows.shape[:2]
     chosen = rng.permutation(height * width)[:SAMPLES]
@@ -98,21 +120,28 @@ def _samples(plane: Plane, rng: np.random.Generator) -> Plane:
 
 
 def _unit(atoms: Plane) -> Plane:
-    """Atoms of length 1; those that are nothing stay nothing."""
+    """Scales atoms to length 1. Zero atoms stay zero."""
     return atoms / np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
 
 
 def uprightness(atoms: Plane) -> NDArray[np.float32]:
-    """How much stronger each atom changes from left to right than from top to bottom."""
+    """Returns the ratio of each atom's change from left to right to its change from top to bottom."""
     squares = atoms.reshape(-1, SIDE, SIDE)
     across, along = np.diff(squares, axis=2), np.diff(squares, axis=1)
     return np.square(across).sum((1, 2)) / (np.square(along).sum((1, 2)) + 1e-6)
 
 
 def encode(patches: Plane, atoms: Plane, rain_atoms: int) -> Any:
-    """Orthogonal matching pursuit: a sparse N×K matrix of codes.
+    """Codes patches by orthogonal matching pursuit.
 
-    The last `rain_atoms` of the K atoms are rain. A patch takes no more of either kind than its limit.
+    Args:
+        patches: N×256, without their means.
+        atoms: K×256 of length 1.
+        rain_atoms: Number of rain atoms, which are the last of the K atoms. A code has at most RAIN_LIMIT
+            rain atoms and BACKGROUND_LIMIT others. If 0, only the sum of the limits counts.
+
+    Returns:
+        The codes, a sparse N×K matrix.
     """
     from scipy.sparse import csr_array
 
@@ -154,7 +183,16 @@ def _at(values: Plane, columns: NDArray[np.intp]) -> Plane:
 
 
 def updated(atoms: Plane, patches: Plane, codes: Any) -> Plane:
-    """The atoms that reconstruct the patches best from their codes, at length 1; idle ones stay."""
+    """Returns the atoms that best reconstruct patches from their codes.
+
+    Args:
+        atoms: K×256. Atoms that no code uses are kept.
+        patches: N×256.
+        codes: The sparse N×K matrix of codes.
+
+    Returns:
+        The atoms of length 1, K×256.
+    """
     products = (codes.T @ codes).toarray()
     busy = products.diagonal() > 1e-6
     system = products[np.ix_(busy, busy)]
@@ -165,7 +203,7 @@ def updated(atoms: Plane, patches: Plane, codes: Any) -> Plane:
 
 
 def _decoded(layers: Layers, atoms: Plane) -> Layers:
-    """Both layers as their atoms give them: at every pixel the mean of the patches that hold it."""
+    """Reconstructs both layers from their atoms. Each pixel is the mean of the patches that cover it."""
     total = layers.background + layers.rain
     windows = np.lib.stride_tricks.sliding_window_view(total, (SIDE, SIDE))[::STRIDE, ::STRIDE]
     rows, columns = windows.shape[:2]
@@ -175,23 +213,32 @@ def _decoded(layers: Layers, atoms: Plane) -> Layers:
         patches = band.reshape(-1, SIDE * SIDE)
         means = patches.mean(1, keepdims=True)
         codes = encode(patches - means, atoms, RAIN_ATOMS)
-        wet = codes[:, -RAIN_ATOMS:] @ atoms[-RAIN_ATOMS:]
-        wet = np.maximum(wet - np.median(wet, axis=1, keepdims=True), 0)  # rain only adds light
+        rain_patches = codes[:, -RAIN_ATOMS:] @ atoms[-RAIN_ATOMS:]
+        # Rain only adds light.
+        rain_patches = np.maximum(rain_patches - np.median(rain_patches, axis=1, keepdims=True), 0)
         background_patches = codes[:, :-RAIN_ATOMS] @ atoms[:-RAIN_ATOMS]
-        background_patches += means - wet.mean(1, keepdims=True)
+        background_patches += means - rain_patches.mean(1, keepdims=True)
         for y, x in np.ndindex(SIDE, SIDE):
             place = np.s_[
                 STRIDE * top + y : STRIDE * (top + len(band)) + y - STRIDE + 1 : STRIDE,
                 x : STRIDE * (columns - 1) + x + 1 : STRIDE,
             ]
             background[place] += background_patches.reshape(band.shape)[..., y, x]
-            rain[place] += wet.reshape(band.shape)[..., y, x]
+            rain[place] += rain_patches.reshape(band.shape)[..., y, x]
             counts[place] += 1
     return Layers((background / counts).astype(np.float32), (rain / counts).astype(np.float32))
 
 
 def balanced(luminance: Plane, coded: Layers) -> Layers:
-    """The layers near their codes that blend to the picture, by least squares in B and R by turns."""
+    """Fits layers to their codes and to the blend, by least squares in B and R alternately.
+
+    Args:
+        luminance: The luminance of the rainy picture, H×W in 0–1.
+        coded: The layers as reconstructed from their codes.
+
+    Returns:
+        The layers, with values in 0–1.
+    """
     background, rain = (layer.clip(0, luminance) for layer in coded)
     for _ in range(BALANCES):
         clear = 1 - background

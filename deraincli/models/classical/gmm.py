@@ -1,17 +1,18 @@
 """GMM, a classical method (Li et al., CVPR 2016).
 
 Li, Tan, Guo, Lu, Brown, "Rain streak removal using layer priors". The luminance O is separated into
-background B and rain R, both within 0 and O, that minimise
+background B and rain R, both between 0 and O, that minimise
 
     |O − B − R|² + α|∇B|₁ + β|R|² − γ Σ log G_B(patch of B) − γ Σ log G_R(patch of R).
 
-G_B is a mixture of Gaussians learnt from clean photos, G_R one learnt from the flattest window of the picture
-itself, where what varies is rain. Half-quadratic splitting: gradients and patches get stand-ins H and g,
-tied to the layers by a weight ω that doubles at every step.
+G_B is a mixture of Gaussians learnt from clean photos. G_R is a mixture learnt from the flattest window of
+the picture itself, where only rain varies. The solver is half-quadratic splitting: gradients and patches get
+auxiliary variables H and g, which a weight ω couples to the layers. ω doubles at every step.
 
-The paper does not give the first ω: FIRST_TIE is our choice. So are the mean of the patches that hold a pixel
-instead of their sum, patches of rain that give up their own mean, which is mostly background, and STEPS
-where the paper takes 20: on crops of validation pictures later ones gave rain back.
+Some choices are ours. The paper does not give the first ω, see FIRST_COUPLING. A pixel takes the mean of the
+patches that cover it instead of their sum. Patches of rain lose their own mean, which is mostly background.
+There are STEPS steps instead of the paper's 20, because later steps gave rain back on crops of validation
+pictures.
 """
 
 from __future__ import annotations
@@ -35,34 +36,45 @@ PRIOR_FILE = "gmm-background.safetensors"
 
 STEPS = 3
 SPARSITY = 0.05
-"""α, on the background's gradients."""
+"""α, the weight of the background's gradients."""
 RAIN_PENALTY = 0.01
-"""β."""
+"""β, the weight of the rain's energy."""
 PRIOR_WEIGHT = 0.01
-"""γ."""
-FIRST_TIE = 0.3
+"""γ, the weight of the priors."""
+FIRST_COUPLING = 0.3
 """ω of the first step."""
 DESCENTS = 15
-"""Iterations of L-BFGS-B in a step, which starts from the last one's layers."""
+"""Iterations of L-BFGS-B in a step. They start from the layers of the previous step."""
 
 RAIN_WINDOW = 100
-"""Side, in pixels."""
+"""Side of the window from which the prior of rain is learnt, in pixels."""
 RAIN_COMPONENTS = 20
+"""Gaussians in the prior of rain."""
 RAIN_RANK = 16
+"""Directions of each Gaussian in the prior of rain."""
 RAIN_PASSES = 10
-"""Steps of expectation maximisation."""
+"""Steps of expectation maximisation for the prior of rain."""
 RAIN_LEAST_VARIANCE = 1e-5
-"""Patches of the window that vary less say nothing of rain."""
+"""Smallest variance of a patch that shows rain. Values are in 0–1."""
 
 BAND = 32
 """Rows of patches that are in memory at a time."""
 
 
 def restore(rainy: NDArray[np.float32], prior: Path) -> Iterator[NDArray[np.float32]]:
-    """Yields the rainy picture, H×W×3 RGB in 0–1 of at least 8×8, and then what every step makes of it.
+    """Restores a picture step by step.
 
-    `prior`: the file of the background's mixture. What the layers leave unexplained stays in the picture,
-    and R, G and B lose the same. Raises ModelError if the prior is not there or damaged.
+    What the layers do not explain stays in the picture. R, G and B lose the same amount.
+
+    Args:
+        rainy: H×W×3 RGB in 0–1, at least 8×8.
+        prior: The file of the background's mixture.
+
+    Yields:
+        The rainy picture, and then the estimate after each step.
+
+    Raises:
+        ModelError: The prior is missing or damaged.
     """
     luminance = rainy @ np.array(LUMA, np.float32)
     for layers in separate(luminance, load(prior)):
@@ -71,67 +83,76 @@ def restore(rainy: NDArray[np.float32], prior: Path) -> Iterator[NDArray[np.floa
 
 @dataclass(frozen=True)
 class Layers:
-    """What a luminance was parted into, or the patch sums of the two."""
+    """The separated layers of a luminance, or their denoised versions."""
 
     background: Plane
+    """H×W in 0–1."""
     rain: Plane
+    """H×W in 0–1."""
 
 
 def separate(luminance: Plane, clean: PatchMixture, steps: int = STEPS) -> Iterator[Layers]:
-    """Yields the start, which is no rain at all, and then the layers after every step.
+    """Separates a luminance step by step.
 
-    `luminance`: at least 8×8. `clean`: the prior of the background.
+    Args:
+        luminance: H×W in 0–1, at least 8×8.
+        clean: The prior of the background.
+        steps: Number of steps.
+
+    Yields:
+        The start without any rain, and then the layers after each step.
     """
     layers = Layers(luminance, np.zeros_like(luminance))
     yield layers
     rain = rain_prior(luminance)
-    tie, stand_ins = FIRST_TIE, layers
+    coupling, auxiliary = FIRST_COUPLING, layers
     for step in range(steps):
         if step:
-            noise = PRIOR_WEIGHT / (2 * tie)
-            stand_ins = Layers(
+            noise = PRIOR_WEIGHT / (2 * coupling)
+            auxiliary = Layers(
                 denoised(layers.background, clean, noise, means=True),
                 denoised(layers.rain, rain, noise, means=False),
             )
-            tie *= 2
-        threshold = SPARSITY / (2 * tie)
+            coupling *= 2
+        threshold = SPARSITY / (2 * coupling)
         gradients = [
             np.sign(slope) * np.maximum(np.abs(slope) - threshold, 0) for slope in slopes(layers.background)
         ]
-        layers = _descend(Objective(luminance, gradients, stand_ins, tie), layers)
+        layers = _descend(Objective(luminance, gradients, auxiliary, coupling), layers)
         yield layers
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What one step minimises over B and R, H and g being fixed: a quadratic function."""
+    """The quadratic function that one step minimises over B and R. H and g are fixed."""
 
     luminance: Plane
+    """O, H×W in 0–1."""
     gradients: list[Plane]
-    """H."""
-    stand_ins: Layers
-    """At every pixel the mean of the g that hold it."""
-    tie: float
+    """H, for both directions."""
+    auxiliary: Layers
+    """The means of the g that cover each pixel."""
+    coupling: float
     """ω."""
 
     def __call__(self, layers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """B and R, one after the other, to value and gradient."""
+        """Computes the value and the gradient at B and R, flattened one after the other."""
         background, rain = layers.reshape(2, *self.luminance.shape)
         error = background + rain - self.luminance
-        strays = [slope - wanted for slope, wanted in zip(slopes(background), self.gradients, strict=True)]
-        apart = background - self.stand_ins.background, rain - self.stand_ins.rain
+        slope_errors = [slope - goal for slope, goal in zip(slopes(background), self.gradients, strict=True)]
+        layer_errors = background - self.auxiliary.background, rain - self.auxiliary.rain
         value = _square(error) + RAIN_PENALTY * _square(rain)
-        value += self.tie * sum(_square(part) for part in (*strays, *apart))
+        value += self.coupling * sum(_square(part) for part in (*slope_errors, *layer_errors))
         return value, 2 * np.stack(
             [
-                error + self.tie * (slopes_adjoint(*strays) + apart[0]),
-                error + RAIN_PENALTY * rain + self.tie * apart[1],
+                error + self.coupling * (slopes_adjoint(*slope_errors) + layer_errors[0]),
+                error + RAIN_PENALTY * rain + self.coupling * layer_errors[1],
             ]
         ).ravel()
 
 
 def _descend(objective: Objective, start: Layers) -> Layers:
-    """Minimises within 0 ≤ B, R ≤ O."""
+    """Minimises an objective from given layers, under 0 ≤ B ≤ O and 0 ≤ R ≤ O."""
     from scipy.optimize import Bounds, minimize
 
     luminance = objective.luminance
@@ -147,12 +168,12 @@ def _descend(objective: Objective, start: Layers) -> Layers:
 
 
 def slopes(plane: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """∇: differences to the pixel below and to the right, none at the edge."""
+    """Computes ∇: the differences to the pixel below and to the right. They are 0 at the edges."""
     return np.diff(plane, axis=0, append=plane[-1:]), np.diff(plane, axis=1, append=plane[:, -1:])
 
 
 def slopes_adjoint(down: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.floating]:
-    """∇ᵀ."""
+    """Computes ∇ᵀ, the adjoint of `slopes`."""
     plane = -down - right
     plane[1:] += down[:-1]
     plane[:, 1:] += right[:, :-1]
@@ -164,9 +185,16 @@ def _square(values: NDArray[np.floating]) -> float:
 
 
 def denoised(plane: Plane, prior: PatchMixture, noise: float, *, means: bool) -> Plane:
-    """At every pixel the mean of the Wiener estimates of the patches that hold it; band by band.
+    """Denoises a plane patch by patch. Each pixel is the mean of the patches that cover it.
 
-    `means`: whether patches, which are denoised without their means, get them back.
+    Args:
+        plane: H×W.
+        prior: The prior of the patches without their means.
+        noise: Variance of the noise.
+        means: Whether the denoised patches get their means back.
+
+    Returns:
+        The denoised plane, H×W.
     """
     windows = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE))
     height, width = windows.shape[:2]
@@ -183,16 +211,16 @@ def denoised(plane: Plane, prior: PatchMixture, noise: float, *, means: bool) ->
 
 
 def rain_prior(luminance: Plane) -> PatchMixture:
-    """Learns the patches of the flattest window, which are rain and hardly anything else."""
+    """Learns the patches of the flattest window, which shows almost only rain."""
     windows = np.lib.stride_tricks.sliding_window_view(flattest_window(luminance), (SIDE, SIDE))
     patches, _ = without_mean(windows.reshape(-1, SIDE * SIDE))
-    lively = patches[patches.var(1) > RAIN_LEAST_VARIANCE]
-    mixtures = fit(lively if len(lively) else patches, RAIN_COMPONENTS, RAIN_RANK, np.random.default_rng(0))
+    varied = patches[patches.var(1) > RAIN_LEAST_VARIANCE]
+    mixtures = fit(varied if len(varied) else patches, RAIN_COMPONENTS, RAIN_RANK, np.random.default_rng(0))
     return next(islice(mixtures, RAIN_PASSES, None))
 
 
 def flattest_window(luminance: Plane) -> Plane:
-    """The window of at most 100×100 pixels with the least variance."""
+    """Returns the window of at most 100×100 pixels with the least variance."""
     height, width = (min(RAIN_WINDOW, side) for side in luminance.shape)
     values = luminance.astype(np.float64)
     variance = _window_means(values**2, height, width) - _window_means(values, height, width) ** 2
@@ -201,7 +229,7 @@ def flattest_window(luminance: Plane) -> Plane:
 
 
 def _window_means(values: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
-    """Of every whole window, by running sums."""
+    """Returns the mean of every whole window, computed by running sums."""
     sums = np.pad(values, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
     rows = sums[height:] - sums[:-height]
     return (rows[:, width:] - rows[:, :-width]) / (height * width)

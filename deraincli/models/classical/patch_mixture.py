@@ -1,10 +1,10 @@
 """Mixture of zero-mean Gaussians over picture patches, the prior of the classical method GMM.
 
-Each component keeps its largest directions of variance and gives all others one variance in common (Tipping,
-Bishop, "Mixtures of probabilistic principal component analysers", Neural Computation 1999): a quarter of
-the numbers and of the work of full covariances.
+Each component keeps the directions of its largest variances. All other directions share one variance
+(Tipping, Bishop, "Mixtures of probabilistic principal component analysers", Neural Computation 1999). This
+needs a quarter of the numbers and of the work of full covariances.
 
-Patches are rows of N×64 float32: 8×8 pixels in reading order, their own mean taken off.
+Patches are rows of N×64 float32: 8×8 pixels in reading order, with their own mean subtracted.
 """
 
 from __future__ import annotations
@@ -20,38 +20,46 @@ from numpy.typing import NDArray
 from deraincli.errors import ModelError
 
 SIDE = 8
-"""Of a patch, in pixels."""
+"""Side of a patch, in pixels."""
 LEAST_VARIANCE = 1e-6
-"""No direction varies less: about what rounding to 8 bits adds. Pictures run from 0 to 1."""
+"""Smallest variance of a direction, about that of rounding to 8 bits. Pictures are in 0–1."""
 LEAST_SHARE = 1e-4
-"""Components that claim less of a patch learn nothing from it, which saves most of the work."""
+"""Smallest responsibility for a patch, 0–1, that counts. Ignoring smaller ones saves most of the work."""
 CHUNK = 2048
-"""Patches at a time: what is computed of them should stay in the cache."""
+"""Patches that are computed at a time, so that intermediate results stay in the CPU's cache."""
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class PatchMixture:
-    """K components with R directions each."""
+    """A mixture of K components with R directions each."""
 
     shares: Array
-    """K, sum 1: how often each component occurs."""
+    """Weights of the components, K, with sum 1."""
     directions: Array
-    """K×R×64, orthonormal within a component."""
+    """Directions of the largest variances, K×R×64, orthonormal within a component."""
     variances: Array
-    """K×R: along the directions."""
+    """Variances along the directions, K×R."""
     rest: Array
-    """K: along everything else."""
+    """Variance along all other directions, K."""
 
     def log_joint(self, patches: Array, noise: float = 0.0) -> Array:
-        """N×K: log of share times density of each component; `noise`: variance of white noise in patches."""
+        """Computes the logarithm of each component's share times its density.
+
+        Args:
+            patches: N×64.
+            noise: Variance of white noise in the patches.
+
+        Returns:
+            The logarithms, N×K.
+        """
         count, rank, size = self.directions.shape
         variances, rest = self.variances + noise, self.rest + noise
         offset = np.log(self.shares) - 0.5 * (
             np.log(variances).sum(1) + (size - rank) * np.log(rest) + size * math.log(2 * math.pi)
         )
-        # |x|²/rest, less what the directions explain: the quadratic form of the whole covariance.
+        # The quadratic form of the covariance is |x|²/rest minus the part that the directions explain.
         weights = np.sqrt(np.maximum(1 / rest[:, None] - 1 / variances, 0))
         scaled = (self.directions * weights[..., None]).reshape(-1, size).T.astype(np.float32)
         answer = np.empty((len(patches), count), np.float32)
@@ -63,7 +71,15 @@ class PatchMixture:
         return answer
 
     def denoised(self, patches: Array, noise: float) -> Array:
-        """The Wiener estimate of each patch by its likeliest component, Σ(Σ + noise·I)⁻¹ x."""
+        """Computes the Wiener estimate of each patch x by its likeliest component, Σ(Σ + noise·I)⁻¹ x.
+
+        Args:
+            patches: N×64.
+            noise: Variance of white noise in the patches.
+
+        Returns:
+            The estimates, N×64.
+        """
         chosen = self.log_joint(patches, noise).argmax(1)
         answer = np.empty_like(patches)
         rest_gain = self.rest / (self.rest + noise)
@@ -78,11 +94,21 @@ class PatchMixture:
 
 
 def fit(patches: Array, components: int, rank: int, rng: np.random.Generator) -> Iterator[PatchMixture]:
-    """Learns by expectation maximisation, without end: each mixture is likelier than the last."""
+    """Learns a mixture by expectation maximisation.
+
+    Args:
+        patches: N×64.
+        components: Number of components.
+        rank: Number of directions of each component.
+        rng: Source of randomness.
+
+    Yields:
+        Mixtures without end, each at least as likely as the one before.
+    """
     seeds = patches[rng.choice(len(patches), components, replace=len(patches) < components)]
     nearest = np.empty(len(patches), np.intp)
     for start in range(0, len(patches), CHUNK):
-        likeness = np.abs(patches[start : start + CHUNK] @ seeds.T)  # a patch and its negative are alike
+        likeness = np.abs(patches[start : start + CHUNK] @ seeds.T)  # zero-mean densities ignore the sign
         nearest[start : start + CHUNK] = (2 * likeness - np.square(seeds).sum(1)).argmax(1)
     mixture = _maximise(patches, np.eye(components, dtype=np.float32)[nearest], rank)
     while True:
@@ -91,39 +117,49 @@ def fit(patches: Array, components: int, rank: int, rng: np.random.Generator) ->
 
 
 def improved(mixture: PatchMixture, patches: Array) -> PatchMixture:
-    """One step of expectation maximisation."""
+    """Returns the mixture after one step of expectation maximisation on patches, N×64."""
     joint = mixture.log_joint(patches)
-    claims = np.exp(joint - joint.max(1, keepdims=True))
-    claims /= claims.sum(1, keepdims=True)
-    return _maximise(patches, claims, mixture.directions.shape[1])
+    responsibilities = np.exp(joint - joint.max(1, keepdims=True))
+    responsibilities /= responsibilities.sum(1, keepdims=True)
+    return _maximise(patches, responsibilities, mixture.directions.shape[1])
 
 
-def _maximise(patches: Array, claims: Array, rank: int) -> PatchMixture:
-    """The likeliest mixture for N×K claims of the components to the patches."""
-    claims = np.where(claims < LEAST_SHARE, 0, claims)
+def _maximise(patches: Array, responsibilities: Array, rank: int) -> PatchMixture:
+    """Returns the likeliest mixture for responsibilities of the components for the patches, N×K."""
+    responsibilities = np.where(responsibilities < LEAST_SHARE, 0, responsibilities)
     size = patches.shape[1]
     directions, variances, rest = [], [], []
-    for claim in claims.T:
-        rows = np.flatnonzero(claim)
-        mine = patches[rows] * np.sqrt(claim[rows, None])
-        covariance = (mine.T @ mine).astype(np.float64) / max(float(claim.sum()), 1.0)
+    for column in responsibilities.T:
+        rows = np.flatnonzero(column)
+        mine = patches[rows] * np.sqrt(column[rows, None])
+        covariance = (mine.T @ mine).astype(np.float64) / max(float(column.sum()), 1.0)
         values, vectors = np.linalg.eigh(covariance)  # the smallest come first
         values = np.maximum(values, LEAST_VARIANCE)
         directions.append(vectors[:, size - rank :].T)
         variances.append(values[size - rank :])
         rest.append(values[: size - rank].mean() if rank < size else LEAST_VARIANCE)
-    shares = np.maximum(claims.sum(0), 1) / np.maximum(claims.sum(0), 1).sum()
+    totals = np.maximum(responsibilities.sum(0), 1)
+    shares = totals / totals.sum()
     return PatchMixture(*(np.asarray(part, np.float32) for part in (shares, directions, variances, rest)))
 
 
 def without_mean(patches: Array) -> tuple[Array, Array]:
-    """Patches less their means, and the means as N×1."""
+    """Returns patches without their means, N×64, and the means, N×1."""
     means = patches.mean(1, keepdims=True)
     return patches - means, means
 
 
 def save(mixture: PatchMixture) -> bytes:
-    """A safetensors file of float16; variances, which may be as small as a millionth, as logarithms."""
+    """Serialises a mixture as a safetensors file of float16.
+
+    Variances are stored as logarithms, because they may be as small as a millionth.
+
+    Args:
+        mixture: The mixture.
+
+    Returns:
+        The file's content.
+    """
     from safetensors.numpy import save as pack
 
     tensors = {
@@ -136,7 +172,14 @@ def save(mixture: PatchMixture) -> bytes:
 
 
 def load(path: Path) -> PatchMixture:
-    """Reads what `save` made. Raises ModelError if it is missing or damaged."""
+    """Reads a file that `save` made.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

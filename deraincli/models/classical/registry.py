@@ -19,10 +19,10 @@ class ClassicalMethod:
     """How to run one classical method."""
 
     restore: Callable[..., Iterator[Picture]]
-    """Takes the rainy picture, and the file of the prior if there is one.
+    """Restores a rainy picture step by step. It also takes the file of the prior if there is one.
 
-    Yields the unchanged picture first, then the estimate after each step, the best last. Values may leave
-    0–1.
+    It yields the unchanged picture first, and then the estimate after each step. The last one is the best.
+    Values may leave 0–1.
     """
     steps: int
     """Number of steps."""
