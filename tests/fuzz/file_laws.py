@@ -274,7 +274,7 @@ def check_video(data: bytes, folder: Path) -> None:
 class _Unchanged:
     """Stands for a network, in a tenth of a millisecond."""
 
-    def for_picture(self, pixels: Pixels) -> _Unchanged:
+    def select(self, pixels: Pixels) -> _Unchanged:
         return self
 
     def restore(self, pixels: Pixels, *, on_warning: OnWarning) -> Restored:
