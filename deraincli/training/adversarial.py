@@ -1,4 +1,4 @@
-"""The adversarial part of training: the discriminators, what they add to the loss, how they learn."""
+"""The adversarial part of training: the discriminators, their optimiser and their losses."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ class Adversary:
     """The discriminators and their optimiser."""
 
     network: Discriminators
+    """The discriminators."""
     forward: nn.Module
-    """The network, or wrapped to average gradients over processes."""
+    """The discriminators as a step calls them, which may average gradients over processes."""
     optimiser: torch.optim.AdamW
+    """The optimiser of the discriminators."""
 
 
 def new_adversary(config: OptimiserConfig, group: ProcessGroup) -> Adversary:
-    """Discriminators about to be trained."""
+    """Builds discriminators with random weights, and their optimiser."""
     network = Discriminators().to(group.device)
     rate, betas = config.discriminator_rate, (0.5, 0.999)
     optimiser = torch.optim.AdamW(network.parameters(), rate, betas, weight_decay=0.0, fused=True)
@@ -33,9 +35,14 @@ def new_adversary(config: OptimiserConfig, group: ProcessGroup) -> Adversary:
 
 
 def generator_loss(adversary: Adversary, output: Tensor, corners: Tensor) -> Tensor:
-    """L_g^GD + L_g^LD: how little both discriminators take outputs (B×3×H×W) for clean photos.
+    """Computes L_g^GD + L_g^LD, which is low if both discriminators take outputs for clean photos.
 
     Gradients reach the output but not the discriminators.
+
+    Args:
+        adversary: The discriminators.
+        output: Outputs of the network, B×3×H×W.
+        corners: Upper left corners (y, x) of the regions, B×2.
     """
     adversary.network.requires_grad_(False)
     whole, region = adversary.network(output, corners)
@@ -44,16 +51,32 @@ def generator_loss(adversary: Adversary, output: Tensor, corners: Tensor) -> Ten
 
 
 def discriminator_loss(adversary: Adversary, output: Tensor, clean: Tensor, corners: Tensor) -> Tensor:
-    """The loss of both discriminators; the local one sees the same regions of output and clean picture."""
-    # One pass over both, as wrapped networks average gradients once for each pass.
+    """Computes the loss of both discriminators.
+
+    Args:
+        adversary: The discriminators.
+        output: Outputs of the network, B×3×H×W.
+        clean: The clean pictures, B×3×H×W.
+        corners: Upper left corners (y, x) of the regions, B×2, the same for outputs and clean pictures.
+    """
+    # Both go through in one pass, because wrapped networks average gradients once per pass.
     whole, region = adversary.forward(torch.cat([clean, output.detach()]), torch.cat([corners, corners]))
     return lsgan_discriminator_loss(*whole.chunk(2)) + lsgan_discriminator_loss(*region.chunk(2))
 
 
 def random_corners(seed: int, step: int, crops: range, side: int) -> Tensor:
-    """Upper left corners (y, x) of one random region for each of a step's crops, B×2.
+    """Draws a random region for each crop of a step.
 
-    Like the crops themselves, they depend on seed, step and place in the batch alone.
+    Like the crops themselves, regions depend only on the seed, the step and the place in the batch.
+
+    Args:
+        seed: Seed of the run.
+        step: Number of the step.
+        crops: Places of the crops in the batch.
+        side: Side of the crops in pixels.
+
+    Returns:
+        The upper left corners (y, x) of the regions, B×2.
     """
     draws = [
         np.random.default_rng([seed, step, index, REGION]).integers(side - REGION + 1, size=2)

@@ -20,22 +20,27 @@ Weight = Annotated[float, Field(ge=0)]
 
 @dataclass(frozen=True)
 class LossConfig:
-    """The losses and their weights; the reconstruction loss L_r2 has weight 1, and 0 leaves a loss out."""
+    """The losses and their weights. The reconstruction loss L_r2 has weight 1. A weight of 0 omits a loss."""
 
     reconstruction: ReconstructionLoss = "smooth_l1"
-    """`l1` is that of the authors' response, which is slow to start."""
+    """`smooth_l1`, or `l1` as in the authors' response, which is slow to start."""
     attention: Weight = 0.01
-    """λ_r1, for RAM and CAM each."""
+    """λ_r1, the weight of each of the losses of RAM and CAM."""
     attention_kind: AttentionLoss = "cross_entropy"
-    """`literal` is the L1 of the authors' response, under which the maps collapse; `balanced` an L1 that
-    counts both classes alike."""
+    """Loss of the maps.
+
+    `literal` is the L1 of the authors' response, under which the maps collapse. `balanced` is an L1 that
+    gives both classes equal weight.
+    """
     perceptual: Weight = 0.0
-    """λ_p, of VGG-16's `relu2_2`; the authors' response has 0.05."""
+    """λ_p, the weight of the loss on VGG-16's `relu2_2`. The authors' response has 0.05."""
     vgg: str = FROM_TORCHVISION
     """`torchvision` (fetched once), or a .pth, .safetensors or .npz file: see `deraincli.training.vgg`."""
     adversarial: Weight = 0.0
-    """λ_g, for the global and the local discriminator each; the authors' response has 0.01. Needs crops
-    of at least 70 pixels."""
+    """λ_g, the weight of each of the losses by the global and the local discriminator.
+
+    The authors' response has 0.01. Crops must have sides of at least 70 pixels.
+    """
 
 
 @dataclass(frozen=True)
@@ -43,55 +48,73 @@ class OptimiserConfig:
     """Muon and AdamW with linear warm-up and cosine decay to zero."""
 
     rate: Weight = 1.5e-3
-    """Peak learning rate of AdamW, which has what Muon has not."""
+    """Peak learning rate of AdamW, which updates all parameters that Muon does not update."""
     muon_rate: Weight = 0.02
-    """Peak learning rate of Muon, which has the weights of convolutions; 0 leaves all to AdamW."""
+    """Peak learning rate of Muon, which updates the weights of convolutions. With 0, AdamW updates all."""
     steps: Count = 20_000
+    """Number of steps of the run."""
     warmup: Annotated[int, Field(ge=0)] = 200
     """Steps of linear warm-up."""
     weight_decay: Weight = 1e-4
+    """Weight decay of AdamW."""
     clip: Annotated[float, Field(gt=0)] = 0.2
     """Largest norm of the whole gradient."""
     ema: Share = 0.999
-    """Decay of the averaged weights, which are validated and exported."""
+    """Decay of the averaged weights, which are validated and saved, 0–1."""
     accumulate: Count = 1
-    """Parts that each process computes its crops of a batch in, one after another, to need less memory."""
+    """Number of parts into which each process divides its crops of a batch, to need less memory."""
     discriminator_rate: Weight = 2e-4
     """Peak learning rate of the discriminators."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The whole file."""
+    """The config of a training run, which is the whole TOML file."""
 
     network: str
     """A name of the table in `deraincli.models.registry`."""
     data: DataConfig
+    """The sources of crops."""
     task: Literal["auto", "streak", "drop"] = "streak"
-    """Which rain the model is for, kept in its card."""
+    """The kind of rain that the model is for, which its card states."""
     network_options: dict[str, Any] = field(default_factory=dict)
-    """Top-level keys of the network's config to replace, as for the ablations."""
+    """Top-level keys of the network's config to replace, for example for ablations."""
     loss: LossConfig = LossConfig()
+    """The losses."""
     optimiser: OptimiserConfig = OptimiserConfig()
+    """The optimisers and the schedule."""
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
-    """Autocast precision of the forward pass; weights stay fp32. fp16 scales its losses and needs CUDA."""
+    """Autocast precision of the forward pass. Weights stay fp32. fp16 scales its losses and needs CUDA."""
     compile: bool = False
     """Whether torch.compile makes the training step faster, at the cost of a slow start."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the initial weights and of all crops."""
     validate_every: Count = 1000
-    """Steps between validations, each of which also saves the state."""
+    """Steps between validations. Each validation also saves the state."""
     max_minutes: Weight = 0.0
-    """Minutes of the whole run, resumed parts included, after which it ends even before its last step; the
-    learning rate is fitted to that. 0 is no limit. Such a run cannot be repeated to the bit."""
+    """Time limit of the whole run in minutes, including resumed parts. 0 for none.
+
+    The run ends at the limit even before its last step, and the learning rate is fitted to it. A run with a
+    limit cannot be repeated to the bit.
+    """
     warm_start: str = ""
-    """A shipped model by name, or a model file, whose weights the run begins with. A BAL-Net may also begin
-    as one that differs in having fewer blocks; the further ones let their features pass at first."""
+    """Name of a shipped model, or a model file, from whose weights the run starts.
+
+    A BAL-Net can also start from one with fewer blocks. Its additional blocks leave their input unchanged at
+    first.
+    """
 
 
 def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
-    """Reads and validates a TOML file, with `a.b=value` settings on top.
+    """Reads and validates a config.
 
-    Raises InputError if it cannot be read, UsageError for what it says wrongly.
+    Args:
+        path: The TOML file.
+        settings: `a.b=value` settings that replace values of the file.
+
+    Raises:
+        InputError: The file cannot be read.
+        UsageError: The file or a setting is not valid.
     """
     try:
         values = tomllib.loads(path.read_text())
@@ -106,7 +129,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
 
 
 def _set(values: dict[str, Any], setting: str) -> None:
-    """Applies one `a.b=value`; the value is read as TOML, or as a bare string."""
+    """Applies one `a.b=value` setting. The value is read as TOML, or else as a plain string."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise UsageError(f"--set takes key=value, for example optimiser.steps=5000, not {setting!r}.")

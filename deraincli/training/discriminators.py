@@ -1,8 +1,8 @@
-"""The two discriminators that BAL-Net trains against: one sees whole outputs, one random regions of them.
+"""The two discriminators of adversarial training: one sees whole outputs, the other random regions of them.
 
-The authors' response gives neither's layers. Ours are PatchGANs (Isola et al., "Image-to-Image Translation
-with Conditional Adversarial Networks", CVPR 2017) with instance in place of batch normalisation, so that a
-score depends on its own picture alone.
+The authors' response does not give their layers. Ours are PatchGANs (Isola et al., "Image-to-Image
+Translation with Conditional Adversarial Networks", CVPR 2017). They have instance normalisation instead of
+batch normalisation, so that a score depends only on its own picture.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import torch
 from torch import Tensor, nn
 
 REGION = 70
-"""Side of the local discriminator's regions, pixels (as in the authors' response)."""
+"""Side of the local discriminator's regions in pixels, as in the authors' response."""
 WIDTHS = (64, 128, 256, 512)
+"""Output channels of the convolutions before the last."""
 
 
 class Scores(NamedTuple):
-    """Patch scores, B×1×h×w each; 1 stands for a clean photo, 0 for an output."""
+    """Patch scores, each B×1×h×w. 1 stands for a clean photo, 0 for an output of the network."""
 
     whole: Tensor
+    """Scores of the whole pictures."""
     region: Tensor
+    """Scores of the regions."""
 
 
 class Discriminators(nn.Module):
@@ -34,12 +37,17 @@ class Discriminators(nn.Module):
         self.region = patch_gan()
 
     def forward(self, pictures: Tensor, corners: Tensor) -> Scores:
-        """B×3×H×W in 0–1, sides of at least `REGION`, and the corners (y, x) of a region of each, B×2."""
+        """Scores pictures and a region of each.
+
+        Args:
+            pictures: B×3×H×W in 0–1, with sides of at least `REGION`.
+            corners: Upper left corners (y, x) of the regions, B×2.
+        """
         return Scores(self.whole(pictures), self.region(cut_regions(pictures, corners)))
 
 
 def patch_gan() -> nn.Sequential:
-    """B×3×H×W to B×1×h×w; each score sees 70×70 pixels. Sides from 32 pixels."""
+    """Builds a network from B×3×H×W to B×1×h×w, whose scores see 70×70 pixels. Sides are at least 32."""
     layers: list[nn.Module] = [nn.Conv2d(3, WIDTHS[0], 4, 2, 1), nn.LeakyReLU(0.2)]
     for before, width in pairwise(WIDTHS):
         stride = 1 if width == WIDTHS[-1] else 2
@@ -53,7 +61,15 @@ def patch_gan() -> nn.Sequential:
 
 
 def cut_regions(pictures: Tensor, corners: Tensor) -> Tensor:
-    """From each of B×3×H×W the region at its corner (y, x), as B×3×`REGION`×`REGION`."""
+    """Cuts a region from each picture.
+
+    Args:
+        pictures: B×3×H×W.
+        corners: Upper left corners (y, x) of the regions, B×2.
+
+    Returns:
+        The regions, B×3×`REGION`×`REGION`.
+    """
     return torch.stack(
         [
             picture[:, y : y + REGION, x : x + REGION]

@@ -1,4 +1,4 @@
-"""One run over several processes, as `torchrun` starts them: each takes its share of every batch."""
+"""Runs one training over several processes that `torchrun` starts. Each computes a part of every batch."""
 
 from __future__ import annotations
 
@@ -16,35 +16,44 @@ from torch.nn.parallel import DistributedDataParallel
 from deraincli.errors import DeviceError, UsageError
 
 PATIENCE = timedelta(hours=2)
-"""How long processes wait for each other: one of them validates while the others wait."""
-
+"""How long processes wait for each other. One of them validates while the others wait."""
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process among those of the run, and the device it computes on."""
+    """The place of this process among the processes of the run."""
 
     rank: int = 0
+    """Index of this process, from 0."""
     count: int = 1
+    """Number of processes."""
     device: torch.device = CPU
+    """Device that this process computes on."""
 
     def local_indices(self, batch: int) -> range:
-        """The indices of a batch's crops that this process computes. Raises UsageError if uneven."""
+        """Returns the indices of the crops of a batch that this process computes.
+
+        Args:
+            batch: Number of crops in the batch.
+
+        Raises:
+            UsageError: The crops cannot be divided evenly among the processes.
+        """
         if batch % self.count:
             raise UsageError(f"data.batch = {batch} does not divide among {self.count} processes.")
         size = batch // self.count
         return range(self.rank * size, (self.rank + 1) * size)
 
     def data_parallel(self, network: nn.Module) -> nn.Module:
-        """The network as a training step calls it: gradients averaged over the processes."""
+        """Wraps a network so that gradients are averaged over the processes."""
         if self.count == 1:
             return network
         return DistributedDataParallel(network, [self.device] if self.device.type == "cuda" else None)
 
     def all_reduce_max(self, values: Sequence[float]) -> list[float]:
-        """Of each value the largest of any process, the same in all of them."""
+        """Returns the largest of each value over all processes. The result is the same in all of them."""
         if self.count == 1:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -53,7 +62,7 @@ class ProcessGroup:
 
 
 def averaging(wrapped: nn.Module, wanted: bool) -> AbstractContextManager[None]:
-    """Inside, a backward pass averages gradients over processes only if `wanted`."""
+    """Makes backward passes within the block average gradients over processes only if `wanted`."""
     if wanted or not isinstance(wrapped, DistributedDataParallel):
         return nullcontext()
     return wrapped.no_sync()
@@ -61,10 +70,18 @@ def averaging(wrapped: nn.Module, wanted: bool) -> AbstractContextManager[None]:
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[ProcessGroup]:
-    """Joins the group that `torchrun` describes in the environment; alone without one.
+    """Joins the process group that `torchrun` describes in the environment, if there is one.
 
-    On CUDA every process of a machine takes the GPU of its own number. Raises DeviceError if there are
-    fewer.
+    On CUDA, each process of a machine uses the GPU of its own number.
+
+    Args:
+        device: The device that the user chose.
+
+    Yields:
+        The group, which may have a single process.
+
+    Raises:
+        DeviceError: The machine has more processes than GPUs.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:

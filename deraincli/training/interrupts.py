@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM between steps, not within one, so that the state saved is a whole step's."""
+"""Defers Ctrl-C and SIGTERM to the end of a step, so that the saved state is that of a whole step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from types import FrameType
 
 
 class Interruption:
-    """Whether someone asked to stop."""
+    """Records whether a signal asked the run to stop."""
 
     def __init__(self) -> None:
         self.asked = False
+        """Whether SIGINT or SIGTERM has arrived."""
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         self.asked = True
@@ -21,7 +22,10 @@ class Interruption:
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Interruption]:
-    """Inside, SIGINT and SIGTERM only set `asked`. Python allows this in the main thread alone."""
+    """Lets SIGINT and SIGTERM only set `asked` within the block.
+
+    Python allows this in the main thread only. In other threads nothing changes.
+    """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption

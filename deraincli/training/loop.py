@@ -1,4 +1,4 @@
-"""A whole training run: resume or begin, step, validate, keep the best and the last."""
+"""A whole training run: start or resume, step, validate, keep the best and the last weights."""
 
 from __future__ import annotations
 
@@ -29,27 +29,30 @@ from deraincli.training.validation import Validation, ValidationSet
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run reports after every step."""
+    """The report of a run after a step."""
 
     step: int
+    """Number of steps done."""
     steps: int
+    """Number of steps of the whole run."""
     share: float
-    """How much of the run is done, in steps or in time, whichever is more; 0–1."""
+    """Share of the run that is done, 0–1, by steps or by time, whichever is more."""
     losses: dict[str, float]
-    """Weighted, by name."""
+    """Weighted losses by name."""
     psnr: float
-    """Of the step's crops, RGB, dB."""
+    """Mean PSNR of the step's crops in RGB, dB."""
     rate: float
     """Learning rate of the step."""
     waiting: float
     """Share of the time since the start or resumption that was spent waiting for batches, 0–1."""
     validation: Validation | None
-    """On steps that validated."""
+    """The validation after this step, if there was one."""
     best: Best
+    """The best validation so far."""
 
 
 CONFIG_FILE = "config.json"
-"""In a run's folder: the config in full."""
+"""File in a run's folder with the complete config."""
 
 Report = Callable[[Progress], None]
 
@@ -60,9 +63,17 @@ class Run:
     def __init__(
         self, config: TrainingConfig, root: Path, folder: Path, group: ProcessGroup, *, resume: bool
     ) -> None:
-        """`root`: what the config's paths are relative to.
+        """Prepares the run, and loads its saved state if there is one.
 
-        Raises TrainingError if the folder holds a run already and `resume` is false.
+        Args:
+            config: The config.
+            root: Folder that the config's paths are relative to.
+            folder: Folder of the run.
+            group: The processes of the run.
+            resume: Whether a run that is already in the folder may be continued.
+
+        Raises:
+            TrainingError: The folder already holds a run, and `resume` is false.
         """
         self.config = config
         self.folder = folder
@@ -82,15 +93,23 @@ class Run:
         make_folder(folder)
         resolved = dump_config(config)
         self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
-        """Keys of the config that differ from those which the run was last trained with."""
+        """Keys of the config whose values differ from those of the last start."""
         write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
         self._clock = Clock(seconds, limit=60 * config.max_minutes)
 
     def train(self, report: Report) -> Best:
-        """Trains to the last step of the schedule, or to the end of its time.
+        """Trains to the last step of the schedule, or to the time limit.
 
-        Ctrl-C in any process saves the state after the step under way and raises KeyboardInterrupt in all of
-        them. Raises TrainingError if the loss is no longer finite, OutputError if the disk is full.
+        Args:
+            report: Called after every step.
+
+        Returns:
+            The best validation.
+
+        Raises:
+            KeyboardInterrupt: Some process received Ctrl-C. The state after the current step has been saved.
+            TrainingError: The loss is no longer finite.
+            OutputError: The run's files cannot be written, for example because the disk is full.
         """
         steps, trainee = self.config.optimiser.steps, self.trainee
         with deferred_interrupts() as interruption:
@@ -111,7 +130,7 @@ class Run:
         return self.best
 
     def _agree(self, asked: bool, result: StepResult) -> bool:
-        """Decides whether to stop. All processes decide alike, or one would wait for the others forever."""
+        """Decides whether to stop. All processes must agree, or one would wait for the others forever."""
         clock = self._clock
         diverged = not math.isfinite(sum(result.losses.values()))
         stop, broken, clock.seconds, clock.validating = self.group.all_reduce_max(
@@ -167,7 +186,7 @@ class Run:
 
 
 def _changes(file: Path, config: dict[str, Any]) -> tuple[str, ...]:
-    """The keys, as `a.b`, that have another value than in a config file of an earlier start."""
+    """Returns the keys, as `a.b`, whose values differ from those in the config file of an earlier start."""
     try:
         before = _flat(json.loads(file.read_bytes()))
     except (OSError, ValueError):
@@ -176,7 +195,7 @@ def _changes(file: Path, config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested keys as `a.b`."""
+    """Flattens nested keys to `a.b`."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}

@@ -1,8 +1,8 @@
-"""Muon: momentum whose steps have all singular values alike, for the weights of convolutions.
+"""The optimiser Muon, for the weights of convolutions: momentum with orthogonalised steps.
 
 After K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). A convolution's
-weight counts as a matrix of outputs by inputs × taps. Without normalisation layers AdamW is slow on these
-networks: see DESIGN.md for what was measured.
+weight counts as a matrix of outputs by inputs × taps. Without normalisation layers, AdamW is slow on these
+networks. DESIGN.md has the measurements.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 MOMENTUM = 0.95
 ITERATIONS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the odd polynomial that drives singular values towards 1, from the source."""
+"""Coefficients, from the source, of the odd polynomial that drives singular values towards 1."""
 LEAST_SIDE = 8
-"""Matrices with a shorter side are left to another optimiser: they have no directions to balance."""
+"""Shortest side of a matrix for Muon. Smaller matrices have too few directions to balance."""
 
 
 def matrices(network: nn.Module) -> list[nn.Parameter]:
-    """The weights of a network that Muon is for, in the network's order."""
+    """Returns the weights of a network that Muon should update, in the network's order."""
     return [
         weight
         for weight in network.parameters()
@@ -31,15 +31,17 @@ def matrices(network: nn.Module) -> list[nn.Parameter]:
 
 
 class Muon(torch.optim.Optimizer):
-    """Moves every weight by `lr` times a matrix of singular values near 1, tall ones further in proportion to
-    the root of their height by their width."""
+    """Moves every weight by `lr` times a matrix whose singular values are near 1.
+
+    Steps of tall matrices are multiplied by the square root of height / width.
+    """
 
     def __init__(self, weights: Iterable[nn.Parameter], lr: float) -> None:
         super().__init__(weights, {"lr": lr})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step along the momentum, with Nesterov's look-ahead; weights of one shape go together."""
+        """Makes one step along the momentum, with Nesterov's look-ahead. Weights of one shape are batched."""
         for group in self.param_groups:
             alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
             for weight in group["params"]:
@@ -67,7 +69,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(batch: Tensor) -> Tensor:
-    """N×h×w matrices to ones with the same singular vectors, all of whose singular values are near 1."""
+    """Returns matrices, N×h×w, with the same singular vectors and all singular values near 1."""
     tall = batch.shape[1] > batch.shape[2]
     x = batch.mT if tall else batch
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)

@@ -6,10 +6,17 @@ import math
 
 
 def rate_factor(step: int, *, warmup: int, steps: int, time_share: float = 0.0) -> float:
-    """Linear warm-up over `warmup` steps, then half a cosine to zero at `steps`; 0–1.
+    """Computes the learning rate relative to its peak: linear warm-up, then half a cosine to zero.
 
-    `time_share`, the share of a time limit that is used up, moves the cosine on where it is ahead of the
-    steps, so that it ends with the time.
+    Args:
+        step: Number of steps done.
+        warmup: Steps of the warm-up.
+        steps: Step at which the rate reaches zero.
+        time_share: Share of the time limit that is used up, 0–1. If it is ahead of the steps, the cosine
+            follows the time, so that it ends with the limit.
+
+    Returns:
+        The factor, 0–1.
     """
     if step < warmup:
         return (step + 1) / warmup

@@ -1,4 +1,4 @@
-"""What a run begins with: a network with random or given weights, once the config has proved possible."""
+"""Prepares a run: checks the config and builds a network with random or given weights."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ from deraincli.training.step import TrainState, new_trainee
 
 
 def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[TrainState, ModelInfo]:
-    """The trainee of a run, and what its model files will say of it.
+    """Builds the trainee of a run.
 
-    Raises UsageError, DeviceError or TrainingError for a config that contradicts itself, the device or
-    the model to start from.
+    Args:
+        config: The config.
+        root: Folder that the config's paths are relative to.
+        group: The processes of the run.
+
+    Returns:
+        The trainee, and the description for its model files.
+
+    Raises:
+        UsageError: The config contradicts itself.
+        DeviceError: The precision does not suit the device.
+        TrainingError: The model to start from does not suit the config.
     """
     network, info = _network(config, root)
     crop, share = config.data.crop, len(group.local_indices(config.data.batch))
@@ -38,7 +48,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
         )
     if config.precision == "fp16" and group.device.type != "cuda":
         raise DeviceError(
-            f"precision = 'fp16' trains on CUDA alone, not on '{group.device}': take bf16 or fp32."
+            f"precision = 'fp16' trains on CUDA only, not on '{group.device}': take bf16 or fp32."
         )
     return new_trainee(network, config, root, group), info
 
@@ -50,12 +60,12 @@ def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, Mo
     shipped = config.warm_start in (AUTO_MODEL.name, *SHIPPED)
     path = resolve_model(config.warm_start).files[0].path if shipped else root / config.warm_start
     network, info = load_model(path)
-    alike = info.network == config.network
-    if alike and (not config.network_options or info.config == wanted):
+    same_network = info.network == config.network
+    if same_network and (not config.network_options or info.config == wanted):
         return network, replace(info, task=config.task)
     if deepens(wanted, info.config):
         return deepened(network, wanted), ModelInfo(config.network, wanted, config.task)
-    if alike:
+    if same_network:
         raise TrainingError(
             f"{config.warm_start} has other options than the config's network_options: leave those out."
         )

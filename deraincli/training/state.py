@@ -19,13 +19,23 @@ class Best:
     """The best validation so far."""
 
     psnr: float = 0.0
+    """Mean PSNR in dB."""
     step: int = 0
+    """Step at which it was reached."""
 
 
 def state_bytes(trainee: TrainState, best: Best, seconds: float) -> bytes:
-    """The content of a state file; `seconds` is how long the run has taken.
+    """Serialises the state of a run.
 
-    Batches depend on the seed and step alone, so no random generator is kept.
+    Batches depend only on the seed and the step, so no random generator is stored.
+
+    Args:
+        trainee: The network, optimisers and everything else that a step changes.
+        best: The best validation so far.
+        seconds: How long the run has taken.
+
+    Returns:
+        The content of the state file.
     """
     adversary = trainee.adversary
     state = {
@@ -45,9 +55,17 @@ def state_bytes(trainee: TrainState, best: Best, seconds: float) -> bytes:
 
 
 def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
-    """Puts a saved state into a trainee, and returns its best validation and its seconds.
+    """Loads a saved state into a trainee.
 
-    Raises TrainingError if it is damaged or belongs to another network or other losses.
+    Args:
+        path: The state file.
+        trainee: The trainee. Its weights, optimisers and step are overwritten.
+
+    Returns:
+        The best validation, and how long the run has taken in seconds.
+
+    Raises:
+        TrainingError: The file is damaged, or belongs to another network or other losses.
     """
     try:
         state = _read(path)

@@ -31,19 +31,26 @@ from deraincli.training.vgg import VGG16Features, load_vgg
 
 @dataclass
 class TrainState:
-    """What a run changes (network, average, optimisers, scaler, steps done) and what it needs for that."""
+    """Everything that a step changes or needs."""
 
     network: RestorationNetwork
+    """The network in training."""
     forward: nn.Module
     """The network as a step calls it: itself, compiled, or wrapped to average gradients over processes."""
     average: AveragedModel
+    """The moving average of the network's weights."""
     optimisers: tuple[torch.optim.Optimizer, ...]
+    """The network's optimisers."""
     scaler: torch.amp.GradScaler
-    """Idle but for fp16."""
+    """Scales the losses of fp16. It does nothing in other precisions."""
     adversary: Adversary | None
+    """The discriminators, if the config has an adversarial loss."""
     vgg: VGG16Features | None
+    """The features of the perceptual loss, if the config has one."""
     group: ProcessGroup
+    """The processes of the run."""
     step: int = 0
+    """Number of steps done."""
 
     @property
     def averaged(self) -> RestorationNetwork:
@@ -54,18 +61,25 @@ class TrainState:
 
 
 class StepResult(NamedTuple):
-    """What a step found."""
+    """The losses and the PSNR of a step."""
 
     losses: dict[str, float]
-    """By name, weighted as they are minimised; the discriminators' own among them."""
+    """Losses by name, weighted as they are minimised, including that of the discriminators."""
     psnr: float
-    """Of the step's crops, RGB, dB."""
+    """Mean PSNR of the step's crops in RGB, dB."""
 
 
 def new_trainee(
     network: RestorationNetwork, config: TrainingConfig, root: Path, group: ProcessGroup
 ) -> TrainState:
-    """A network about to be trained. `root`: what the config's paths are relative to."""
+    """Prepares a network for training.
+
+    Args:
+        network: The network.
+        config: The config.
+        root: Folder that the config's paths are relative to.
+        group: The processes of the run.
+    """
     settings, loss = config.optimiser, config.loss
     network.train().to(group.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(network, multi_avg_fn=_moving_average(settings.ema), use_buffers=True)
@@ -83,7 +97,7 @@ def new_trainee(
 
 
 def _optimisers(network: nn.Module, settings: OptimiserConfig) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the weights of convolutions, unless its rate is 0; AdamW for everything else."""
+    """Returns AdamW and, unless its rate is 0, Muon for the weights of convolutions."""
     by_muon = matrices(network) if settings.muon_rate > 0 else []
     known = {id(weight) for weight in by_muon}
     others = [weight for weight in network.parameters() if id(weight) not in known]
@@ -92,7 +106,7 @@ def _optimisers(network: nn.Module, settings: OptimiserConfig) -> tuple[torch.op
 
 
 def _moving_average(decay: float) -> Callable[..., None]:
-    """An exponential moving average that starts short, so that the first weights are soon forgotten."""
+    """Returns an exponential moving average that starts short, so that it soon forgets the first weights."""
 
     def update(averages: list[Tensor], weights: list[Tensor], count: Tensor) -> None:
         past = int(count)
@@ -107,7 +121,18 @@ def _moving_average(decay: float) -> Callable[..., None]:
 def losses(
     output: NetworkOutput, rainy: Tensor, clean: Tensor, config: LossConfig, vgg: VGG16Features | None
 ) -> dict[str, Tensor]:
-    """Every loss but the adversarial by name, weighted."""
+    """Computes all losses except the adversarial ones.
+
+    Args:
+        output: The network's output.
+        rainy: The rainy crops, B×3×H×W in 0–1.
+        clean: The clean crops, B×3×H×W in 0–1.
+        config: The weights of the losses.
+        vgg: The features of the perceptual loss, if there is one.
+
+    Returns:
+        The weighted losses by name.
+    """
     parts = {"reconstruction": reconstruction_loss(output.image, clean, config.reconstruction)}
     if output.ram is not None and output.cam is not None and config.attention > 0:
         ram, cam = attention_targets(rainy, clean)
@@ -123,9 +148,14 @@ def losses(
 def train_step(
     trainee: TrainState, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
 ) -> StepResult:
-    """Learns from this process's crops of one batch (uint8, B×3×H×W, on any device).
+    """Makes one step with this process's crops of one batch.
 
-    `time_share`: see `rate_factor`.
+    Args:
+        trainee: The state, which is updated.
+        rainy: The rainy crops, B×3×H×W uint8, on any device.
+        clean: The clean crops, of the same shape.
+        config: The config.
+        time_share: Share of the time limit that is used up, 0–1, see `rate_factor`.
     """
     settings = config.optimiser
     factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
@@ -144,13 +174,13 @@ def train_step(
 
 
 def _all_optimisers(trainee: TrainState) -> tuple[torch.optim.Optimizer, ...]:
-    """The network's, then the discriminators' if there are any."""
+    """Returns the optimisers of the network, and then that of the discriminators if there are any."""
     adversary = trainee.adversary
     return trainee.optimisers if adversary is None else (*trainee.optimisers, adversary.optimiser)
 
 
 def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
-    """`factor`: of the peak rate, which is the one that the optimiser was made with."""
+    """Clears the gradients and sets the rate to `factor` times the optimiser's initial rate, the peak."""
     for group in optimiser.param_groups:
         group["lr"] = optimiser.defaults["lr"] * factor
     optimiser.zero_grad()
@@ -159,7 +189,7 @@ def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
 def _learn(
     trainee: TrainState, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
 ) -> dict[str, Tensor]:
-    """Adds the gradients of some of a step's crops; processes exchange theirs with the `last` of them."""
+    """Adds the gradients of some of a step's crops. With the `last` of them, processes average gradients."""
     device, adversary, share = trainee.group.device, trainee.adversary, 1 / config.optimiser.accumulate
     rainy, clean = (_on_device(side, device) for side in (rainy, clean))
     with averaging(trainee.forward, last):
@@ -179,7 +209,7 @@ def _learn(
 
 
 def _on_device(side: Tensor, device: torch.device) -> Tensor:
-    """uint8 crops to floats in 0–1, where they are trained on."""
+    """Moves uint8 crops to a device and converts them to floats in 0–1."""
     moved = side.to(device, non_blocking=True).float().div(255)
     return moved.to(memory_format=torch.channels_last)
 

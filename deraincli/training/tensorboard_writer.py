@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it: curves, and sample pictures with both maps."""
+"""Writes a run for TensorBoard: curves, and sample pictures with both maps."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 EVERY = 10
-"""Steps between points of the curves of training itself."""
+"""Steps between points of the training curves."""
 
 
 class Board:
-    """Writes what a run reports into TensorBoard's files."""
+    """Writes the reports of a run to TensorBoard's files."""
 
     def __init__(self, writer: SummaryWriter) -> None:
         self._writer = writer
 
     def __call__(self, progress: Progress) -> None:
-        """Adds the losses, learning rate, PSNR and waiting of a step, and its validation, if any."""
+        """Adds a step's losses, learning rate, PSNR and waiting time, and its validation if there is one."""
         step, add = progress.step, self._writer.add_scalar
         if step % EVERY == 0:
             for name, value in progress.losses.items():
@@ -47,7 +47,15 @@ class Board:
 
 
 def open_board(folder: Path, step: int) -> Board | None:
-    """A board in a folder, in which a run goes on from a step; None where TensorBoard is not installed."""
+    """Opens a board.
+
+    Args:
+        folder: The folder of TensorBoard's files. Later points of an earlier run are removed.
+        step: The step after which the run continues.
+
+    Returns:
+        The board, or None if TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -1,4 +1,4 @@
-"""How long a run has taken, and how much of its time limit that is."""
+"""Measures how long a run has taken, and which share of its time limit that is."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ import time
 
 
 class Clock:
-    """A run's time, resumed parts included. What it says changes only when it is set."""
+    """The time of a run, including its resumed parts.
+
+    Properties depend on `seconds`, which changes only when it is set, so that all processes agree on it.
+    """
 
     def __init__(self, seconds: float, *, limit: float) -> None:
-        """`seconds` were taken before; `limit`, in seconds, may be 0 for none."""
+        """Starts the clock.
+
+        Args:
+            seconds: Time that earlier parts of the run took.
+            limit: Time limit of the whole run in seconds. 0 for none.
+        """
         self.seconds = seconds
+        """Seconds that the run has taken, as agreed at the last step."""
         self.validating = 0.0
-        """Seconds that the longest validation took; the last one has to fit into the limit as well."""
+        """Duration of the longest validation in seconds. The last validation must fit into the limit too."""
         self._limit = limit
         self._earlier = seconds
         self._began = time.monotonic()
 
     def read(self) -> float:
-        """Seconds that the run has taken by now."""
+        """Returns the seconds that the run has taken by now."""
         return self._earlier + time.monotonic() - self._began
 
     @property
     def share(self) -> float:
-        """How much of the limit is used up, 0–1; 0 if there is none."""
+        """Share of the limit that is used up, 0–1. 0 if there is no limit."""
         if self._limit == 0:
             return 0.0
         return min(1.0, self.seconds / max(self._limit - self.validating, 1e-3))

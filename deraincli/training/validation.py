@@ -1,4 +1,4 @@
-"""How good the averaged weights are: PSNR and SSIM by protocol `prenet`, and whether RAM finds the rain."""
+"""Validates the averaged weights: PSNR and SSIM by protocol `prenet`, and the IoU of RAM with the rain."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 SAMPLES = 4
-"""So many pictures are shown."""
+"""Number of pictures shown."""
 SAMPLE_SIDE = 320
-"""Longest side of each picture shown, pixels."""
+"""Longest side of each picture shown, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,22 @@ class Validation:
     """Means over the validation set."""
 
     psnr: float
-    """dB."""
+    """Mean PSNR in dB."""
     ssim: float
+    """Mean SSIM."""
     ram_iou: float | None
-    """Of RAM > 0.5 with its ground truth, 0–1; None for networks without maps."""
+    """Intersection over union of RAM > 0.5 with its ground truth, 0–1. None for networks without maps."""
     samples: tuple[Picture, ...] = ()
-    """Of the first pictures: input, output, ground truth, RAM and CAM side by side."""
+    """The first pictures: input, output, ground truth, RAM and CAM side by side."""
 
 
 class ValidationSet:
-    """The pairs of a folder, in memory.
+    """The pairs of a folder, in memory."""
 
-    pairs: rainy and clean, each H×W×3 uint8 of one size.
-    skipped: a sentence for every pair left out, because it is unreadable or of two sizes.
-    """
+    pairs: list[Views]
+    """The rainy and the clean picture of each pair, each H×W×3 uint8 of one size."""
+    skipped: list[str]
+    """A sentence for each pair left out because it is unreadable or its sizes differ."""
 
     def __init__(self, folder: Path, *, strict: bool = False) -> None:
         """Reads every pair.
@@ -57,8 +59,8 @@ class ValidationSet:
         Raises:
             InputError: No pair can be used or, if `strict`, one cannot.
         """
-        self.pairs: list[Views] = []
-        self.skipped: list[str] = []
+        self.pairs = []
+        self.skipped = []
         for file in pair_files(folder):
             try:
                 self.pairs.append(file.read())
@@ -70,7 +72,13 @@ class ValidationSet:
             raise InputError(f"No pair in {folder} can be used for validation. {self.skipped[0]}")
 
     def score(self, network: RestorationNetwork, device: torch.device, *, precision: str) -> Validation:
-        """Restores every picture with a network in eval mode, on the device it is on."""
+        """Restores and scores every picture.
+
+        Args:
+            network: The network, in eval mode.
+            device: The device that the network is on.
+            precision: Autocast precision of the forward pass.
+        """
         results: list[tuple[float, float, float | None]] = []
         samples: list[Picture] = []
         for rainy, clean in self.pairs:
@@ -90,7 +98,7 @@ class ValidationSet:
 
 
 def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkOutput:
-    """The whole picture at once, 1×3×H×W, whatever its size; outputs on the same H×W."""
+    """Restores a whole picture, 1×3×H×W of any size. Outputs have the same H×W."""
     height, width = x.shape[2:]
     multiple = network.size_multiple
     padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
@@ -110,11 +118,11 @@ def _ram_iou(output: NetworkOutput, rainy: Tensor, clean: Tensor) -> float | Non
 
 
 def _tensor(picture: Picture, device: torch.device) -> Tensor:
-    """H×W×3 uint8 to 1×3×H×W in 0–1."""
+    """Converts H×W×3 uint8 to 1×3×H×W in 0–1."""
     return torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 255
 
 
 def _picture(values: Tensor) -> NDArray[np.uint8]:
-    """1×C×H×W in 0–1 to H×W×C uint8."""
+    """Converts 1×C×H×W in 0–1 to H×W×C uint8."""
     pixels = values[0].float().clamp(0, 1).mul(255).round().byte()
     return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())

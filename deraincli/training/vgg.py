@@ -23,28 +23,28 @@ FROM_TORCHVISION = "torchvision"
 """The source that is no file: torchvision's IMAGENET1K_V1, fetched once and kept in torch's cache."""
 
 LAYERS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7}
-"""Our layers and their places in torchvision's `features`."""
+"""Indices in torchvision's `features` by the names of our layers."""
 
 
 class Convention(NamedTuple):
-    """What a set of weights expects of its input, and the scale of its features."""
+    """Normalisation of the input and scale of the features for a set of weights."""
 
     mean: tuple[float, float, float]
-    """Of R, G, B in 0–1; subtracted first."""
+    """Mean of R, G and B in 0–1, which is subtracted first."""
     deviation: tuple[float, float, float]
-    """Divides the rest."""
+    """Divisor of the difference for R, G and B."""
     feature_scale: float
-    """Divides the features, so that their squared differences compare with those of the other convention."""
+    """Divisor of the features, which makes squared differences comparable between conventions."""
 
 
 TORCHVISION = Convention((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1.0)
 """torchvision's `IMAGENET1K_V1`."""
 CAFFE = Convention((123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255), 255.0)
-"""The authors' Caffe weights: 0–255 minus the means of ImageNet, here in the order R, G, B."""
+"""The Caffe weights of VGG's authors: 0–255 minus the means of ImageNet, here in the order R, G, B."""
 
 
 class VGG16Features(nn.Module):
-    """Pictures to their `relu2_2` features; frozen."""
+    """The first layers of VGG-16, frozen, which compute the `relu2_2` features of pictures."""
 
     mean: Tensor
     deviation: Tensor
@@ -63,7 +63,7 @@ class VGG16Features(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """B×3×H×W RGB in 0–1 to B×128×⌊H/2⌋×⌊W/2⌋."""
+        """Maps B×3×H×W RGB in 0–1 to B×128×⌊H/2⌋×⌊W/2⌋."""
         x = (picture - self.mean) / self.deviation
         x = F.relu(self.conv1_2(F.relu(self.conv1_1(x))))
         x = F.max_pool2d(x, 2)
@@ -71,16 +71,15 @@ class VGG16Features(nn.Module):
 
 
 def load_vgg(source: str, root: Path) -> VGG16Features:
-    """VGG-16 up to `relu2_2`.
+    """Loads VGG-16 up to `relu2_2`, with the normalisation that its weights were trained with.
 
     Args:
-        source: `torchvision`; a .pth or .safetensors file with torchvision's keys; or an .npz with
-            `conv1_1_weight` (OIHW), `conv1_1_bias`, … of the Caffe convention. Each gets the
-            normalisation it was trained with.
-        root: what a file's path is relative to.
+        source: `torchvision`, or a .pth or .safetensors file with torchvision's keys, or an .npz file with
+            the keys `conv1_1_weight` (OIHW), `conv1_1_bias`, … of the Caffe convention.
+        root: Folder that a file's path is relative to.
 
     Raises:
-        ModelError: the file is missing, damaged or holds something else, or torchvision cannot be used.
+        ModelError: The file is missing, damaged or holds something else, or torchvision cannot be used.
     """
     weights = _fetch() if source == FROM_TORCHVISION else _read(root / source)
     caffe = source.endswith(".npz")

@@ -8,14 +8,22 @@ import numpy as np
 from deraincli.imaging.image import Picture, Views
 
 LARGEST_TILT = 45.0
-"""Degrees."""
+"""Largest angle by which a crop is turned, in degrees."""
 
 
 def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:
-    """The same square of every view, at times shrunk, mirrored, or with its brightness and tint changed.
+    """Cuts the same square from every view, and varies all of them in the same way.
 
-    Every view is changed alike, so that rainy and clean pictures still belong together. Views must be at
-    least `side` pixels high and wide. Crops are mirrored left to right alone: rain falls down.
+    Crops may be shrunk, mirrored, or changed in brightness and tint. They are mirrored from left to right
+    only, because rain falls down.
+
+    Args:
+        views: Pictures of one size, at least `side` pixels high and wide.
+        side: Side of the crops in pixels.
+        rng: Source of randomness.
+
+    Returns:
+        A crop of each view.
     """
     height, width = views[0].shape[:2]
     largest = min(height, width) / side
@@ -28,9 +36,15 @@ def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:
 
 
 def crop_tilted(photo: Picture, side: int, rng: np.random.Generator) -> Picture:
-    """A square of a photo as `crop_alike` takes it, turned by up to LARGEST_TILT either way.
+    """Cuts a square from a photo as `crop_alike` does, turned by up to LARGEST_TILT in either direction.
 
-    The photo must be at least √2·`side` pixels high and wide.
+    Args:
+        photo: At least √2·`side` pixels high and wide.
+        side: Side of the crop in pixels.
+        rng: Source of randomness.
+
+    Returns:
+        The crop.
     """
     angle = float(rng.uniform(-LARGEST_TILT, LARGEST_TILT))
     turn = np.deg2rad(abs(angle))
@@ -43,7 +57,7 @@ def crop_tilted(photo: Picture, side: int, rng: np.random.Generator) -> Picture:
 
 
 def _gamma(rng: np.random.Generator) -> Picture:
-    """A lookup table 256×1×3: one exponent for brightness, slightly different by channel."""
+    """Returns a lookup table, 256×1×3, with one exponent for brightness, slightly different by channel."""
     exponent = np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.04, 3))
     table = np.rint(255 * (np.arange(256)[:, None] / 255) ** exponent).astype(np.uint8)
     return table.reshape(256, 1, 3)

@@ -1,7 +1,7 @@
 """Batches of training crops.
 
-A crop depends on the seed, its step and its place in the batch alone, so a resumed run sees the same
-data as an unbroken one, however many processes share the work.
+A crop depends only on the seed, its step and its place in the batch. So a resumed run sees the same data as
+an uninterrupted one, whatever the number of processes.
 """
 
 from __future__ import annotations
@@ -25,25 +25,31 @@ AHEAD = 8
 
 
 class TrainingData(Dataset[tuple[Tensor, Tensor]]):
-    """Item `step` is that step's batch: rainy and clean, each uint8 B×3×H×W.
-
-    scenes: everything that is read.
-    skipped: a sentence for every picture or pair that was left out.
-    known: files that belong to a known test set, with its name.
-    """
+    """The batches of a run. Item `step` is the batch of that step: rainy and clean, each B×3×H×W uint8."""
 
     def __init__(self, config: DataConfig, root: Path, seed: int, share: range) -> None:
-        """`root`: what the config's paths are relative to; `share`: which crops of every batch to make.
+        """Opens the sources.
 
-        Raises UsageError and InputError as `open_sources`.
+        Args:
+            config: The settings of the data.
+            root: Folder that the config's paths are relative to.
+            seed: Seed of the run.
+            share: Places in the batch of the crops to make.
+
+        Raises:
+            UsageError: The config names no source, or contradicts itself.
+            InputError: A folder holds nothing that can be used.
         """
         self.seed = seed
         self.share = share
         self.sources, shares = open_sources(config, root)
         self.scenes = [scenes for source in self.sources for scenes in source.scenes]
+        """All image pools that are read."""
         self._bounds = np.cumsum(shares)[:-1]
         self.skipped = [sentence for scenes in self.scenes for sentence in scenes.skipped]
+        """A sentence for every picture or pair that was left out."""
         self.known = [found for scenes in self.scenes for found in scenes.known]
+        """Files that belong to a known test set, with its name."""
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         pairs = [self._pair(np.random.default_rng([self.seed, step, index])) for index in self.share]
@@ -56,7 +62,14 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
 
 
 def batches(data: TrainingData, first: int, last: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of steps first … last − 1, made ahead by worker processes, or here if there are none."""
+    """Yields the batches of steps first … last − 1.
+
+    Args:
+        data: The batches.
+        first: The first step.
+        last: The step after the last one.
+        workers: Number of processes that make batches in advance. 0 makes them in this process.
+    """
     loader = DataLoader(
         data,
         batch_size=None,
@@ -70,12 +83,12 @@ def batches(data: TrainingData, first: int, last: int, workers: int) -> Iterator
 
 
 class Feed:
-    """Batches in turn, with the time that was spent waiting for them."""
+    """Iterates over batches and measures the time spent waiting for them."""
 
     def __init__(self, source: Iterator[tuple[Tensor, Tensor]]) -> None:
         self._source = source
         self.waited = 0.0
-        """Seconds."""
+        """Time spent waiting, in seconds."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
@@ -88,9 +101,9 @@ class Feed:
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal, but only the training process may act on it.
+    """Ignores Ctrl-C, which reaches every process of the terminal. Only the training process reacts to it.
 
-    SIGTERM, by which the parent ends a worker, gets back the effect that the parent has put off for itself.
+    The parent ends a worker by SIGTERM, so its default action, which the parent has deferred, is restored.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Shallow focus: photos sharp in one place and blurred in another, as few of the training photos are."""
+"""Simulates shallow focus: sharp in one place and blurred in another, which few training photos show."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from numpy.typing import NDArray
 from deraincli.rain.linear_light import displayed, linear
 
 LEAST_RADIUS, LARGEST_RADIUS = 1.5, 12.0
-"""Of the blur circle, pixels."""
+"""Range of the radius of the blur circle, in pixels."""
 
 
 def out_of_focus(clean: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Blurs some of a picture H×W×3, or all of it, as a lens does that is focused elsewhere."""
+    """Blurs a part of a picture, or all of it, like a lens that is focused elsewhere.
+
+    Args:
+        clean: H×W×3 RGB.
+        rng: Source of randomness.
+
+    Returns:
+        The blurred picture, H×W×3.
+    """
     height, width = clean.shape[:2]
     radius = float(np.exp(rng.uniform(np.log(LEAST_RADIUS), np.log(LARGEST_RADIUS))))
     reach = np.arange(-np.ceil(radius), np.ceil(radius) + 1, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where training crops come from: photos rained on at random, and ready pairs, each with its share."""
+"""The sources of training crops: photos with rain drawn at random, and ready pairs, each with its share."""
 
 from __future__ import annotations
 
@@ -27,47 +27,62 @@ from deraincli.training.data.defocus import out_of_focus
 CLEAN_CANDIDATES = 4
 """Number of crops drawn for each rain-free one. The crop that looks most like rain is taken."""
 SOFT_SHARE = 0.3
-"""Share of the crops for drops that lie partly out of focus, which is not a drop, 0–1. Rain-free crops have
-more, because they are the softest of several."""
+"""Share of the crops for drops that are partly out of focus, 0–1. Blur alone is not a drop.
+
+Among rain-free crops the share is higher, because they are the softest of several.
+"""
 LYING_SHARE = 0.1
 """Share of clean crops that are turned on their side, 0–1."""
 TILTED_SHARE = 0.08
-"""Share of the crops of photos large enough that are turned by up to 45 degrees, 0–1. At 0.15, without
-photographed rain, a model took dense slanted rain for a part of the scene."""
-JPEG_SHARE = 0.5
-"""Share of the crops with rain as in photos that are compressed, 0–1."""
-PERSPECTIVE_SHARE = 0.75
-"""Share of the drawn light streaks that are drawn drop by drop in perspective, 0–1. The others are smeared
-noise, which varies more."""
-GREY_SHARE = 0.05
-"""Share of the crops without colour, 0–1: rain has none, but nor have some photos."""
+"""Share of the crops of sufficiently large photos that are turned by up to 45 degrees, 0–1.
 
+At 0.15, without photographed rain, a model took dense slanted rain for a part of the scene.
+"""
+JPEG_SHARE = 0.5
+"""Share of the crops with realistic rain that are compressed as JPEG, 0–1."""
+PERSPECTIVE_SHARE = 0.75
+"""Share of the procedural light streaks that are drawn drop by drop in perspective, 0–1.
+
+The others are smeared noise, which varies more.
+"""
+GREY_SHARE = 0.05
+"""Share of the crops without colour, 0–1. Rain has no colour, but neither have some photos."""
 
 Cropper = Callable[[Picture, np.random.Generator], Picture]
 
 
 class Source(Protocol):
-    """Something that draws crops."""
+    """A source of crops."""
 
     scenes: tuple[ImagePool, ...]
-    """All that it reads."""
+    """The image pools that it reads."""
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
-        """A rainy and a clean crop of `data.crop` pixels a side."""
+        """Draws a rainy and a clean crop with sides of `data.crop` pixels."""
 
 
 class Sources(NamedTuple):
-    """All sources of a run, and the share of the crops that each gives; shares add up to 1."""
+    """All sources of a run."""
 
     sources: tuple[Source, ...]
+    """The sources."""
     shares: tuple[float, ...]
+    """Share of the crops that each source gives. The shares add up to 1."""
 
 
 class SyntheticRain:
-    """Clean photos with rain made on the fly."""
+    """Clean photos, to which rain is added at random."""
 
     def __init__(self, config: DataConfig, root: Path) -> None:
-        """`root`: what the config's paths are relative to. Raises InputError if there are no photos."""
+        """Opens the photos and the recorded rain.
+
+        Args:
+            config: The settings of the data.
+            root: Folder that the config's paths are relative to.
+
+        Raises:
+            InputError: There are no photos that can be used.
+        """
         self.config = config
         files = [file for folder in config.clean for file in clean_photos(root / folder)]
         self._photos = _read(files, config)
@@ -179,16 +194,24 @@ def _softness(crop: Picture) -> float:
 
 
 class ReadyPairs:
-    """Rainy pictures with their ground truth, as a data set holds them."""
+    """Rainy pictures and their ground truth from a paired data set."""
 
     def __init__(self, folder: Path, config: DataConfig) -> None:
-        """Raises InputError if no pair of the folder can be used."""
+        """Opens the pairs.
+
+        Args:
+            folder: The paired data set.
+            config: The settings of the data.
+
+        Raises:
+            InputError: No pair of the folder can be used.
+        """
         self.config = config
         self._pairs = _read_pairs(folder, config)
         self.scenes: tuple[ImagePool, ...] = (self._pairs,)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
-        """The same crop of both pictures, or at times the clean one twice."""
+        """Draws the same crop of both pictures. A share of `clean_share` is the clean crop twice."""
         views = self._pairs[int(rng.integers(len(self._pairs)))]
         rainy, clean = crop_alike(views, self.config.crop, rng)
         if rng.random() < self.config.clean_share:
@@ -197,10 +220,15 @@ class ReadyPairs:
 
 
 def open_sources(config: DataConfig, root: Path) -> Sources:
-    """Everything that `data.clean` and `data.paired` name.
+    """Opens all sources of `data.clean` and `data.paired`.
 
-    Raises UsageError if they name nothing or the weights leave nothing to the photos, InputError if a
-    folder holds nothing of use.
+    Args:
+        config: The settings of the data.
+        root: Folder that the config's paths are relative to.
+
+    Raises:
+        UsageError: There is no source, or the weights of the pairs leave no crops to the photos.
+        InputError: A folder holds nothing that can be used.
     """
     if config.drop_layers and not config.clean:
         raise UsageError("data.drop_layers are put before the photos of data.clean: name folders there.")
