@@ -22,8 +22,7 @@ from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Picture, Pixels, Views
-from deraincli.inference.backends.cpu_limits import usable_cpus
-from deraincli.parallel import ordered_map
+from deraincli.parallel import ordered_map, usable_cpus
 
 
 class ImageSource(NamedTuple):

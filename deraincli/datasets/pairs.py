@@ -18,8 +18,7 @@ from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.image import Pixels
-from deraincli.inference.backends.cpu_limits import usable_cpus
-from deraincli.parallel import ordered_map
+from deraincli.parallel import ordered_map, usable_cpus
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]

@@ -15,9 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from deraincli import parallel
 from deraincli.errors import DerainError
 from deraincli.files.locations import cache_folder, weights_folder
-from deraincli.inference.backends import cpu_limits
 from deraincli.installation import install_command, repair_command
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.models.header import sha256
@@ -151,10 +151,10 @@ def check_bf16() -> Iterator[Finding]:
 
 def check_threads() -> Iterator[Finding]:
     """Reports limits on CPUs. PyTorch respects CPU affinity, but starts too many threads under a quota."""
-    machine, allowed, quota = cpu_limits.machine_cpus(), cpu_limits.allowed_cpus(), cpu_limits.cpu_quota()
+    machine, allowed, quota = parallel.machine_cpus(), parallel.allowed_cpus(), parallel.cpu_quota()
     asked = os.environ.get("OMP_NUM_THREADS")
     if quota is not None and quota < allowed and asked is None:
-        remedy = f"set OMP_NUM_THREADS={cpu_limits.usable_threads()}, or raise the limit (docker --cpus)"
+        remedy = f"set OMP_NUM_THREADS={parallel.usable_threads()}, or raise the limit (docker --cpus)"
         found = f"the container may use {quota:g} CPUs' time, but {allowed} threads will start"
         yield Finding("CPU threads", "warn", found, remedy)
     elif allowed < machine:

@@ -21,8 +21,7 @@ from deraincli.errors import InputError
 from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Protocol, Score, score
 from deraincli.evaluation.workspace import Workspace
-from deraincli.inference.backends.cpu_limits import usable_cpus
-from deraincli.parallel import ordered_map
+from deraincli.parallel import ordered_map, usable_cpus
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from closed import permissions_bind
 
 from deraincli.model_zoo.exports import cached_export
 from deraincli.models.header import sha256
@@ -375,6 +376,35 @@ def test_a_read_only_output_is_refused_at_once(derain, photos, random_model, tmp
     done = derain("batch", photos, "-m", random_model, "-o", tmp_path / "out")
     assert done.code == 1
     assert "not writable" in done.err
+
+
+@pytest.mark.parametrize("obstacle", ["a file in its place", "a read-only folder"])
+def test_no_result_is_written_without_its_record(derain, photos, random_model, tmp_path, obstacle):
+    """The next run would take such results for files of somebody else."""
+    record = tmp_path / "out" / ".derain-batch"
+    record.parent.mkdir()
+    if obstacle == "a file in its place":
+        record.write_bytes(b"somebody's")
+    else:
+        record.mkdir(mode=0o555)
+    command = ("batch", photos, "-m", random_model, "-o", tmp_path / "out", "--json")
+    with permissions_bind():
+        refused = derain(*command)
+    assert refused.code == 3, refused.err
+    assert "Traceback" not in refused.err
+    assert statuses(refused.out) == ["failed"] * len(NAMES)
+    assert all(".derain-batch" in line["error"] for line in records(refused.out).values())
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == (
+        [".derain-batch"] if record.is_file() else []
+    )
+
+    if record.is_dir():
+        record.chmod(0o755)
+    else:
+        assert record.read_bytes() == b"somebody's"
+        record.unlink()
+    done = derain(*command)
+    assert (done.code, statuses(done.out)) == (0, ["done"] * len(NAMES)), done.err
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

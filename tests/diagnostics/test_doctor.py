@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from deraincli import parallel
 from deraincli.diagnostics import doctor
 from deraincli.files.locations import weights_folder
-from deraincli.inference.backends import cpu_limits
 from deraincli.model_zoo import catalogue
 
 
@@ -136,20 +136,20 @@ def test_shipped_weights_are_compared_with_the_catalogue(tmp_path: Path, monkeyp
     assert (found.state, "missing" in found.found) == ("fail", True)
 
 
-@pytest.mark.skipif(cpu_limits.allowed_cpus() < 2, reason="there is but one CPU to begin with")
+@pytest.mark.skipif(parallel.allowed_cpus() < 2, reason="there is but one CPU to begin with")
 def test_limited_cpus_are_told() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "from deraincli.diagnostics import doctor\n"
         "print(*next(doctor.check_threads()).found.split()[:3], sep=' ')"
     )
-    assert run_python(code) == f"1 of {cpu_limits.machine_cpus()}\n"
+    assert run_python(code) == f"1 of {parallel.machine_cpus()}\n"
 
 
 def test_a_quota_below_the_threads_that_start_is_told(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000\n")
-    quota = cpu_limits.cpu_quota(tmp_path)
-    monkeypatch.setattr(cpu_limits, "cpu_quota", lambda: quota)
+    quota = parallel.cpu_quota(tmp_path)
+    monkeypatch.setattr(parallel, "cpu_quota", lambda: quota)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (found,) = doctor.check_threads()
     assert (found.state, "OMP_NUM_THREADS=1" in found.remedy) == ("warn", True)

@@ -1,6 +1,7 @@
 """Protocols against slow references, laws they must keep, and figures measured by others on known sets."""
 
 import math
+from statistics import fmean
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from deraincli.datasets.pairs import find_pairs
 from deraincli.errors import InputError, UsageError
-from deraincli.evaluation.metrics import PROTOCOLS, protocols_named, psnr, score
+from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, protocols_named, psnr, score
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 
@@ -118,6 +119,24 @@ def test_psnr_of_a_constant_error_on_any_scale():
     zeros = np.zeros((4, 5))
     assert psnr(zeros + 0.1, zeros, data_range=1.0) == pytest.approx(20)
     assert psnr(zeros + 25.5, zeros, data_range=255) == pytest.approx(20)
+
+
+def test_psnr_over_100_db_counts_as_equal_pictures_do_in_means():
+    """One sample off by one in a 12-megapixel picture is 48.13 + 10·log10(36 000 000) = 123.7 dB."""
+    clean = np.zeros((3000, 4000, 3), np.uint8)
+    nearly = clean.copy()
+    nearly[0, 0, 0] = 1
+    finite, infinite = (psnr(other, clean, data_range=255) for other in (nearly, clean))
+    assert finite == pytest.approx(123.69, abs=0.01)
+    assert infinite == math.inf
+    assert mean_psnr([finite]) == mean_psnr([infinite]) == 100
+    assert mean_psnr([finite, infinite, 20.0]) == pytest.approx((100 + 100 + 20) / 3)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-20, 100), min_size=1, max_size=9))
+def test_up_to_100_db_the_mean_is_the_plain_mean(values):
+    assert mean_psnr(values) == pytest.approx(fmean(values))
 
 
 @every_protocol

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, ModelError, UsageError
-from deraincli.inference.backends.cpu_limits import usable_threads
 from deraincli.inference.backends.export_metadata import description_in
 from deraincli.inference.tiling import Tiling, tiling_for
 from deraincli.installation import install_command
+from deraincli.parallel import usable_threads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deraincli.inference.backends import cpu_limits
+from deraincli import parallel
 
 
 def test_affinity_is_heeded() -> None:
@@ -18,8 +18,8 @@ def test_affinity_is_heeded() -> None:
     code = (
         "import os; os.environ.pop('OMP_NUM_THREADS', None)\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from deraincli.inference.backends import cpu_limits\n"
-        "print(cpu_limits.allowed_cpus(), cpu_limits.usable_threads())"
+        "from deraincli import parallel\n"
+        "print(parallel.allowed_cpus(), parallel.usable_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "1 1\n"
@@ -40,14 +40,10 @@ def test_quotas_are_read(tmp_path: Path, files: dict[str, str], quota: float | N
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert cpu_limits.cpu_quota(tmp_path) == quota
+    assert parallel.cpu_quota(tmp_path) == quota
 
 
 @pytest.mark.parametrize(("asked", "heeded"), [("3", True), ("", False), ("many", False), ("0", False)])
 def test_omp_num_threads_decides_where_it_is_a_number(monkeypatch, asked: str, heeded: bool) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    assert (
-        cpu_limits.usable_threads() == 3
-        if heeded
-        else cpu_limits.usable_threads() <= cpu_limits.allowed_cpus()
-    )
+    assert parallel.usable_threads() == 3 if heeded else parallel.usable_threads() <= parallel.allowed_cpus()
