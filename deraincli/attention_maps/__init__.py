@@ -1,1 +1,1 @@
-"""A look at the attention maps: pictures of them, and how well they find the rain."""
+"""Attention maps as pictures, and scores of how well they find the rain."""

@@ -1,4 +1,4 @@
-"""One figure for a paper or a slide: input, RAM, CAM and output, captioned, as PNG, PDF or SVG."""
+"""Draws one figure for a paper or a slide: input, RAM, CAM and output with captions, as PNG, PDF or SVG."""
 
 from __future__ import annotations
 
@@ -15,33 +15,48 @@ from deraincli.reporting.contact_sheet import Picture
 FigureFormat = Literal["png", "pdf", "svg"]
 
 WIDTH = 7.16
-"""Inches: both columns of a two-column page."""
+"""Width of the figure in inches: both columns of a two-column page."""
 
 TALLEST = 4.0
-"""Height to width of the room for a panel, at most; taller pictures stand in it narrower."""
+"""Largest ratio of a panel's height to its width. Taller pictures are drawn narrower."""
 
 BAR_HEIGHT = 0.35
-"""Inches at least of the scale from 0 to 1, so that its three numbers stand apart."""
+"""Smallest height in inches of the scale from 0 to 1, so that its three numbers do not overlap."""
 
 PANEL_SIDE = 1200
-"""Panels are reduced to this many pixels: 300 an inch need no more."""
+"""Longest side of a panel in pixels, which suffices for 300 pixels per inch."""
 
 
 def can_draw() -> bool:
-    """Whether Matplotlib, an optional dependency, is installed."""
+    """Returns whether Matplotlib, an optional dependency, is installed."""
     return find_spec("matplotlib") is not None
 
 
 def require_matplotlib() -> None:
-    """Raises InputError where it is not installed."""
+    """Checks that Matplotlib is installed.
+
+    Raises:
+        InputError: Matplotlib is not installed.
+    """
     if not can_draw():
         raise InputError(f"Figures need Matplotlib, which is not installed: {install_command('figures')}")
 
 
 def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: FigureFormat) -> bytes:
-    """The figure as a file's content. Raises InputError without Matplotlib.
+    """Draws the figure.
 
-    rainy, restored: H×W×3. ram, cam: H×W in 0–1, on a scale from 0 to 1.
+    Args:
+        rainy: The input, H×W×3.
+        ram: RAM, H×W in 0–1.
+        cam: CAM, H×W in 0–1.
+        restored: The output, H×W×3.
+        format: Format of the file.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        InputError: Matplotlib is not installed.
     """
     require_matplotlib()
     import matplotlib
@@ -67,7 +82,7 @@ def figure(rainy: Picture, ram: Map, cam: Map, restored: Picture, format: Figure
             bar = sheet.colorbar(shown, cax=ax.inset_axes(place), ticks=[0, 0.5, 1])
             bar.ax.tick_params(labelsize=6)
     file = io.BytesIO()
-    # Text stays text, and the same picture gives the same bytes.
+    # Text stays editable, and the same picture gives the same bytes.
     style = {"svg.fonttype": "none", "svg.hashsalt": "deraincli", "pdf.fonttype": 42}
     dates: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
     with matplotlib.rc_context(style):

@@ -1,4 +1,4 @@
-"""Which pictures to look at: one, those below a folder, or the rainy half of a paired set."""
+"""Finds the pictures to inspect: one, those below a folder, or the rainy half of a paired set."""
 
 from __future__ import annotations
 
@@ -17,26 +17,31 @@ class Jobs:
     """The pictures, by the names under which their results are written."""
 
     pictures: dict[str, Path]
-    """By stem; below a folder with its sub-folders, with / between the parts."""
+    """Files of the pictures by name without suffix. Below a folder, names include the sub-folders with /."""
     pairs: dict[str, Pair]
-    """With their ground truth, under the same names: for all pictures or none."""
+    """Pictures with their ground truth, under the same names. Either all pictures have one, or none."""
     unpaired: tuple[Path, ...] = ()
-    """Left out, since they have no ground truth."""
+    """Pictures left out because they have no ground truth."""
     links: int = 0
-    """Symbolic links left out, since they lead to folders or out of this one."""
+    """Number of symbolic links left out because they lead to folders or out of this one."""
     results: int = 0
-    """Pictures left out, since an earlier run wrote them."""
+    """Number of pictures left out because an earlier run wrote them."""
     unlisted: tuple[InputError, ...] = ()
     """An error for each sub-folder that cannot be listed."""
 
 
 def find_jobs(source: Path, target: Path | None, results: Path) -> Jobs:
-    """The pictures of `source`, a picture or a folder with all sub-folders, with their ground truth.
+    """Finds pictures and their ground truth.
 
-    target: a picture or a folder, as `source`; without one, a folder that holds a paired set in a known
-        layout has its own. Of paired folders, sub-folders are not looked into.
-    results: where results go; no pictures are taken from there if it is a sub-folder.
-    Raises InputError when there is nothing to be found, UsageError for names that collide.
+    Args:
+        source: A picture, or a folder. Sub-folders are included, but not those of paired folders.
+        target: The ground truth: a picture or a folder, like `source`. If None, and `source` holds a paired
+            set in a known layout, its own ground truth is used.
+        results: Folder of the results. Pictures in it are left out if it is a sub-folder.
+
+    Raises:
+        InputError: There are no pictures.
+        UsageError: The results of two pictures would have the same names.
     """
     if not source.exists():
         raise InputError(f"There is no picture or folder '{source}': check its name.")
@@ -90,6 +95,6 @@ def _below(folder: Path, results: Path) -> Jobs:
 
 
 def _is_result(stem: str, stems: dict[str, list[Path]]) -> bool:
-    """Whether it is called as a result of the picture that lies beside it."""
+    """Returns whether a picture is named like a result of another picture beside it."""
     picture, _, kind = stem.rpartition(".")
     return kind in KINDS and picture in stems

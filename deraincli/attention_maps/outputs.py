@@ -1,4 +1,4 @@
-"""One picture's attention maps as files: what each is called and what is in it."""
+"""Writes one picture's attention maps to files: their names and their content."""
 
 from __future__ import annotations
 
@@ -48,18 +48,25 @@ class Inspected:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is written, and how it looks."""
+    """The files to write, and how they look."""
 
     alpha: float = 0.5
     """Weight of the heat map in overlays, 0–1."""
     threshold: float = 0.5
-    """RAM above it is rain in the mask."""
+    """Value of RAM above which the mask shows rain, 0–1."""
     figure: FigureFormat | None = None
+    """Format of the figure. None for no figure."""
     levels: bool = False
+    """Whether the maps of every encoder level are written."""
     rain: bool = False
+    """Whether the rain layer is written."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for what is no share."""
+        """Checks the numbers.
+
+        Raises:
+            UsageError: A number is not in 0–1.
+        """
         for name, value in (("--alpha", self.alpha), ("--threshold", self.threshold)):
             if not 0 <= value <= 1:
                 raise UsageError(f"{name} takes a number from 0 to 1, not {value}.")
@@ -74,10 +81,20 @@ def inspect_file(
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
 ) -> Inspected:
-    """Restores a picture and keeps its maps; `levels` those of every encoder level too.
+    """Restores a picture and keeps its maps.
 
-    Raises ModelError if the network has no maps, UsageError if it has no such levels, and what
-    `decode` and `Derainer.restore` raise.
+    Args:
+        derainer: The model.
+        source: The picture.
+        levels: Whether to keep the maps of every encoder level too.
+        max_pixels: Largest accepted number of pixels.
+        on_progress: Called with the progress.
+        on_note: Called with sentences for the user.
+
+    Raises:
+        ModelError: The network has no maps.
+        UsageError: The network has no maps at encoder levels.
+        DerainError: The picture cannot be read or restored.
     """
     if levels and not derainer.level_strides:
         raise UsageError(f"No maps enter encoder levels in {derainer.name}: leave --levels out.")
@@ -125,7 +142,11 @@ class MapFolder:
         self._manifest = Manifest(folder) if settings is not None else None
 
     def check(self) -> None:
-        """Raises OutputError, before the work, if nothing can be written to such a folder."""
+        """Checks, before the work, that the folder can be written.
+
+        Raises:
+            OutputError: It cannot.
+        """
         folder = self.folder
         there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
         if not there.is_dir():
@@ -136,7 +157,11 @@ class MapFolder:
             raise OutputError(f"The folder '{there}' is not writable: choose another output.")
 
     def check_files(self, name: str, source: Path) -> None:
-        """Raises OutputError, before the work, if one of a picture's files cannot be written."""
+        """Checks, before the work, that all files of a picture can be written.
+
+        Raises:
+            OutputError: One of them cannot.
+        """
         for job in self._jobs(name, source):
             if job.destination.parent.is_dir():
                 check_destination(job.destination, overwrite=self._may_replace(job))
@@ -193,7 +218,7 @@ class MapFolder:
 
 
 def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
-    """What follows the picture's name in each file's name → what makes the file's content."""
+    """Returns the functions that make each file's content, by the end of the file's name."""
     files: dict[str, Callable[[Inspected], bytes]] = {
         "ram.png": lambda it: _png(render.with_scale(render.heat_map(it.ram), "RAM")),
         "cam.png": lambda it: _png(render.with_scale(render.heat_map(it.cam), "CAM")),
@@ -220,7 +245,7 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
 KINDS = frozenset(
     suffix.partition(".")[0] for suffix in _writers(Wanted(figure="png", levels=True, rain=True))
 )
-"""What stands between a picture's name and the suffix in the names of its files."""
+"""The parts between a picture's name and the suffix in the names of its files."""
 
 
 def _restored_view(inspected: Inspected) -> Picture:

@@ -19,17 +19,17 @@ from deraincli.imaging.image import Pixels
 from deraincli.reporting.contact_sheet import INK, Picture, contact_sheet
 
 RAIN_PERCENTILE = 99.9
-"""Of the differences between input and output; it is shown as black or white."""
+"""Percentile of the differences between input and output that is shown as black or white."""
 
 
 def heat_map(attention: Map) -> Picture:
-    """H×W in 0–1 → H×W×3 in inferno."""
+    """Colours a map, H×W in 0–1, in "inferno", H×W×3."""
     levels = np.rint(attention * 255).astype(np.uint8)
     return cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
 
 
 def with_scale(heat: Picture, title: str) -> Picture:
-    """The heat map, unchanged in the upper left corner, and its scale on white at the right."""
+    """Adds a scale on white to the right of a heat map, H×W×3, which stays unchanged at the upper left."""
     width = heat.shape[1]
     font = ImageFont.load_default(size=min(max(10, heat.shape[0] // 28), 48))
     unit = int(font.getlength("0.0"))
@@ -48,24 +48,24 @@ def with_scale(heat: Picture, title: str) -> Picture:
 
 
 def overlay(picture: Picture, attention: Map, alpha: float) -> Picture:
-    """The heat map over the picture, H×W×3; `alpha` is its weight, 0–1."""
+    """Lays the heat map of a map over a picture, H×W×3. The weight of the heat map is `alpha`, 0–1."""
     return cv2.addWeighted(heat_map(attention), alpha, picture, 1 - alpha, 0)
 
 
 def as_16_bit(attention: Map) -> NDArray[np.uint16]:
-    """H×W×1, the map times 65,535, rounded."""
+    """Returns a map times 65,535, rounded, as H×W×1."""
     return np.rint(attention[..., None] * 65535.0).astype(np.uint16)
 
 
 def rain_mask(ram: Map, threshold: float) -> NDArray[np.uint8]:
-    """H×W×1: 255 where RAM is above the threshold, 0 elsewhere."""
+    """Returns a mask, H×W×1, that is 255 where RAM is above the threshold and 0 elsewhere."""
     return np.where(ram[..., None] > threshold, 255, 0).astype(np.uint8)
 
 
 def rain_layer(rainy: Pixels, restored: Pixels) -> NDArray[np.uint8]:
-    """Input − output for viewing, H×W×C: grey where nothing changed, bright where light was taken away.
+    """Shows input − output, H×W×C: grey where nothing changed, and bright where light was removed.
 
-    Stretched so that RAIN_PERCENTILE of the differences stay within black and white.
+    The contrast is stretched so that RAIN_PERCENTILE of the differences stay between black and white.
     """
     difference = rainy.astype(np.float32) - restored.astype(np.float32)
     reach = float(np.percentile(np.abs(difference), RAIN_PERCENTILE)) or 1.0
@@ -73,10 +73,11 @@ def rain_layer(rainy: Pixels, restored: Pixels) -> NDArray[np.uint8]:
 
 
 def level_sheet(levels: NDArray[np.float32], strides: Sequence[int]) -> Picture:
-    """Both maps as they enter every encoder level on one sheet: RAM above, CAM below.
+    """Draws both maps as they enter every encoder level on one sheet: RAM above, CAM below.
 
-    levels: L×2×H×W, as `inference.restore.Restored` has them.
-    strides: pixels at the working size per pixel of each level.
+    Args:
+        levels: The maps, L×2×H×W in 0–1.
+        strides: Pixels at the working size per pixel of each level.
     """
     panels = {
         f"{name}, level {index}: {1 if stride == 1 else f'1/{stride}'} of the working size": heat_map(

@@ -1,4 +1,4 @@
-"""How well RAM and CAM find what they are named for, against the maps that training aims at."""
+"""Scores RAM and CAM against the ground truth that training uses."""
 
 from __future__ import annotations
 
@@ -21,35 +21,41 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class MapScore:
-    """A map against its binary ground truth; None where it is not defined, as on a picture without rain."""
+    """Scores of a map against its binary ground truth. None if undefined, as on a rain-free picture."""
 
     auc: float | None
-    """Area under the ROC curve: 1 is a perfect ranking of the pixels, 0.5 one by chance."""
+    """Area under the ROC curve: 1 for a perfect ranking of the pixels, 0.5 for a random one."""
     iou: float | None
     """Intersection over union of the map above the threshold with the truth."""
     precision: float | None
-    """Share of what is above the threshold that is right."""
+    """Share of the pixels above the threshold that are in the truth."""
     recall: float | None
-    """Share of the truth that is above the threshold."""
+    """Share of the truth's pixels that are above the threshold."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Both maps of one picture, or the means over several."""
+    """Scores of both maps of one picture, or means over several pictures."""
 
     ram: MapScore
+    """Scores of RAM."""
     cam: MapScore
+    """Scores of CAM."""
 
     def record(self) -> dict[str, dict[str, float | None]]:
-        """For JSON."""
+        """Returns the scores as nested dicts for JSON."""
         return asdict(self)
 
 
 def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: float) -> Scores:
-    """Both maps against the ground truth of `losses.attention_targets`.
+    """Scores both maps against the ground truth of `attention_targets`.
 
-    rainy, clean: H×W×C, uint8 or uint16, C = 1 or 3, of the maps' size.
-    threshold: a map claims the pixels where it is above this.
+    Args:
+        ram: RAM, H×W in 0–1.
+        cam: CAM, H×W in 0–1.
+        rainy: The rainy picture, H×W×C, uint8 or uint16, with C = 1 or 3.
+        clean: The clean picture, of the same shape and dtype.
+        threshold: Value above which a pixel counts as found, 0–1.
     """
     truths = attention_targets(_as_tensor(rainy), _as_tensor(clean))
     ram_truth, cam_truth = (truth[0, 0].numpy() > 0 for truth in truths)
@@ -57,19 +63,28 @@ def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: f
 
 
 def complementarity_gap(ram: Map, cam: Map) -> float:
-    """Mean |RAM + CAM − 1|: 0 where two branches say the same, so that one of them would do."""
+    """Returns the mean of |RAM + CAM − 1|. It is 0 if both branches agree, so that one would suffice."""
     return float(np.abs(ram + cam - 1).mean(dtype=np.float64))
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Means over pictures, of every number over those where it is defined."""
+    """Returns the mean of every score over the pictures for which it is defined."""
     ram, cam = (_mean([getattr(each, name) for each in scores]) for name in ("ram", "cam"))
     return Scores(ram, cam)
 
 
 def roc_auc(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float | None:
-    """Area under the ROC curve, exact: the chance that a true pixel's value exceeds that of another one,
-    ties counting half (the Mann–Whitney statistic). None where the truth has one class only.
+    """Computes the exact area under the ROC curve (the Mann–Whitney statistic).
+
+    It is the probability that the value of a pixel in the truth exceeds that of a pixel outside it. Ties
+    count half.
+
+    Args:
+        values: A score for each pixel.
+        truth: Whether each pixel belongs to the truth.
+
+    Returns:
+        The area, or None if the truth has one class only.
     """
     positives = int(truth.sum())
     negatives = truth.size - positives
@@ -101,7 +116,7 @@ def _mean(scores: Sequence[MapScore]) -> MapScore:
 
 
 def _as_tensor(pixels: Pixels) -> torch.Tensor:
-    """1×3×H×W in 0–1."""
+    """Converts H×W×C to 1×3×H×W in 0–1."""
     colour = grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels
     scaled = colour.astype(np.float32) / np.iinfo(pixels.dtype).max
     return torch.from_numpy(scaled).permute(2, 0, 1)[None]

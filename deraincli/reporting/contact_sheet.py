@@ -1,4 +1,4 @@
-"""Pictures with labels below them, on one white sheet."""
+"""Draws pictures with labels below them on one white sheet."""
 
 from __future__ import annotations
 
@@ -18,22 +18,27 @@ Picture = NDArray[np.uint8]
 """H×W×3, RGB."""
 
 PANEL_SIDE = 2048
-"""Larger pictures are reduced to this many pixels along their longer side."""
+"""Longest side of a panel in pixels. Larger pictures are reduced to it."""
 
 CELL_WIDTH = 240
-"""Pixels at least from one picture to the next, so that labels below small ones can be read."""
+"""Smallest width of a cell in pixels, so that labels below small pictures can be read."""
 
 ASPECT = 1.6
-"""Of the sheet, width to height, as far as full rows allow: that of a screen or a slide."""
+"""Preferred ratio of the sheet's width to its height, like that of a screen or a slide."""
 
 INK = (28, 33, 38)
+"""Colour of text, RGB."""
 
 
 def contact_sheet(pictures: Mapping[str, Picture], *, columns: int | None = None) -> Picture:
-    """Pictures of one size above their labels, in reading order.
+    """Draws pictures of one size above their labels, in reading order.
 
-    pictures: at least one, by label, which may have several lines.
-    columns: so many beside each other; None chooses what comes nearest to ASPECT.
+    Args:
+        pictures: At least one picture, by its label. Labels may have several lines.
+        columns: Number of pictures in a row. None chooses the number that comes nearest to ASPECT.
+
+    Returns:
+        The sheet, H×W×3.
     """
     panels = [shrink_to(picture, PANEL_SIDE) for picture in pictures.values()]
     height, width = panels[0].shape[0], max(panels[0].shape[1], CELL_WIDTH)
@@ -58,6 +63,8 @@ def contact_sheet(pictures: Mapping[str, Picture], *, columns: int | None = None
 
 
 def _columns(count: int, panel_aspect: float) -> int:
+    """Returns the number of columns that comes nearest to ASPECT with few empty cells."""
+
     def distance(columns: int) -> float:
         rows = math.ceil(count / columns)
         empty = rows * columns - count
@@ -67,7 +74,7 @@ def _columns(count: int, panel_aspect: float) -> int:
 
 
 def _fitting(label: str, font: Font, width: int) -> str:
-    """The label, its lines cut where they are longer than `width` pixels."""
+    """Shortens the lines of a label to `width` pixels."""
     return "\n".join(_cut(line, font, width) for line in label.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""A font that has the letters of a text: Pillow's own holds little more than ASCII."""
+"""Finds a font that has the letters of a text, because Pillow's own font has little more than ASCII."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from PIL import ImageFont
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 SYSTEM_FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
-"""Pillow finds them by name where the system keeps its fonts: Linux, macOS, Windows."""
+"""Fonts of Linux, macOS and Windows. Pillow finds them by name in the system's folders."""
 
 CJK_FONTS = ("NotoSansCJK-Regular.ttc", "PingFang.ttc", "msgothic.ttc")
+"""Fonts with Chinese, Japanese and Korean characters."""
 
 UNASSIGNED = "\uffff"
-"""No font has it, so it is drawn as whatever stands for a missing letter."""
+"""A character that no font has, so it is drawn as the font's sign for a missing letter."""
 
 
 def font_for(text: str, size: int) -> Font:
-    """The first font at hand, Pillow's own before others, that lacks the fewest letters of `text`."""
+    """Returns the first available font that lacks the fewest letters of a text. Pillow's own comes first.
+
+    Args:
+        text: The text to draw.
+        size: Size in pixels.
+    """
     letters = set(text) - {"\n"}
     best, fewest = None, len(letters) + 1
     for font in _fonts(size):
@@ -29,7 +35,7 @@ def font_for(text: str, size: int) -> Font:
             best, fewest = font, missing
         if not missing:
             break
-    assert best is not None  # Pillow's own is always there
+    assert best is not None  # Pillow's own font is always available
     return best
 
 
@@ -43,12 +49,12 @@ def _fonts(size: int) -> Iterator[Font]:
 
 
 def _matplotlib_fonts() -> list[str]:
-    """Where it is installed, found without loading it."""
+    """Returns the path of Matplotlib's font, found without importing Matplotlib."""
     spec = find_spec("matplotlib")
     folders = spec.submodule_search_locations if spec else None
     return [str(Path(folder, "mpl-data/fonts/ttf/DejaVuSans.ttf")) for folder in folders or ()]
 
 
 def _has(font: Font, letter: str) -> bool:
-    """Whether the letter is drawn otherwise than a missing one."""
+    """Returns whether a letter is drawn differently from a missing letter."""
     return bytes(font.getmask(letter)) != bytes(font.getmask(UNASSIGNED))

@@ -1,7 +1,7 @@
-"""One self-contained HTML page: tables, a histogram, and a before/after slider over pictures.
+"""Writes one self-contained HTML page: tables, a histogram, and a before/after slider over pictures.
 
-The page needs no network and asks for none (its content security policy forbids it); it stays below
-PAGE_BYTES. What it looks like and does is in html_page.html, which takes the report as one JSON object.
+The page does not use the network, which its content security policy forbids. It stays below PAGE_BYTES. The
+layout and the scripts are in html_page.html, which takes the report as one JSON object.
 """
 
 from __future__ import annotations
@@ -21,20 +21,25 @@ from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image, Pixels
 
 PAGE_BYTES = 40_000_000
+"""Largest size of a page in bytes."""
 FULL_SIZE_COUNT = 50
-"""So many pictures are shown at full size, the others as thumbnails."""
+"""Number of pictures shown at full size. The others are thumbnails."""
 
 _TEMPLATE = Path(__file__).with_name("html_page.html")
 _EMBEDDED = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 
 
 class _Rendition(NamedTuple):
-    """How pictures are embedded, and up to which share of PAGE_BYTES they may be."""
+    """A way to embed pictures."""
 
     format: str
+    """Format of the embedded file."""
     longest_side: int
+    """Pixels. Larger pictures are reduced to it."""
     quality: int | None
+    """Quality of the format, 1–100. None for lossless formats."""
     page_share: float
+    """Share of PAGE_BYTES, 0–1, up to which this way is used."""
 
 
 _EXACT = _Rendition("PNG", longest_side=4096, quality=None, page_share=0.95)
@@ -44,37 +49,42 @@ _THUMBNAIL = _Rendition("WEBP", longest_side=256, quality=80, page_share=0.95)
 
 @dataclass(frozen=True)
 class Table:
-    """A table of ready text under a caption."""
+    """A table of formatted text."""
 
     caption: str
+    """Caption above the table."""
     columns: Sequence[str]
+    """Headings of the columns."""
     rows: Sequence[Sequence[str]]
+    """Cells, row by row."""
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How finite values are distributed, in one or more named series."""
+    """The distribution of finite values in one or more series."""
 
     caption: str
+    """Caption above the histogram."""
     unit: str
+    """Unit of the values."""
     series: Mapping[str, Sequence[float]]
+    """Values by the name of their series."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One picture in several states.
-
-    caption: a line beside its name.
-    cells: its row in the list of pictures, after the name.
-    read: gives the states by label, H×W×C each; the first two are what the slider starts with. Called once.
-    notes: a short line on states that have one, by label, such as their score.
-    """
+    """One picture in several states."""
 
     name: str
+    """Name of the picture."""
     caption: str
+    """Line beside the name."""
     cells: Sequence[str]
+    """Cells of its row in the list of pictures, after the name."""
     read: Callable[[], Mapping[str, Pixels]]
+    """Reads the states by label, each H×W×C. Called once. The slider starts with the first two states."""
     notes: Mapping[str, str] = field(default_factory=dict)
+    """Short lines, such as scores, by the label of their state."""
 
 
 def render(
@@ -89,15 +99,24 @@ def render(
     exact: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> str:
-    """The page as text, UTF-8.
+    """Renders a page.
 
-    facts: short statements under the title.
-    listed: the headings over the comparisons' cells.
-    comparisons: the most interesting first: at most FULL_SIZE_COUNT are shown at full size, fewer where they
-        are large.
-    truth: the label of the ground truth among the states.
-    exact: embeds pictures without loss where they fit, so that differences show no trace of compression.
-    on_note: hears which pictures the page shows smaller, with loss though `exact`, or not at all.
+    Args:
+        title: Title of the page.
+        facts: Short statements under the title.
+        tables: Tables.
+        histogram: A histogram, if there is one.
+        listed: Headings of the comparisons' cells.
+        comparisons: Pictures, the most interesting ones first. At most FULL_SIZE_COUNT are shown at full
+            size, and fewer if they are large.
+        truth: Label of the ground truth among the states.
+        exact: Whether pictures are embedded without loss where they fit, so that differences show no
+            compression.
+        on_note: Called with a sentence for each picture that the page shows smaller, with loss despite
+            `exact`, or not at all.
+
+    Returns:
+        The HTML text.
     """
     report = {
         "title": title,
@@ -108,13 +127,13 @@ def render(
         "comparisons": list(_embed(comparisons, exact, on_note)),
         "truth": truth,
     }
-    # Escaped so that no name can end the script element it stands in.
+    # The data is escaped, so that no name can end the script element that contains it.
     data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
 
 
 def facts_of(file: Path) -> list[str]:
-    """Returns the facts of a page that `render` made; none for any other file."""
+    """Returns the facts of a page that `render` made. Returns none for any other file."""
     try:
         text = file.read_text(encoding="utf-8") if file.stat().st_size <= 2 * PAGE_BYTES else ""
         embedded = _EMBEDDED.search(text)
@@ -126,7 +145,7 @@ def facts_of(file: Path) -> list[str]:
 def _embed(
     comparisons: Sequence[Comparison], exact: bool, on_note: Callable[[str], None] | None
 ) -> Iterator[dict[str, Any]]:
-    """The comparisons with their pictures as data URLs, as large as the page has room for."""
+    """Yields the comparisons with their pictures as data URLs, as large as the page has room for."""
     used = 0
     with ThreadPoolExecutor() as pool:
         for index, comparison in enumerate(comparisons):
@@ -155,7 +174,7 @@ def _embed(
 
 
 def _remark(pixels: Pixels, rendition: _Rendition, exact: bool) -> str:
-    """How the page shows a picture otherwise than it is; empty where that was asked for."""
+    """Describes how the page's version of a picture differs from what was requested. Empty if it does not."""
     height, width = shrink_to(pixels, rendition.longest_side).shape[:2]
     size = [f"at {width}×{height}"] if (height, width) != pixels.shape[:2] else []
     lossy = ["lossy"] if exact and rendition.quality is not None else []

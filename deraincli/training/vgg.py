@@ -20,7 +20,7 @@ from deraincli.installation import install_command
 from deraincli.models.pytorch_file import load_plain
 
 FROM_TORCHVISION = "torchvision"
-"""The source that is no file: torchvision's IMAGENET1K_V1, fetched once and kept in torch's cache."""
+"""Stands for torchvision's IMAGENET1K_V1, which is fetched once and kept in torch's cache."""
 
 LAYERS = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7}
 """Indices in torchvision's `features` by the names of our layers."""
