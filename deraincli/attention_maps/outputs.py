@@ -40,7 +40,7 @@ class Inspected:
     ram: Map
     cam: Map
     levels: NDArray[np.float32]
-    """As in `inference.restore.Restored`."""
+    """The maps at every encoder level, L×2×H×W in 0–1, RAM first, as in `inference.tiled.Restored`."""
     strides: tuple[int, ...]
     """Input pixels per pixel of each level."""
     tile: Size
