@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 GUIDES = [README, *DOCS, ROOT / "CONTRIBUTING.md"]
-PAGES = [*GUIDES, ROOT / "DESIGN.md", ROOT / "CHANGELOG.md", ROOT / "weights/README.md"]
+OTHER_PAGES = ["DESIGN.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "LICENSE-WEIGHTS.md", "SECURITY.md"]
+OTHER_PAGES += ["weights/README.md", ".github/PULL_REQUEST_TEMPLATE.md"]
+PAGES = [*GUIDES, *(ROOT / page for page in OTHER_PAGES)]
 
 CONNECTIVES = {"&&", "||", "|", ";"}
 REDIRECTIONS = {"<", ">", ">>", "2>"}

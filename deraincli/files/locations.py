@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 from deraincli.errors import OutputError
@@ -41,6 +42,8 @@ def _default_caches() -> Path:
         return Path.home() / ".cache"
     import tempfile  # hardly anybody needs it
 
+    if sys.platform == "win32":  # where each user has temporary files of their own
+        return Path(tempfile.gettempdir())
     folder = Path(tempfile.gettempdir()) / f"derain-{os.getuid()}"
     advice = "this user has no home folder: set XDG_CACHE_HOME to a folder that can be written."
     try:

@@ -117,7 +117,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
         UsageError: The file or a setting is not valid.
     """
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Cannot read the config {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

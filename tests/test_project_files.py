@@ -1,0 +1,50 @@
+"""The files that a code host, a package index and citation tools read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deraincli import __version__
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ISSUE_FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[0-9]*.yml"))
+
+
+def test_the_citation_names_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert citation.keys() >= {"cff-version", "message", "title", "authors"}  # what the format demands
+
+
+def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package() -> None:
+    (newest, *_) = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest == __version__
+
+
+@pytest.mark.parametrize("file", ISSUE_FORMS, ids=lambda file: file.name)
+def test_an_issue_form_has_what_the_host_demands(file: Path) -> None:
+    form = yaml.safe_load(file.read_text())
+    assert form["name"]
+    assert form["description"]
+    fields = [part for part in form["body"] if part["type"] != "markdown"]
+    assert len({field["id"] for field in fields}) == len(fields) > 0
+    assert all(field["attributes"]["label"] for field in fields)
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_a_workflow_pins_its_actions_and_may_only_read(file: Path) -> None:
+    text = file.read_text()
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}  # jobs that need more ask for it
+    uses = re.findall(r"uses: (.*)", text)
+    assert uses
+    assert [use for use in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use)] == []
+
+
+def test_workflows_agree_on_the_version_of_an_action() -> None:
+    pins = {use for file in WORKFLOWS for use in re.findall(r"uses: (.*)", file.read_text())}
+    assert len({pin.split("@")[0] for pin in pins}) == len(pins)
