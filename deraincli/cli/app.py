@@ -72,16 +72,28 @@ app.add_typer(weights.app, name="weights", rich_help_panel=MANAGE)
 app.command("doctor", cls=Command, rich_help_panel=MANAGE, epilog=doctor.EXAMPLES)(doctor.command)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"derain {__version__}")
-        raise typer.Exit
+def _print_version(context: typer.Context, wanted: bool) -> None:
+    if not wanted:
+        return
+    print(f"derain {__version__}")
+    if context.params.get("verbose"):
+        from deraincli.diagnostics.versions import describe_installation
+
+        for line in describe_installation():
+            print(line)
+    raise typer.Exit
 
 
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, help="Print the version.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", is_eager=True, help="With --version: also print those of Python and PyTorch."
+        ),
     ] = False,
 ) -> None:
     """Removes rain streaks and raindrops on the lens from photos and videos."""

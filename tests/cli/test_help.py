@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import typer.main
 from test_readme import parse
 
+from deraincli._version import __version__
 from deraincli.benchmark.targets import all_names
 from deraincli.cli import values
 from deraincli.cli.app import app
@@ -228,3 +231,15 @@ def test_the_wrong_value_of_a_variable_names_the_variable(derain, monkeypatch: p
 def test_train_takes_the_short_name_of_its_output(tmp_path: Path) -> None:
     for option in ("--out", "-o"):
         parse(["train", "config.toml", option, str(tmp_path)])
+
+
+def test_the_version_and_with_verbose_what_it_runs_on(derain) -> None:
+    short = derain("--version")
+    assert (short.code, short.out.decode()) == (0, f"derain {__version__}\n")
+    for order in (("--version", "--verbose"), ("--verbose", "--version")):
+        long = derain(*order)
+        assert long.code == 0
+        first, python, pytorch, *_ = long.out.decode().splitlines()
+        assert first == f"derain {__version__}"
+        assert platform.python_version() in python
+        assert metadata.version("torch") in pytorch
