@@ -24,6 +24,7 @@ from picture_files import (
     tiff,
 )
 
+from deraincli.errors import UnreadableImageError
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import avif_supported
@@ -69,6 +70,17 @@ def test_16_bit_png_keeps_every_bit(channels: int) -> None:
     image = decode(deep_png(stored), max_pixels=LIMIT)
     np.testing.assert_array_equal(whole(image), stored)
     assert image.pixels.dtype == np.uint16
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_png_in_one_large_chunk_is_read_to_its_last_line(dtype: type) -> None:
+    """Noise cannot be compressed, so the chunk is as large as the picture and is checked in steps."""
+    stored = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (700, 650, 3), dtype, endpoint=True)
+    lines = [line.astype(f">u{stored.itemsize}").tobytes() for line in stored]
+    data = raw_png(650, 700, 8 * stored.itemsize, 2, lines)
+    np.testing.assert_array_equal(decode(data, max_pixels=LIMIT).pixels, stored)
+    with pytest.raises(UnreadableImageError, match="fewer lines"):
+        decode(raw_png(650, 700, 8 * stored.itemsize, 2, lines[:-1]), max_pixels=LIMIT)
 
 
 def test_16_bit_grey_with_alpha_stays_grey() -> None:
