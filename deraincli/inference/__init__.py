@@ -1,1 +1,1 @@
-"""Pictures of any size through a network: planning tiles, running them, blending them."""
+"""Restores pictures of any size: plans tiles, runs them through a network and blends the results."""

@@ -1,4 +1,4 @@
-"""Joins the answers of overlapping tiles into one picture without seams."""
+"""Joins restored tiles that overlap into one picture without seams."""
 
 from __future__ import annotations
 
@@ -9,19 +9,32 @@ from deraincli.inference.tiling import Plan, Tile
 
 
 class Blender:
-    """Takes the answers of a plan's tiles in reading order and hands back finished pixels.
+    """Takes the restored tiles of a plan in reading order and returns finished pixels.
 
-    Only fades are kept: what the tile to the left and the row of tiles above pass on. Neighbours mix as
-    `old + weight · (new − old)`, so weights sum to one by construction and equal answers stay bit for
-    bit what they are.
+    It keeps only the fades: the pixels that the tile to the left and the row of tiles above share with the
+    tiles that follow. Neighbours mix as `old + weight · (new − old)`. The weights therefore sum to one, and
+    equal values stay the same to the bit.
     """
 
     def __init__(self, plan: Plan) -> None:
+        """Starts a picture.
+
+        Args:
+            plan: The tiles of the picture.
+        """
         self._width = plan.picture.width
         self._left = self._above = np.empty((0, 0, 0), np.float32)
 
     def settle(self, answer: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
-        """The final values of `tile.core`, C×h×w, from the tile's answer (which is overwritten)."""
+        """Blends a tile with its neighbours.
+
+        Args:
+            answer: The restored tile, C×H×W, as large as `tile.source`. It is overwritten.
+            tile: The next tile of the plan.
+
+        Returns:
+            The final values of `tile.core`, C×h×w.
+        """
         rows, columns = tile.rows, tile.columns
         top, left = rows.core.start - rows.source.start, columns.core.start - columns.source.start
         height, width = tile.core.size.height, tile.core.size.width
@@ -41,12 +54,12 @@ class Blender:
 
 
 def _fade(old: NDArray[np.float32], new: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
-    """Mixes `old` into `new`, in place; `weight` is that of `new`."""
+    """Mixes `old` into `new` in place. `weight` is the weight of `new`."""
     if new.size:
         new[...] = old + weight * (new - old)
 
 
 def _ramp(length: int) -> NDArray[np.float32]:
-    """Half a cosine wave from 0 to 1, both excluded."""
+    """Returns half a cosine wave that rises from 0 to 1, both excluded."""
     phase = (np.arange(length, dtype=np.float32) + 0.5) / max(length, 1)
     return (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Restores a picture of any size over any tile callable, in memory bounded by the tile.
+"""Restores a picture of any size tile by tile, in memory bounded by the size of a tile.
 
-The picture stays the integers (or floats) it is; one tile at a time becomes float32. NumPy only: what
-runs a tile (PyTorch, ONNX Runtime, …) is the caller's.
+The picture keeps its dtype. Only one tile at a time is converted to float32. This module uses NumPy only: the
+caller passes the function that restores a tile with PyTorch, ONNX Runtime or a classical method.
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ from deraincli.inference.blend import Blender
 from deraincli.inference.tiling import Plan, Tiling, plan
 
 RunTile = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Tile 3×h×w, RGB in 0–1 → C×h×w: the restored RGB; where C is more than 3, then RAM and CAM; where it is
-more than 5, then such pairs for `Restored.levels`. The tile's sides are multiples of the tiling's. Raises
-MemoryError where the tile is too large."""
+"""Restores a tile, 3×h×w RGB in 0–1, whose sides are multiples of `Tiling.multiple`.
+
+The result is C×h×w: the restored RGB, then RAM and CAM if C is above 3, then a RAM and a CAM for each encoder
+level if C is above 5. It raises MemoryError if the tile is too large.
+"""
 
 
 class Restored(NamedTuple):
-    """A restored picture and, where the tile callable gave them, the maps that steered it."""
+    """A restored picture with the attention maps that steered the network, if there are any."""
 
     image: NDArray[Any]
-    """H×W×3 of the input's dtype."""
+    """The restored picture, H×W×3, with the dtype of the input."""
     ram: NDArray[np.float32] | None
-    """H×W in 0–1: rainy regions related attention map."""
+    """Rainy regions related attention map, H×W in 0–1."""
     cam: NDArray[np.float32] | None
-    """H×W in 0–1: clean regions related attention map."""
+    """Clean regions related attention map, H×W in 0–1."""
     tile: Size
-    """Size of the tiles it was restored in, at the working size."""
+    """Size of the tiles at the working size, pixels."""
     levels: NDArray[np.float32] | None = None
-    """L×2×H×W in 0–1: RAM and CAM as they entered each of L encoder levels, every value repeated over the
-    pixels that it stands for; L is 0 unless they were recorded."""
+    """RAM and CAM as they entered each of L encoder levels, L×2×H×W in 0–1. Each value is repeated over the
+    pixels that it covers. L is 0 unless the maps were recorded. None if the network has no maps."""
     whole: bool = True
-    """Whether one tile held it."""
+    """Whether the picture was restored in one tile."""
     model: str = ""
-    """Name of the model that restored it. A tile callable has none."""
+    """Name of the model that restored the picture, empty if the caller passed only a function."""
 
 
 def restore_tiled(
@@ -52,11 +54,22 @@ def restore_tiled(
     on_progress: OnProgress | None = None,
     on_warning: OnWarning | None = None,
 ) -> Restored:
-    """Restores H×W×3 RGB: uint8 or uint16 over their full range, or floats in 0–1.
+    """Restores a picture tile by tile. Halves the tiles, with a warning, if they do not fit in memory.
 
-    Integers are rounded, and everything is clamped, to the input's range. Tiles that turn out too large
-    for memory are halved, which is said. Raises InputError for any other array and DeviceError where
-    even the smallest tile does not fit.
+    Args:
+        pixels: H×W×3 RGB, uint8 or uint16 over their full range, or floats in 0–1.
+        run_tile: Restores one tile.
+        tiling: How to cut the picture.
+        on_progress: Receives the number of tiles done and their total.
+        on_warning: Receives sentences for the user.
+
+    Returns:
+        The restored picture and its maps. The picture is clamped to the range of the input. Integers are
+        rounded to the nearest.
+
+    Raises:
+        InputError: The array has another shape, dtype or range.
+        DeviceError: Even the smallest tile does not fit in memory.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise InputError(f"A picture is an array of H×W×3 (RGB), not of shape {pixels.shape}.")
@@ -73,7 +86,7 @@ def restore_tiled(
             raise DeviceError(_advice(tiles.tile, tiling))
         if on_warning:
             on_warning(
-                f"Memory ran out with tiles of {tiles.tile}; going on with {smaller.side} pixels a side."
+                f"Tiles of {tiles.tile} do not fit in memory, so tiles of {smaller.side} pixels are used."
             )
         tiling = smaller
 
@@ -100,7 +113,14 @@ def _restore_tiles(
 
 
 def check_values(pixels: NDArray[Any]) -> None:
-    """Raises InputError for anything but uint8, uint16 or floats in 0–1."""
+    """Checks dtype and range of a picture.
+
+    Args:
+        pixels: The picture, any shape that is not empty.
+
+    Raises:
+        InputError: The picture is neither uint8 nor uint16 nor floats in 0–1.
+    """
     if np.issubdtype(pixels.dtype, np.floating):
         if not (pixels.min() >= 0 and pixels.max() <= 1):  # also false for NaN
             raise InputError(
@@ -120,14 +140,14 @@ def _advice(tile: Size, tiling: Tiling) -> str:
 
 
 def _read(pixels: NDArray[Any], region: Region) -> NDArray[np.float32]:
-    """A region as float32 3×h×w in 0–1; past the picture's bottom and right it is mirrored."""
+    """Reads a region as float32, 3×h×w in 0–1. Beyond the bottom and the right the picture is mirrored."""
     height, width = pixels.shape[:2]
     rows, columns = _mirrored(region.rows, height), _mirrored(region.columns, width)
     return unit_range(pixels[rows[:, None], columns]).transpose(2, 0, 1)
 
 
 def _mirrored(span: Span, length: int) -> NDArray[np.intp]:
-    """Indices of a span in an axis that goes on as its mirror image, the last pixel not repeated."""
+    """Returns the indices of a span on an axis that is mirrored at its end without repeating the edge."""
     if length == 1:
         return np.zeros(len(span), np.intp)
     index = np.arange(span.start, span.stop) % (2 * length - 2)
@@ -135,7 +155,14 @@ def _mirrored(span: Span, length: int) -> NDArray[np.intp]:
 
 
 def unit_range(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Integers over their full range, or floats in 0–1, as float32 in 0–1."""
+    """Converts a picture to float32 in 0–1.
+
+    Args:
+        pixels: Unsigned integers over their full range, or floats in 0–1.
+
+    Returns:
+        A copy of the same shape, float32 in 0–1.
+    """
     floats = pixels.astype(np.float32)
     if pixels.dtype.kind == "u":
         floats /= np.iinfo(pixels.dtype).max
@@ -143,7 +170,15 @@ def unit_range(pixels: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def quantised(block: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Clamped to 0–1 and, for integers, rounded to the nearest of their range."""
+    """Converts values in 0–1 to the dtype of a picture.
+
+    Args:
+        block: Values, float32. Those outside of 0–1 are clamped.
+        dtype: An unsigned integer type, whose full range is used, or a float type.
+
+    Returns:
+        The values in `dtype`. Integers are rounded to the nearest.
+    """
     block = block.clip(0, 1)
     if dtype.kind == "u":
         block = np.rint(block * np.iinfo(dtype).max)

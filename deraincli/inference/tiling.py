@@ -1,8 +1,9 @@
-"""Cuts a picture into overlapping tiles of one size: size + tile + overlap + multiple → tiles.
+"""Cuts a picture into overlapping tiles of one size.
 
-Two neighbours share at least `overlap` pixels. In the middle of what they share one fades into the
-other over `overlap // 5` pixels; nearer to its edge than that a tile is never shown, because the
-network lacked context there. Rows and columns are cut alike, so all reasoning is along one axis:
+Two neighbours share at least `overlap` pixels. In the middle of the shared pixels one tile fades into the
+other over `overlap // 5` pixels. The pixels between the fade and a tile's edge (the margin below) are never
+shown, because the network lacked context there. Rows and columns are cut in the same way, so the sketch
+shows one axis:
 
     tile 0   |---- core ----|fade|·margin·|
     tile 1        |·margin·|fade|---- core ----|
@@ -21,22 +22,30 @@ from deraincli.geometry import Region, Size, Span, round_down, round_up
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How pictures are cut, whatever their size. Build it with `choose_tiling`."""
+    """How to cut pictures of any size. `choose_tiling` builds it."""
 
     side: int | None
-    """Largest side of a tile, a multiple of `multiple` and at least twice `overlap`; None: never cut."""
+    """Largest side of a tile in pixels, a multiple of `multiple` and at least twice `overlap`. None means
+    that pictures are not cut."""
     overlap: int
-    """Pixels that neighbours share at least, a multiple of `multiple`."""
+    """Least number of pixels that neighbours share, a multiple of `multiple`."""
     multiple: int
-    """Origins and sides of tiles are multiples of this."""
+    """Number of pixels of which all origins and sides of tiles are multiples."""
 
     @property
     def fade(self) -> int:
-        """Pixels over which one tile passes into the next; the rest of the overlap is never shown."""
+        """Pixels over which one tile fades into the next. The rest of the overlap is never shown."""
         return self.overlap // 5
 
     def halved(self, side: int) -> Tiling | None:
-        """Tiles of half of `side`, or None where they would be too small for the overlap."""
+        """Returns a tiling with half the side.
+
+        Args:
+            side: The side to halve, in pixels.
+
+        Returns:
+            The tiling, or None if its tiles would be too small for the overlap.
+        """
         smallest = max(2 * self.overlap, self.multiple)
         if self.side is None or side <= smallest:
             return None
@@ -48,48 +57,59 @@ class AxisTile:
     """One tile along one axis."""
 
     source: Span
-    """What the network sees; it may reach past the picture's end, and starts at a multiple."""
+    """Pixels that the network reads. It starts at a multiple and may reach beyond the end of the picture."""
     core: Span
-    """The picture's pixels that are final once this tile is blended in; the next tile's follow them."""
+    """Pixels of the picture that are final after this tile is blended in. The next core follows."""
     blend_in: int
-    """Leading pixels of `core` over which the tile before passes into this one."""
+    """Number of pixels at the start of `core` over which the previous tile fades into this one."""
     fade_out: int
-    """Pixels after `core` over which this tile passes into the next."""
+    """Number of pixels after `core` over which this tile fades into the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: a cut of the rows by a cut of the columns."""
+    """One tile, which is the product of a cut of the rows and a cut of the columns."""
 
     rows: AxisTile
     columns: AxisTile
 
     @property
     def source(self) -> Region:
-        """What the network sees; it may reach past the picture's bottom and right."""
+        """Region that the network reads. It may reach beyond the bottom and the right of the picture."""
         return Region(self.rows.source, self.columns.source)
 
     @property
     def core(self) -> Region:
-        """The pixels that are final once this tile is blended in; all tiles' partition the picture."""
+        """Region that is final after this tile is blended in. All cores together partition the picture."""
         return Region(self.rows.core, self.columns.core)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The tiles of one picture in reading order, all of one size."""
+    """The tiles of one picture."""
 
     picture: Size
+    """Size of the picture, pixels."""
     tile: Size
+    """Size of every tile, pixels."""
     tiles: tuple[Tile, ...]
+    """The tiles in reading order."""
 
 
 def choose_tiling(side: int | None, overlap: int | Literal["auto"], *, margin: int, multiple: int) -> Tiling:
-    """Checks and rounds what was asked for.
+    """Checks the sizes that a user asked for and rounds them to multiples.
 
-    `side`: largest tile side, None for pictures taken whole. `overlap`: "auto" derives it from `margin`,
-    the pixels of context that the network needs on every side, and gives way to small tiles.
-    Raises UsageError for a side below 1, a negative overlap, or one of more than half a tile.
+    Args:
+        side: Largest side of a tile in pixels, or None to keep pictures whole.
+        overlap: Overlap in pixels. "auto" derives it from `margin` and makes it smaller for small tiles.
+        margin: Pixels of context that the network needs on every side.
+        multiple: Number of pixels of which the sides become multiples.
+
+    Returns:
+        The tiling.
+
+    Raises:
+        UsageError: The side is below 1, the overlap is negative, or it exceeds half a tile.
     """
     if side is not None and side < 1:
         raise UsageError(f"A tile of {side} pixels holds nothing: ask for 1 or more, 'auto' or 'off'.")
@@ -118,9 +138,21 @@ def tiling_for(
     multiple: int,
     affordable: Callable[[int], int],
 ) -> Tiling:
-    """What was asked for, "auto" and "off" included, as `choose_tiling` has it.
+    """Returns the tiling for the sizes that a user asked for, "auto" and "off" included.
 
-    `affordable`: the least side that is of use → the side that memory allows.
+    Args:
+        tile: Largest side of a tile in pixels. "auto" takes the side that memory allows. "off" keeps pictures
+            whole.
+        overlap: Overlap in pixels, or "auto" to derive it from `margin`.
+        margin: Pixels of context that the network needs on every side.
+        multiple: Number of pixels of which the sides become multiples.
+        affordable: Takes the least useful side and returns the side that memory allows, both in pixels.
+
+    Returns:
+        The tiling.
+
+    Raises:
+        UsageError: As for `choose_tiling`.
     """
     if tile != "auto":
         return choose_tiling(None if tile == "off" else tile, overlap, margin=margin, multiple=multiple)
@@ -131,19 +163,35 @@ def tiling_for(
 
 
 def needed_overlap(margin: int, multiple: int) -> int:
-    """The overlap whose outer two fifths at either edge, which are never shown, cover `margin`."""
+    """Returns the overlap of which the two fifths that are never shown at either edge cover a margin.
+
+    Args:
+        margin: Pixels of context that the network needs on every side.
+        multiple: Number of pixels of which the overlap is a multiple.
+
+    Returns:
+        The overlap in pixels.
+    """
     return round_up(-(-5 * margin // 2), multiple)
 
 
 def plan(picture: Size, tiling: Tiling) -> Plan:
-    """The tiles of a picture, as few as `tiling` allows; a single one where the picture fits."""
+    """Plans the fewest tiles that cover a picture.
+
+    Args:
+        picture: Size of the picture, pixels.
+        tiling: How to cut it.
+
+    Returns:
+        The plan, with a single tile if the picture fits in one.
+    """
     rows, columns = _cut(picture.height, tiling), _cut(picture.width, tiling)
     tile = Tile(rows[0], columns[0]).source.size
     return Plan(picture, tile, tuple(Tile(row, column) for row, column in product(rows, columns)))
 
 
 def _cut(length: int, tiling: Tiling) -> list[AxisTile]:
-    """Cuts of equal length, spread evenly, that cover `length` pixels and the padding after them."""
+    """Returns evenly spread cuts of equal length that cover an axis of `length` pixels and its padding."""
     multiple, overlap, fade = tiling.multiple, tiling.overlap, tiling.fade
     padded = round_up(length, multiple)
     if tiling.side is None or padded <= tiling.side:
@@ -151,7 +199,7 @@ def _cut(length: int, tiling: Tiling) -> list[AxisTile]:
     count = -(-(padded - overlap) // (tiling.side - overlap))
     side = round_up(-(-(padded + (count - 1) * overlap) // count), multiple)
     starts = [round_down(i * (padded - side) // (count - 1), multiple) for i in range(count)]
-    # Each fade sits in the middle of what two neighbours share.
+    # Each fade lies in the middle of the pixels that two neighbours share.
     fades = [(start + before + side - fade) // 2 for before, start in pairwise(starts)]
     return [
         AxisTile(

@@ -1,8 +1,8 @@
-"""Restores large pictures at the size at which rain is as large as the networks know it.
+"""Restores large pictures at a smaller size, at which their rain is as large as in the training pictures.
 
-A network knows streaks and drops of some pixels, from pictures of some hundred pixels a side. In a photo
-of many more pixels the same rain is larger than anything it has seen, and it stays. So such a photo is made
-smaller, restored, and what that changed is enlarged and added to the photo, whose detail remains.
+The networks were trained on pictures of a few hundred pixels a side. In a photo with many more pixels the
+same rain covers more pixels and would be missed. Such a photo is therefore made smaller and restored. The
+difference is enlarged and added to the photo, which keeps its detail.
 """
 
 from __future__ import annotations
@@ -19,26 +19,42 @@ from deraincli.inference.tiled import Restored, RunTile, check_values, quantised
 from deraincli.inference.tiling import Tiling
 
 SideChoice = int | Literal["auto", "full"]
-"""Shorter side, in pixels, at which larger pictures are restored; "full" leaves all as they are."""
+"""Shorter side in pixels at which larger pictures are restored. "full" keeps the size of every picture."""
 
 USUAL_SIDE = 400
-"""What "auto" stands for; the pictures of the field's sets have 321 to 512."""
+"""Side that "auto" chooses, pixels. The shorter sides in the field's data sets are 321 to 512 pixels."""
 LEAST_REDUCTION = 1.5
-"""Pictures up to so many times as large as asked for stay as they are: networks still know the rain there."""
+"""Least factor by which a picture is reduced. Smaller pictures keep their size, because the networks still
+recognise the rain in them."""
 SMALLEST_SIDE = 64
-"""In less there is no rain to see."""
+"""Smallest working side, pixels. Rain is not visible at a smaller one."""
 
 
 def check_side(side: SideChoice) -> None:
-    """Raises UsageError for what is no working side."""
+    """Checks a working side.
+
+    Args:
+        side: "auto", "full" or the shorter side in pixels.
+
+    Raises:
+        UsageError: The side is not one of these, or is below SMALLEST_SIDE.
+    """
     if side not in ("auto", "full") and not (isinstance(side, int) and side >= SMALLEST_SIDE):
         raise UsageError(
-            f"A working side is 'auto', 'full' or {SMALLEST_SIDE} pixels or more, not {side!r}: choose one."
+            f"The working side cannot be {side!r}: choose 'auto', 'full' or {SMALLEST_SIDE} pixels or more."
         )
 
 
 def working_size(picture: Size, side: SideChoice) -> Size:
-    """The size at which a picture is restored: its own, or smaller with the same proportions."""
+    """Returns the size at which a picture is restored.
+
+    Args:
+        picture: Size of the picture, pixels.
+        side: The working side.
+
+    Returns:
+        The size of the picture, or a smaller one with the same proportions.
+    """
     if side == "full":
         return picture
     wanted = USUAL_SIDE if side == "auto" else side
@@ -49,21 +65,29 @@ def working_size(picture: Size, side: SideChoice) -> Size:
 
 
 def to_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
-    """A picture H×W×C at its working size: itself, or smaller and then as float32 in 0–1.
+    """Brings a picture to its working size.
 
-    Raises InputError for values that `restore_tiled` does not take.
+    Args:
+        pixels: The picture, H×W×C, as for `restore_tiled`.
+        side: The working side.
+
+    Returns:
+        The same array if it has its working size, else a smaller picture, float32 in 0–1.
+
+    Raises:
+        InputError: `restore_tiled` does not take such values.
     """
     picture = Size(*pixels.shape[:2])
     size = working_size(picture, side)
     if size == picture:
         return pixels
-    import cv2  # late, as most pictures do not need it
+    import cv2  # here, because most pictures do not need it
 
     check_values(pixels)
-    if pixels.dtype.kind == "f":  # of which OpenCV does not know all
+    if pixels.dtype.kind == "f":  # OpenCV does not know all float types
         pixels = pixels.astype(np.float32, copy=False)
     smaller = cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA)
-    # Averages of ones may exceed one by a rounding.
+    # The average of ones can exceed one by a rounding error.
     return unit_range(np.asarray(smaller)).clip(0, 1).reshape(size.height, size.width, pixels.shape[2])
 
 
@@ -76,9 +100,23 @@ def restore_at_working_size(
     on_progress: OnProgress | None = None,
     on_warning: OnWarning | None = None,
 ) -> Restored:
-    """As `restore_tiled`, at the working size: image and maps come back as large as `pixels`.
+    """Restores a picture at its working size with `restore_tiled`.
 
-    Where restoring changes nothing, integers stay what they are.
+    Args:
+        pixels: The picture, H×W×3 RGB, as for `restore_tiled`.
+        side: The working side.
+        run_tile: Restores one tile.
+        tiling: How to cut the smaller picture.
+        on_progress: Receives the number of tiles done and their total.
+        on_warning: Receives sentences for the user.
+
+    Returns:
+        The restored picture and its maps, as large as `pixels`. Integers that restoring does not change keep
+        their values.
+
+    Raises:
+        InputError: The array has another shape, dtype or range.
+        DeviceError: Even the smallest tile does not fit in memory.
     """
     smaller = to_working_size(pixels, side)
     result = restore_tiled(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
@@ -97,7 +135,7 @@ def restore_at_working_size(
 
 
 def _enlarged(maps: NDArray[np.float32] | None, size: Size, interpolation: int) -> NDArray[np.float32] | None:
-    """Maps …×h×w to …×H×W."""
+    """Enlarges maps …×h×w to …×H×W."""
     if maps is None:
         return None
     import cv2
@@ -109,7 +147,7 @@ def _enlarged(maps: NDArray[np.float32] | None, size: Size, interpolation: int) 
 
 
 def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
-    """H×W×3 plus a change h×w×3, enlarged band by band."""
+    """Adds a change, h×w×3, to a picture, H×W×3. The change is enlarged band by band to save memory."""
     changed = np.empty_like(pixels)
     for rows in row_bands(*pixels.shape[:2]):
         band = enlarged_rows(change, Size(*pixels.shape[:2]), rows)
@@ -118,7 +156,16 @@ def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def enlarged_rows(picture: NDArray[np.float32], size: Size, rows: slice) -> NDArray[np.float32]:
-    """Some rows of a picture h×w×C resized to H×W×C by bicubic interpolation, as OpenCV's resize has it."""
+    """Returns some rows of an enlarged picture, by the bicubic interpolation of OpenCV's resize.
+
+    Args:
+        picture: The picture, h×w×C float32.
+        size: Size of the enlarged picture, H×W pixels.
+        rows: The rows of the enlarged picture to compute.
+
+    Returns:
+        The rows, n×W×C float32.
+    """
     import cv2
 
     places = (np.arange(rows.start, rows.stop) + 0.5) * (len(picture) / size.height) - 0.5
@@ -132,7 +179,7 @@ def enlarged_rows(picture: NDArray[np.float32], size: Size, rows: slice) -> NDAr
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' kernel with OpenCV's a = −0.75, at distances of 0 to 2 pixels."""
+    """Evaluates Keys' kernel with OpenCV's a = −0.75 at distances of 0 to 2 pixels."""
     near = (1.25 * distance - 2.25) * distance**2 + 1
     far = -0.75 * (((distance - 5) * distance + 8) * distance - 4)
     return np.where(distance <= 1, near, far)

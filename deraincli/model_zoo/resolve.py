@@ -146,10 +146,17 @@ def _weights_in(folder: Path) -> Path:
 
 
 def find_classical_method(model: str | None) -> ClassicalMethod | None:
-    """Returns the classical method of that name with its prior, None if there is none."""
+    """Finds a classical method by name.
+
+    Args:
+        model: A name, or None.
+
+    Returns:
+        The method with its prior, None if no method has this name.
+    """
     from deraincli.models.classical.registry import CLASSICAL_METHODS
 
-    solver = CLASSICAL_METHODS.get(model) if model is not None else None
-    if solver is None or solver.prior is None:
-        return solver
-    return replace(solver, restore=partial(solver.restore, prior=weights_folder() / solver.prior))
+    method = CLASSICAL_METHODS.get(model) if model is not None else None
+    if method is None or method.prior is None:
+        return method
+    return replace(method, restore=partial(method.restore, prior=weights_folder() / method.prior))

@@ -45,9 +45,9 @@ def test_classical_methods_run_beside_networks(derain) -> None:
         ("ddn", "fp32"),
         ("ddn", "bf16"),
     ]
-    solver = rows[0]
-    assert (solver["parameters"], solver["gflops"], solver["document_seconds"]) == (None, None, 118.4)
-    assert solver["latency_ms"]["median"] > 0
+    method = rows[0]
+    assert (method["parameters"], method["gflops"], method["document_seconds"]) == (None, None, 118.4)
+    assert method["latency_ms"]["median"] > 0
 
 
 def test_the_tables_hold_every_size_and_the_growth(derain) -> None:

@@ -72,7 +72,7 @@ def test_a_working_size_has_the_proportions_and_is_never_larger(
 
 @pytest.mark.parametrize("side", [0, -3, 63, "half", None])
 def test_impossible_sides_are_refused(side: object) -> None:
-    with pytest.raises(UsageError, match="A working side is"):
+    with pytest.raises(UsageError, match="The working side cannot be"):
         deraincli.load("balnet-lite-streak", working_side=side)
 
 

@@ -1,1 +1,1 @@
-"""What runs a network: PyTorch, ONNX Runtime, or a classical method."""
+"""Backends that restore tiles: PyTorch, ONNX Runtime and classical methods."""

@@ -1,4 +1,4 @@
-"""Records the attention maps as they enter each encoder level, by hooks that last for one tile."""
+"""Records the attention maps as they enter each encoder level, with hooks that last for one tile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from deraincli.models.balnet.unet import MapInjection
 
 
 def level_strides(network: nn.Module) -> tuple[int, ...]:
-    """Input pixels per pixel of each encoder level that maps enter, the finest first."""
+    """Returns the strides of the encoder levels that maps enter.
+
+    Args:
+        network: Any network.
+
+    Returns:
+        Input pixels per pixel of each level, the finest level first. Empty if maps enter no level.
+    """
     return tuple(level.stride for level in _levels(network))
 
 
@@ -26,11 +33,11 @@ def repeated(
     """Brings the maps of one tile to its size.
 
     Args:
-        levels: RAM and CAM of each level, 1×1×h×w each, as `recorded_levels` leaves them.
+        levels: RAM and CAM of each level, 1×1×h×w each, from `recorded_levels`.
         strides: Input pixels per pixel of each level.
 
     Yields:
-        RAM, then CAM of each level, 1×H×W. Each value is repeated over the pixels that it stands for.
+        RAM, then CAM of each level, 1×H×W. Each value is repeated over the pixels that it covers.
     """
     for stride, maps in zip(strides, levels, strict=True):
         for attention in maps:
@@ -39,10 +46,16 @@ def repeated(
 
 @contextmanager
 def recorded_levels(networks: Sequence[nn.Module]) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """While it is open, this thread's runs of the networks leave RAM and CAM of every level, B×1×h×w each,
-    in the list, the finest level first; a later run replaces an earlier one's.
+    """Records the maps of every encoder level while this thread runs the networks in the block.
 
-    The hooks only read, and are removed at the end, also after an error.
+    The hooks only read. They are removed at the end of the block, also after an error.
+
+    Args:
+        networks: The networks that may run.
+
+    Yields:
+        A list that holds RAM and CAM of each level after a run, B×1×h×w each, the finest level first. A later
+        run replaces the maps of an earlier one.
     """
     recorded: list[tuple[Tensor, Tensor]] = []
     thread = threading.get_ident()
@@ -66,5 +79,5 @@ def recorded_levels(networks: Sequence[nn.Module]) -> Iterator[list[tuple[Tensor
 
 
 def _levels(network: nn.Module) -> list[MapInjection]:
-    """The modules by which maps enter the encoder, from its finest level down."""
+    """Returns the modules through which maps enter the encoder, the finest level first."""
     return [module for module in network.modules() if isinstance(module, MapInjection)]

@@ -1,4 +1,4 @@
-"""What runs tiles: the protocol of all backends."""
+"""The protocol of all backends."""
 
 from __future__ import annotations
 
@@ -19,24 +19,40 @@ class Backend(Protocol):
 
     @property
     def device(self) -> object:
-        """As text `cpu`, `cuda:0`, …"""
+        """The device, which prints as `cpu`, `cuda:0` and so on."""
 
     precision: str
-    """`fp32`, `bf16`, `fp16` or `int8`: that of weights and activations; pictures stay fp32."""
+    """Precision of weights and activations: `fp32`, `bf16`, `fp16` or `int8`. Pictures stay fp32."""
     backend: str
-    """What `--backend` calls it."""
+    """Name of the backend as `--backend` takes it, or `classical`."""
     notes: tuple[str, ...]
-    """Sentences for the user: what is not as asked for."""
+    """Sentences for the user about requests that could not be met."""
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest first.
+        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest level first.
 
-        Networks without such levels have none. Raises UsageError if the backend gives no maps.
+        Empty if maps enter no level of the network.
+
+        Raises:
+            UsageError: The backend has no maps.
         """
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """How to cut pictures. Raises UsageError for sizes that make no sense."""
+        """Chooses how to cut pictures.
+
+        The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.
+
+        Args:
+            tile: Largest side of a tile in pixels, "auto" or "off".
+            overlap: Overlap in pixels, or "auto".
+
+        Returns:
+            The tiling.
+
+        Raises:
+            UsageError: The sizes are impossible.
+        """
 
     def run_tile(
         self,
@@ -52,16 +68,16 @@ class Backend(Protocol):
         Args:
             tile: 3×h×w RGB in 0–1.
             maps: Whether to add RAM and CAM, if the network has them.
-            levels: Whether to add RAM and CAM, and both as they enter each encoder level. Each of their
-                values is repeated over the stride×stride pixels that it stands for.
-            on_progress: Receives the steps done within this tile and their number, if there are any.
+            levels: Whether to add RAM and CAM, and both as they enter each encoder level. Each value is
+                repeated over the stride×stride pixels that it covers.
+            on_progress: Receives the number of steps done within this tile and their total, if it has steps.
             on_warning: Receives sentences for the user.
 
         Returns:
-            3×h×w, with maps 5×h×w, with levels (5 + 2·levels)×h×w.
+            The restored tile, 3×h×w. With maps 5×h×w, with L levels (5 + 2·L)×h×w.
 
         Raises:
-            MemoryError: The tile is too large.
-            UsageError: The backend gives no maps.
-            ModelError: The answer is not finite.
+            MemoryError: The tile is too large for the device.
+            UsageError: The backend has no maps.
+            ModelError: The result is not finite.
         """

@@ -19,42 +19,67 @@ NO_MAPS = "A classical method has no attention maps: choose a network."
 
 
 class ClassicalBackend:
-    """A classical method. It keeps nothing between pictures, so several threads may call it at once."""
+    """A classical method as a backend.
+
+    It keeps no state between pictures, so several threads may call it at once.
+    """
 
     device = "cpu"
     precision = "fp32"
-    backend = "solver"
+    backend = "classical"
     notes: tuple[str, ...] = ()
 
     def __init__(
         self,
-        solver: ClassicalMethod,
+        method: ClassicalMethod,
         *,
         device: str = "auto",
         precision: str = "auto",
         max_seconds: float | None = None,
     ) -> None:
-        """`max_seconds`: after how long to stop with the best so far; None lets it finish.
+        """Sets up a method.
 
-        Raises DeviceError for any other device or precision than those it has.
+        Args:
+            method: The classical method.
+            device: `auto` or `cpu`.
+            precision: `auto` or `fp32`.
+            max_seconds: Seconds after which to stop with the best result so far. None lets the method finish.
+
+        Raises:
+            DeviceError: The device or the precision is another one.
         """
         if device not in ("auto", self.device) or precision not in ("auto", self.precision):
             raise DeviceError(
                 "A classical method runs on the CPU in fp32: leave device and precision to auto."
             )
-        self._solver = solver
+        self._method = method
         self._max_seconds = max_seconds
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Raises UsageError, as there are no maps."""
+        """Unavailable, because a classical method has no maps.
+
+        Raises:
+            UsageError: Always.
+        """
         raise UsageError(NO_MAPS)
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """Pictures whole. Raises UsageError for anything else."""
+        """Keeps pictures whole.
+
+        Args:
+            tile: "auto" or "off".
+            overlap: "auto".
+
+        Returns:
+            A tiling that does not cut pictures.
+
+        Raises:
+            UsageError: The sizes are other ones.
+        """
         if tile not in ("auto", "off") or overlap != "auto":
             raise UsageError("A classical method takes pictures whole: leave tile and overlap to auto.")
-        return Tiling(None, 0, self._solver.multiple)
+        return Tiling(None, 0, self._method.multiple)
 
     def run_tile(
         self,
@@ -65,15 +90,25 @@ class ClassicalBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores a picture, 3×h×w RGB in 0–1, to 3×h×w, without maps.
+        """Restores a picture. Checks the time limit between the steps of the method.
 
-        `on_progress` receives its steps. The time limit is checked between them. Raises UsageError if
-        levels are asked for.
+        Args:
+            tile: The whole picture, 3×h×w RGB in 0–1.
+            maps: Has no effect.
+            levels: Must be false.
+            on_progress: Receives the number of steps done and their total.
+            on_warning: Receives a sentence if the time limit stops the method.
+
+        Returns:
+            The restored picture, 3×h×w.
+
+        Raises:
+            UsageError: Levels are asked for.
         """
         if levels:
             raise UsageError(NO_MAPS)
-        begin, steps = time.monotonic(), self._solver.steps
-        estimates = self._solver.restore(tile.transpose(1, 2, 0))
+        begin, steps = time.monotonic(), self._method.steps
+        estimates = self._method.restore(tile.transpose(1, 2, 0))
         for done, estimate in enumerate(estimates):  # noqa: B007
             if on_progress:
                 on_progress(done, steps)

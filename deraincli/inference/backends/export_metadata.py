@@ -1,4 +1,4 @@
-"""What an exported model says of itself: all that a program needs to run it."""
+"""The description inside of an exported model, which has all that a program needs to run it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from deraincli.errors import UsageError
 from deraincli.models.config_io import parse_config
 
 METADATA_KEY = "deraincli"
-"""ONNX files hold the description as JSON under this key, torch.export archives in `deraincli.json`."""
+"""Key of the description, which is JSON, in the metadata of ONNX files. Archives of torch.export hold it in
+`deraincli.json`."""
 
 PADDING = (
     "Mirror the picture at its bottom and right, the last row and column not repeated, until its sides are "
@@ -24,35 +25,46 @@ PADDING = (
 
 @dataclass(frozen=True)
 class Description:
-    """How to run an exported model: `rainy` B×3×H×W, RGB, float32 in 0–1, gives `image` of the same shape."""
+    """How to run an exported model.
+
+    Its input `rainy` is B×3×H×W RGB, float32 in 0–1. Its output `image` has the same shape.
+    """
 
     network: str
-    """A name of the table in `deraincli.models.registry`."""
+    """Name of the network in `deraincli.models.registry`."""
     task: str
     """`streak`, `drop` or `auto` (either)."""
     precision: str
-    """`fp32`, `fp16` or `int8`: that of weights and activations; input and output are float32."""
+    """Precision of weights and activations: `fp32`, `fp16` or `int8`. Input and output are float32."""
     size_multiple: Annotated[int, Field(ge=1)]
-    """H and W are multiples of this."""
+    """Number of pixels of which H and W are multiples."""
     smallest_side: Annotated[int, Field(ge=1)]
-    """H and W are at least this: torch.export takes a side of one cell for a constant."""
+    """Least H and W in pixels, because torch.export treats a side of one cell as a constant."""
     tile_margin: Annotated[int, Field(ge=0)]
     """Pixels of context that a tile needs on every side."""
     bytes_per_pixel: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    """Memory that activations take in PyTorch."""
+    """Memory of the activations in PyTorch, bytes per pixel of a tile."""
     weights_sha256: str
-    """Of the model file it was made from."""
+    """SHA-256 of the model file that was exported."""
     padding: str = PADDING
+    """How to pad pictures, in words."""
 
     def as_json(self) -> str:
-        """One JSON object."""
+        """Returns the description as one JSON object."""
         return json.dumps(asdict(self))
 
 
 def description_in(metadata: Mapping[str, str]) -> Description | None:
-    """The description in an ONNX file's metadata; None if the file is not one of ours."""
+    """Reads the description of an exported model.
+
+    Args:
+        metadata: The metadata of an ONNX file.
+
+    Returns:
+        The description, None if deraincli did not make the file.
+    """
     try:
-        told = json.loads(metadata[METADATA_KEY])
-        return parse_config(Description, told, source="the description")
+        stored = json.loads(metadata[METADATA_KEY])
+        return parse_config(Description, stored, source="the description")
     except (KeyError, ValueError, RecursionError, UsageError):
         return None

@@ -1,4 +1,4 @@
-"""Runs tiles through an exported model in ONNX Runtime, without PyTorch and the time it takes to start."""
+"""Runs tiles through an exported model in ONNX Runtime, without PyTorch and its start-up time."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 NO_MAPS = "ONNX Runtime gives no attention maps: set backend to 'eager'."
 
 SIDE = 512
-"""Smaller tiles are no faster a pixel."""
+"""Side of a tile, pixels. Smaller tiles take as long per pixel."""
 
 MEMORY_FACTOR = 2.5
-"""ONNX Runtime takes so much more memory than PyTorch's activations; measured on balnet-lite."""
+"""Memory that ONNX Runtime takes, as a multiple of PyTorch's activations. Measured on balnet-lite."""
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -38,7 +38,10 @@ _UNLOADABLE = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "No
 
 
 class OnnxBackend:
-    """An exported model on its device. It never changes, so several threads may run tiles at once."""
+    """An exported model on its device.
+
+    It does not change after it is built, so several threads may run tiles at once.
+    """
 
     device: str
     precision: str
@@ -48,8 +51,14 @@ class OnnxBackend:
     def __init__(self, path: Path, *, device: str = "auto", precision: str = "auto") -> None:
         """Opens an ONNX file that `derain weights export` made.
 
-        Raises ModelError if ONNX Runtime is not installed or the file is not such a one, DeviceError for a
-        device or precision that is not there.
+        Args:
+            path: The file.
+            device: `auto`, `cpu`, `cuda` or `cuda:N`.
+            precision: `auto` or the precision of the export.
+
+        Raises:
+            ModelError: ONNX Runtime is not installed, or the file is not such an export.
+            DeviceError: The device or the precision is not available.
         """
         provider, number = _choose_provider(device)
         self._session = open_session(str(path), provider, number)
@@ -72,13 +81,27 @@ class OnnxBackend:
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Raises UsageError, as there are no maps."""
+        """Unavailable, because exports have no maps.
+
+        Raises:
+            UsageError: Always.
+        """
         raise UsageError(NO_MAPS)
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """How to cut pictures; "auto" depends on the memory free now, so ask once, not for each picture.
+        """Chooses how to cut pictures.
 
-        Raises UsageError for sizes that make no sense.
+        The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.
+
+        Args:
+            tile: Largest side of a tile in pixels, "auto" or "off".
+            overlap: Overlap in pixels, or "auto".
+
+        Returns:
+            The tiling.
+
+        Raises:
+            UsageError: The sizes are impossible.
         """
         margin, multiple = self._description.tile_margin, self._description.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
@@ -92,16 +115,28 @@ class OnnxBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile, 3×h×w RGB in 0–1, to 3×h×w.
+        """Restores one tile.
 
-        Raises MemoryError where the tile is too large, UsageError where maps are asked for, and ModelError
-        where the answer is not finite.
+        Args:
+            tile: 3×h×w RGB in 0–1.
+            maps: Must be false.
+            levels: Must be false.
+            on_progress: Receives nothing, because a tile is one step.
+            on_warning: Receives nothing.
+
+        Returns:
+            The restored tile, 3×h×w.
+
+        Raises:
+            MemoryError: The tile is too large for the device.
+            UsageError: Maps are asked for.
+            ModelError: The result is not finite.
         """
         if maps or levels:
             raise UsageError(NO_MAPS)
         try:
             (answer,) = self._session.run(["image"], {"rainy": np.ascontiguousarray(tile[None])})
-        except Exception as error:  # ONNX Runtime's own have no other base
+        except Exception as error:  # the errors of ONNX Runtime have no other base class
             if not any(text in str(error) for text in _OUT_OF_MEMORY):
                 raise
             raise MemoryError(str(error)) from None
@@ -112,20 +147,32 @@ class OnnxBackend:
         return answer[0]
 
     def _affordable_side(self, least: int) -> int:
-        """The side of the square tile to use, but for half of the free memory at least `least`."""
+        """Returns the side of a tile: at least `least`, unless half of the free memory allows less."""
         free = psutil.virtual_memory().available / 2
         fits = math.isqrt(int(free / (MEMORY_FACTOR * self._description.bytes_per_pixel)))
         return max(min(max(SIDE, least), fits), 1)
 
 
 def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0) -> InferenceSession:
-    """Opens an ONNX file, or its content. Raises ModelError if it is damaged or ONNX Runtime is missing."""
+    """Opens an ONNX model.
+
+    Args:
+        model: Path of the file, or its content.
+        provider: CPU or CUDA.
+        device_number: Number of the CUDA device.
+
+    Returns:
+        The session.
+
+    Raises:
+        ModelError: The model is damaged, or ONNX Runtime is not installed.
+    """
     runtime = import_runtime()
     failures = runtime.capi.onnxruntime_pybind11_state
     options = runtime.SessionOptions()
-    options.log_severity_level = 4  # what it would log arrives as an exception
-    options.intra_op_num_threads = usable_threads()  # by itself it fails to pin threads in containers
-    options.enable_mem_pattern = False  # it doubles the memory and gains no time
+    options.log_severity_level = 4  # every error also arrives as an exception
+    options.intra_op_num_threads = usable_threads()  # the default fails to pin threads in containers
+    options.enable_mem_pattern = False  # the default doubles the memory and saves no time
     chosen: list[Any] = [(CUDA, {"device_id": device_number}), CPU] if provider == CUDA else [CPU]
     try:
         return runtime.InferenceSession(model, options, providers=chosen)
@@ -137,10 +184,16 @@ def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0
 
 
 def import_runtime() -> Any:
-    """The module onnxruntime. Raises ModelError, naming the extra, if it is not installed.
+    """Imports onnxruntime without its telemetry.
 
-    Import it nowhere else first: importing alone starts its telemetry, which leaves an identity in
-    XDG_CACHE_HOME, unless this variable is set.
+    Import it nowhere else. The import alone starts the telemetry, which stores an identity in XDG_CACHE_HOME,
+    unless an environment variable forbids it.
+
+    Returns:
+        The module onnxruntime.
+
+    Raises:
+        ModelError: It is not installed. The message names the extra that brings it.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
@@ -151,9 +204,9 @@ def import_runtime() -> Any:
 
 
 def _choose_provider(device: str) -> tuple[str, int]:
-    """`auto`, `cpu`, `cuda` or `cuda:N` to ONNX Runtime's provider and the device's number.
+    """Returns ONNX Runtime's provider and the device's number for `auto`, `cpu`, `cuda` or `cuda:N`.
 
-    Raises DeviceError for anything that this build of ONNX Runtime does not have.
+    Raises DeviceError if this build of ONNX Runtime does not have the device.
     """
     available = import_runtime().get_available_providers()
     name, _, number = device.partition(":")

@@ -1,4 +1,4 @@
-"""Runs tiles through a PyTorch network: device, precision, tile size, and the checks on every answer."""
+"""Runs tiles through a PyTorch network and checks every result."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from deraincli.models.base import NetworkOutput, RestorationNetwork
 class TorchBackend:
     """A network on its device, in its precision.
 
-    It never changes after it is built, so several threads may run tiles at once.
+    It does not change after it is built, so several threads may run tiles at once.
     """
 
     device: torch.device
     precision: str
-    """`fp32`, `bf16` or `fp16`: that of weights and activations; pictures stay fp32."""
+    """Precision of weights and activations: `fp32`, `bf16` or `fp16`. Pictures stay fp32."""
     backend: str
-    """A name of `torch_graphs.BACKENDS`: how the network runs."""
+    """How the network runs: a name of `torch_graphs.BACKENDS`."""
     notes: tuple[str, ...]
-    """Sentences for the user: what is not as asked for."""
+    """Sentences for the user about requests that could not be met."""
 
     def __init__(
         self,
@@ -48,10 +48,17 @@ class TorchBackend:
         precision: str = "auto",
         backend: str = "eager",
     ) -> None:
-        """Takes over `network`, whose weights are float32.
+        """Moves a network to its device.
 
-        Raises DeviceError for a device, precision or backend that is not there, UsageError for an unknown
-        backend.
+        Args:
+            network: The network with float32 weights. The caller must not use it afterwards.
+            device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+            precision: `auto` or a key of PRECISIONS.
+            backend: A name of `torch_graphs.BACKENDS`.
+
+        Raises:
+            DeviceError: The device, the precision or the backend is not available, or memory runs out.
+            UsageError: There is no such backend.
         """
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
@@ -68,18 +75,28 @@ class TorchBackend:
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest first."""
+        """Pixels of a tile per pixel of each encoder level that the maps enter, the finest level first."""
         return level_strides(self._network)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """The network, and the one in fp32 that steps in where its answer is not finite."""
+        """The network, and its fp32 version, which runs again if a result is not finite."""
         return (self._network,) if self._network is self._exact else (self._network, self._exact)
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """How to cut pictures; "auto" depends on the memory free now, so ask once, not for each picture.
+        """Chooses how to cut pictures.
 
-        Raises UsageError for sizes that make no sense.
+        The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.
+
+        Args:
+            tile: Largest side of a tile in pixels, "auto" or "off".
+            overlap: Overlap in pixels, or "auto".
+
+        Returns:
+            The tiling.
+
+        Raises:
+            UsageError: The sizes are impossible.
         """
         margin, multiple = self.tile_margin, self.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
@@ -93,14 +110,25 @@ class TorchBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile, as `Backend.run_tile` describes.
+        """Restores one tile. Computes it again in fp32, with a warning, if the result is not finite.
 
-        A network runs eagerly for `levels`, whatever the backend, because hooks see nothing else. An answer
-        that is not finite is computed again in fp32, with a warning. Raises MemoryError if the tile is too
-        large for the device, and ModelError if even fp32 is not finite.
+        Args:
+            tile: 3×h×w RGB in 0–1.
+            maps: Whether to add RAM and CAM, if the network has them.
+            levels: Whether to add RAM and CAM, and both as they enter each encoder level. The network then
+                runs eagerly, whatever the backend, because hooks do not see compiled code.
+            on_progress: Receives nothing, because a tile is one step.
+            on_warning: Receives sentences for the user.
+
+        Returns:
+            The restored tile, 3×h×w. With maps 5×h×w, with L levels (5 + 2·L)×h×w.
+
+        Raises:
+            MemoryError: The tile is too large for the device.
+            ModelError: Even the result in fp32 is not finite.
         """
-        # The MemoryError is raised outside of `except`, so that it does not keep the tensors of the
-        # failed run alive.
+        # The MemoryError is raised outside of `except`, because it would keep the tensors of the failed run
+        # alive there.
         try:
             if not levels:
                 return self._run_tile(tile, self._run, maps, on_warning)
@@ -115,12 +143,19 @@ class TorchBackend:
 
     @torch.inference_mode()
     def run_batch(self, pictures: Tensor) -> NetworkOutput:
-        """B×3×H×W float32 in 0–1 on the device, sides multiples of `size_multiple`; unchecked."""
+        """Runs the network on a batch. Neither the input nor the result is checked.
+
+        Args:
+            pictures: B×3×H×W float32 in 0–1 on the device. H and W are multiples of `size_multiple`.
+
+        Returns:
+            The output of the network.
+        """
         return self._run(pictures)
 
     @torch.inference_mode()
     def bytes_per_pixel(self) -> float:
-        """Memory of a tile's activations, which grows with its area."""
+        """Measures the memory of a tile's activations, in bytes per pixel of the tile."""
         side = round_up(128, self.size_multiple)
         with room_for_network(self.device):
             tile = torch.zeros(1, 3, side, side, device=self.device).contiguous(
@@ -152,7 +187,7 @@ class TorchBackend:
 
 
 def _stack(answer: NetworkOutput, maps: bool) -> Tensor:
-    """C×h×w float32: the picture and, where asked for and there, RAM and CAM."""
+    """Stacks the picture and, if `maps` is set and they exist, RAM and CAM to C×h×w float32."""
     layers = [answer.image]
     if maps and answer.ram is not None and answer.cam is not None:
         layers += [answer.ram, answer.cam]

@@ -1,4 +1,4 @@
-"""Which device PyTorch runs on, and in which precision."""
+"""Chooses the device that PyTorch runs on and the precision it computes in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 
 
 def available_devices() -> list[str]:
-    """What `choose_device` accepts on this machine, best first: `cuda:0`, …, `mps`, `cpu`."""
+    """Returns the names of this machine's devices, the best first: `cuda:0`, …, `mps`, `cpu`."""
     devices = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
@@ -18,9 +18,16 @@ def available_devices() -> list[str]:
 
 
 def choose_device(request: str) -> torch.device:
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` to a device that is there.
+    """Finds a device by name.
 
-    Raises DeviceError, naming what is there, for anything else.
+    Args:
+        request: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Returns:
+        The device. `auto` chooses the best.
+
+    Raises:
+        DeviceError: There is no such device. The message names those that there are.
     """
     available = available_devices()
     name = {"auto": available[0], "cuda": "cuda:0"}.get(request, request)
@@ -30,7 +37,14 @@ def choose_device(request: str) -> torch.device:
 
 
 def supported_precisions(device: torch.device) -> list[str]:
-    """The precisions that a device computes in, the one that `auto` takes first."""
+    """Returns the precisions that a device computes in.
+
+    Args:
+        device: The device.
+
+    Returns:
+        Keys of PRECISIONS. The first one is what `auto` chooses.
+    """
     if device.type == "cuda":
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return ["bf16", "fp32", "fp16"] if bf16 else ["fp32", "fp16"]
@@ -40,9 +54,17 @@ def supported_precisions(device: torch.device) -> list[str]:
 
 
 def choose_precision(request: str, device: torch.device) -> str:
-    """`auto` or a key of PRECISIONS to a precision that the device supports.
+    """Chooses a precision that a device supports.
 
-    Raises DeviceError, naming what it supports, for anything else.
+    Args:
+        request: `auto` or a key of PRECISIONS.
+        device: The device.
+
+    Returns:
+        A key of PRECISIONS.
+
+    Raises:
+        DeviceError: The device does not compute in this precision. The message names those it supports.
     """
     supported = supported_precisions(device)
     if request == "auto":
@@ -55,7 +77,10 @@ def choose_precision(request: str, device: torch.device) -> str:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 natively (avx512_bf16 or AMX); emulation is slower than fp32."""
-    # These are private, so a version of torch may lack one; `bool()` then stands for "no".
+    """Returns whether the CPU multiplies bfloat16 natively (avx512_bf16 or AMX).
+
+    Emulated bfloat16 is slower than fp32.
+    """
+    # The probes are private, so a version of torch may lack one. `bool()` then answers False.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)

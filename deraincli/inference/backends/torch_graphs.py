@@ -1,4 +1,4 @@
-"""Faster ways to run a network than operator by operator: compiled, or replayed as a CUDA graph."""
+"""Runs networks faster than operator by operator: compiled, or replayed as a CUDA graph."""
 
 from __future__ import annotations
 
@@ -12,17 +12,28 @@ from deraincli.errors import DeviceError, UsageError
 from deraincli.models.base import NetworkOutput
 
 RunNetwork = Callable[[Tensor], NetworkOutput]
+"""Takes B×3×H×W float32 in 0–1."""
 
 BACKENDS = ("eager", "compile", "cudagraphs")
 
 WARM_UP = 3
-"""Runs before a CUDA graph is recorded: libraries choose their kernels and allocate workspaces in them."""
+"""Number of runs before a CUDA graph is recorded. Libraries choose their kernels and allocate workspaces in
+the first runs."""
 
 
 def choose_backend(request: str, device: torch.device) -> tuple[str, tuple[str, ...]]:
-    """A name of BACKENDS that works on a device, and sentences for the user where it is another than asked.
+    """Chooses a backend that works on a device.
 
-    Raises UsageError for an unknown name and DeviceError for CUDA graphs anywhere but on CUDA.
+    Args:
+        request: A name of BACKENDS.
+        device: The device.
+
+    Returns:
+        A name of BACKENDS, and sentences for the user if it is not the requested one.
+
+    Raises:
+        UsageError: There is no such backend.
+        DeviceError: CUDA graphs are requested on another device than CUDA.
     """
     if request not in BACKENDS:
         raise UsageError(f"Unknown backend {request!r}: choose {', '.join(BACKENDS)} or onnxruntime.")
@@ -32,25 +43,40 @@ def choose_backend(request: str, device: torch.device) -> tuple[str, tuple[str, 
         )
     if request == "compile" and not can_compile(device):
         compiler = "a C++ compiler" if device.type == "cpu" else "Triton and a C compiler"
-        note = (
-            f"Nothing can be compiled for '{device}' here, so the network runs eagerly: install {compiler}."
-        )
+        note = f"The network cannot be compiled for '{device}' here, so it runs eagerly: install {compiler}."
         return "eager", (note,)
     return request, ()
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether `torch.compile` works: it needs a compiler, which only a trial finds out. Takes seconds."""
+    """Tries whether `torch.compile` works, which needs a compiler. The trial takes seconds.
+
+    Args:
+        device: The device to compile for.
+
+    Returns:
+        Whether it works.
+    """
     double = torch.compile(lambda x: x + x)
     try:
         double(torch.ones(8, device=device))
-    except RuntimeError:  # Inductor's every complaint is one
+    except RuntimeError:  # the base class of all of Inductor's errors
         return False
     return True
 
 
 def prepare(network: nn.Module, backend: str) -> RunNetwork:
-    """The network as `backend` runs it; the work is done when it first meets a picture of some size."""
+    """Wraps a network for a backend.
+
+    A network is compiled or recorded when it first receives a picture of some size, not here.
+
+    Args:
+        network: The network, on its device.
+        backend: A name of BACKENDS.
+
+    Returns:
+        A callable that runs the network.
+    """
     if backend == "compile":
         return torch.compile(network)
     return GraphReplay(network) if backend == "cudagraphs" else network
@@ -59,10 +85,15 @@ def prepare(network: nn.Module, backend: str) -> RunNetwork:
 class GraphReplay:
     """Records the network's kernels as a CUDA graph and replays them with one launch.
 
-    The graph holds for one shape; another shape replaces it. Several threads may call at once.
+    A graph is valid for one shape. Another shape replaces it. Several threads may call at once.
     """
 
     def __init__(self, network: nn.Module) -> None:
+        """Wraps a network.
+
+        Args:
+            network: The network, on a CUDA device.
+        """
         self._network = network
         self._lock = threading.Lock()
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -70,7 +101,14 @@ class GraphReplay:
         self._answer = NetworkOutput(self._input)
 
     def __call__(self, rainy: Tensor) -> NetworkOutput:
-        """As the network: B×3×H×W to a NetworkOutput of its own memory."""
+        """Runs the network.
+
+        Args:
+            rainy: B×3×H×W float32 in 0–1, on the network's device.
+
+        Returns:
+            The output of the network, in memory that later runs do not overwrite.
+        """
         with self._lock:
             if self._graph is None or self._input.shape != rainy.shape:
                 self._record(rainy)
@@ -82,7 +120,7 @@ class GraphReplay:
             return NetworkOutput(image, ram, cam)
 
     def _record(self, rainy: Tensor) -> None:
-        self._graph = None  # frees the memory of the one before
+        self._graph = None  # frees the memory of the previous graph
         self._input = rainy.clone()
         stream = torch.cuda.Stream(rainy.device)
         stream.wait_stream(torch.cuda.current_stream(rainy.device))

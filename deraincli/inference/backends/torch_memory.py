@@ -1,4 +1,4 @@
-"""How large a tile a device's memory allows, and what running out of it looks like."""
+"""Chooses the size of tiles by a device's free memory, and recognises errors of exhausted memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from torch.overrides import TorchFunctionMode
 from deraincli.errors import DeviceError
 
 CPU_BUDGET = 192 * 2**20
-"""Bytes that a tile's activations take on a CPU. Measured best in bf16 and fp32 alike: with more, single
-activations pass the 32 MB from which malloc maps fresh pages each time, and a pixel takes two to three
-times as long; with less, tiles consist mostly of overlap."""
+"""Bytes of a tile's activations on a CPU, measured as the fastest in bf16 and in fp32. With more, single
+activations exceed the 32 MB above which malloc maps fresh pages each time, and a pixel takes two to three
+times as long. With less, tiles consist mostly of overlap."""
 
 LARGEST_SIDE = 2048
-"""Larger tiles gain nothing on any device, and stay clear of 32-bit indices in kernels."""
+"""Largest side of a tile, pixels. Larger tiles are faster on no device and could exceed 32-bit indices in
+kernels."""
 
 _OUT_OF_MEMORY = (
     "DefaultCPUAllocator",
@@ -32,13 +33,32 @@ _OUT_OF_MEMORY = (
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out. On CPU and MPS only its text shows it."""
+    """Returns whether an error means that memory ran out. On CPU and MPS only its text shows it.
+
+    Args:
+        error: An error that PyTorch raised.
+
+    Returns:
+        Whether memory ran out.
+    """
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 @contextmanager
 def room_for_network(device: torch.device) -> Iterator[None]:
-    """Turns running out of memory, before there is any tile to halve, into a DeviceError."""
+    """Turns errors of exhausted memory in the block into a DeviceError.
+
+    It is for work before the first tile, where smaller tiles cannot help.
+
+    Args:
+        device: The device that the message names.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        DeviceError: Memory ran out in the block.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -50,7 +70,14 @@ def room_for_network(device: torch.device) -> Iterator[None]:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a new tile could use."""
+    """Returns the bytes that a new tile could use.
+
+    Args:
+        device: The device.
+
+    Returns:
+        Free memory, and memory that PyTorch reserved but does not use.
+    """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
@@ -60,9 +87,16 @@ def free_memory(device: torch.device) -> int:
 
 
 def affordable_side(bytes_per_pixel: float, device: torch.device, *, least: int) -> int:
-    """Side of the square tile to use: the largest for half of the free memory, within the limits above.
+    """Chooses the side of a square tile.
 
-    The CPU's budget gives way where it allows less than `least`; free memory does not.
+    Args:
+        bytes_per_pixel: Memory of the activations, bytes per pixel of a tile.
+        device: The device.
+        least: Least useful side in pixels. It overrides CPU_BUDGET, but not the free memory.
+
+    Returns:
+        The largest side in pixels, 1 or more, whose activations fit in half of the free memory and within
+        CPU_BUDGET (on a CPU) or LARGEST_SIDE (on other devices).
     """
 
     def side(budget: int) -> int:
@@ -73,14 +107,21 @@ def affordable_side(bytes_per_pixel: float, device: torch.device, *, least: int)
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """The most bytes that tensors made by `run` take at once; scratch space inside of kernels is not seen."""
-    with _Watch() as watch:
+    """Measures the peak memory of the tensors that a call creates.
+
+    Args:
+        run: The call.
+
+    Returns:
+        The peak in bytes. The scratch space inside of kernels is not counted.
+    """
+    with _TensorMemory() as memory:
         run()
-    return watch.peak
+    return memory.peak
 
 
-class _Watch(TorchFunctionMode):
-    """Follows every tensor that a function of torch returns from its birth to its release."""
+class _TensorMemory(TorchFunctionMode):
+    """Counts the memory of every tensor that a function of torch returns until the tensor is released."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The DSC solver: the screen blend, and its sparse codes against a slow matching pursuit."""
+"""The DSC method: the screen blend, and its sparse codes against a slow matching pursuit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The GMM solver and its mixtures, against SciPy's formulas, finite differences and slow loops."""
+"""The GMM method and its mixtures, against SciPy's formulas, finite differences and slow loops."""
 
 from __future__ import annotations
 
