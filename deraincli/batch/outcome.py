@@ -1,4 +1,4 @@
-"""What a batch is to do to every picture, and what became of one."""
+"""What a batch does to every picture, and what became of one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.model_zoo.resolve import ResolvedModel
+from deraincli.restoration.change import Change
 from deraincli.restoration.identity import results_identity
 from deraincli.restoration.load import LoadOptions
 
@@ -38,9 +39,12 @@ class RestoreSettings:
 Status = Literal["done", "skipped", "failed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job. Of numbers and names, those that are not known are None."""
+    """What became of a job. Numbers and names that are not known are None.
+
+    The size, the model and the change of a skipped picture are those that were recorded when it was restored.
+    """
 
     job: Job
     status: Status
@@ -60,14 +64,35 @@ class Outcome:
     """Restoring alone."""
     model: str | None = None
     """The one that restored this picture, where several may."""
+    change: Change | None = None
+    """The difference between the picture and its result."""
     device: str | None = None
     precision: str | None = None
     tile: str | None = None
 
+    @classmethod
+    def skipped(cls, job: Job, facts: Mapping[str, Any]) -> Outcome:
+        """Returns the outcome of a picture that an earlier run restored and whose `facts` it recorded."""
+        change = None
+        if "changed_share" in facts:
+            change = Change(facts["mean_change"], facts["changed_share"])
+        width, height, model = (facts.get(key) for key in ("width", "height", "model"))
+        return cls(job, "skipped", width=width, height=height, model=model, change=change)
+
     @property
     def pixels(self) -> int:
-        """Of the picture; 0 if it was not restored."""
+        """Number of the picture's pixels, or 0 if it is not known."""
         return (self.width or 0) * (self.height or 0)
+
+    @property
+    def hardly_changed(self) -> bool:
+        """Whether the change is known and so little that rain may be left."""
+        return self.change is not None and self.change.little
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what `skipped` takes, as a JSON object."""
+        change = self.change.record() if self.change else {}
+        return {"width": self.width, "height": self.height, "model": self.model, **change}
 
     def record(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -83,4 +108,5 @@ class Outcome:
             "device": self.device,
             "precision": self.precision,
             "tile": self.tile,
+            **(self.change.record() if self.change else {"mean_change": None, "changed_share": None}),
         }

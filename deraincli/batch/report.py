@@ -1,72 +1,45 @@
-"""The HTML page of a batch: what failed, the counts, and some pictures before and after."""
+"""The HTML page of a batch: what failed, the counts, and the pictures before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.summary import COLUMNS, BatchSummary
+from deraincli.errors import InputError
 from deraincli.files.atomic import check_destination, write_atomically
+from deraincli.files.walk import natural_path
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
+from deraincli.imaging.thumbnail import read_thumbnail
+from deraincli.parallel import ordered_map
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
+from deraincli.restoration.change import percent
 from deraincli.restoration.identity import SETTINGS
 
 COMMAND = "derain batch"
 """The first fact of every page, by which a later run knows it."""
+FULL_SIZE = 24
+"""Largest number of pictures that the page shows at full size."""
+THUMBNAILS = 1000
+"""Largest number of pictures that the page shows at all. They bound its size and the time that it takes."""
+LISTED = 20_000
+"""Largest number of pictures that the page lists."""
+THUMBNAIL_SIDE = 128
+"""Longest side of a thumbnail in pixels."""
 
-
-def batch_page(
-    summary: BatchSummary, total: int, title: str, facts: Sequence[str], *, max_pixels: int
-) -> str:
-    """The page as HTML, with `facts` under its title. `total`: how many pictures there should have been.
-
-    Of pictures, it shows those of the summary's sample that are still there, sources read anew.
-    """
-    failures = summary.failures
-    tables = [Table("Failed", ("picture or folder", "reason"), failures)] if failures else []
-    shown = [o for o in summary.shown if o.job.source.is_file() and o.job.destination.is_file()]
-    return render(
-        title,
-        [*facts, _what_is_shown(summary, len(shown))],
-        tables=[*tables, Table("In all", COLUMNS, [summary.row(total)])],
-        listed=("size", "seconds", "model", "device"),
-        comparisons=[
-            Comparison(
-                outcome.job.name,
-                f"{outcome.width}×{outcome.height}",
-                _cells(outcome),
-                partial(_states, outcome, max_pixels),
-            )
-            for outcome in shown
-        ],
-    )
-
-
-def _what_is_shown(summary: BatchSummary, shown: int) -> str:
-    if summary.done:
-        return f"{shown} of {summary.done} restored pictures are shown"
-    return "all of them were done already" if summary.skipped == summary.count else "no picture was restored"
-
-
-def _cells(outcome: Outcome) -> list[str]:
-    size, seconds = f"{outcome.width}×{outcome.height}", f"{outcome.seconds:.2f}"
-    return [size, seconds, outcome.model or "", outcome.device or ""]
-
-
-def _states(outcome: Outcome, max_pixels: int) -> Mapping[str, Pixels]:
-    paths = {"before": outcome.job.source, "after": outcome.job.destination}
-    return {label: decode(path, max_pixels=max_pixels).pixels for label, path in paths.items()}
+States = Mapping[str, Pixels]
 
 
 class BatchReport:
     """A page that shows how a batch stands, written as often as there is news."""
 
     def __init__(self, file: Path, inputs: tuple[str, ...], settings: RestoreSettings) -> None:
-        """Raises OutputError if the file cannot be written, or is there and no page of a batch.
+        """Raises OutputError if the file cannot be written, or exists and is not a page of a batch.
 
         A page of an earlier run is replaced, so that the same command resumes.
         """
@@ -75,17 +48,112 @@ class BatchReport:
         self._file = file
         self._inputs = inputs
         self._settings = settings
+        self._thumbnails: dict[Outcome, States] = {}
 
     def write(self, summary: BatchSummary, total: int) -> None:
         """Writes the page in place of its last state. Raises OutputError."""
-        page = batch_page(
-            summary, total, ", ".join(self._inputs), self._facts(), max_pixels=self._settings.max_pixels
-        )
+        page = self._page(summary, total)
         # A name that is no Unicode becomes the escape that JSON has for it.
         write_atomically(self._file, page.encode(errors="backslashreplace"), overwrite=self._ours)
         self._ours = True
+
+    def _page(self, summary: BatchSummary, total: int) -> str:
+        """Returns the page as HTML. Both states of the pictures that it shows are read anew."""
+        listed = sorted(summary.restored, key=lambda outcome: natural_path(outcome.job.source))[:LISTED]
+        shown = _spread(listed, THUMBNAILS)
+        full_size = set(_spread(shown, FULL_SIZE))
+        self._thumbnails = _thumbnails(shown, self._thumbnails, self._settings.max_pixels)
+        failures = summary.failures
+        tables = [Table("Failed", ("picture or folder", "reason"), failures)] if failures else []
+        models = [(name, str(count)) for name, count in summary.models.items()]
+        return render(
+            ", ".join(self._inputs),
+            [*self._facts(), *_statements(summary, len(shown), len(listed))],
+            tables=[
+                *tables,
+                Table("In all", COLUMNS, [summary.row(total)]),
+                *([Table("Models", ("model", "pictures"), models)] if models else []),
+            ],
+            listed=("result", "changed", "size", "seconds", "model", "device"),
+            comparisons=[self._comparison(outcome, outcome in full_size) for outcome in listed],
+        )
+
+    def _comparison(self, outcome: Outcome, full_size: bool) -> Comparison:
+        read = partial(_states, outcome, self._settings.max_pixels)
+        thumbnails = self._thumbnails.get(outcome, {})
+        return Comparison(
+            outcome.job.name,
+            _size(outcome),
+            _cells(outcome),
+            read if full_size else lambda: thumbnails,
+            small=not full_size,
+        )
 
     def _facts(self) -> list[str]:
         asked = {name: getattr(self._settings.load, name) for name in SETTINGS}
         others = [f"{name} {value}" for name, value in asked.items() if value not in ("auto", None)]
         return [COMMAND, f"model {self._settings.model.name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]
+
+
+def _statements(summary: BatchSummary, shown: int, listed: int) -> list[str]:
+    """Says what came of the pictures, and which of them the page shows."""
+    restored = len(summary.restored)
+    if not restored:
+        return ["no picture was restored"]
+    statements = []
+    if summary.compared:
+        little, compared = len(summary.hardly_changed), len(summary.compared)
+        statements.append(f"{compared - little} of {compared} pictures changed, {little} hardly")
+    if listed < restored:
+        statements.append(f"{listed} of {restored} pictures are listed")
+    if shown < restored:
+        statements.append(f"{shown} of {restored} pictures are shown")
+    if summary.skipped == summary.count:
+        statements.append("all of them were done already")
+    return statements
+
+
+def _spread(outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
+    """Returns at most `count` of the outcomes, evenly spread."""
+    step = max(len(outcomes) / count, 1)
+    return [outcomes[int(index * step)] for index in range(min(count, len(outcomes)))]
+
+
+def _thumbnails(
+    outcomes: Sequence[Outcome], known: Mapping[Outcome, States], max_pixels: int
+) -> dict[Outcome, States]:
+    """Returns the thumbnails of the outcomes, those that are known and others that are read."""
+    missing = [outcome for outcome in outcomes if outcome not in known]
+    read = partial(_read, reader=partial(read_thumbnail, longest_side=THUMBNAIL_SIDE, max_pixels=max_pixels))
+    workers = os.cpu_count() or 1
+    read_anew = zip(missing, ordered_map(read, missing, workers=workers, ahead=workers), strict=True)
+    both = {**known, **dict(read_anew)}
+    return {outcome: both[outcome] for outcome in outcomes}
+
+
+def _states(outcome: Outcome, max_pixels: int) -> States:
+    return _read(outcome, lambda file: decode(file, max_pixels=max_pixels).pixels)
+
+
+def _read(outcome: Outcome, reader: Callable[[Path], Pixels]) -> States:
+    """Reads both states of a picture, or none if one of them is gone or has been damaged since."""
+    try:
+        return {"before": reader(outcome.job.source), "after": reader(outcome.job.destination)}
+    except InputError:
+        return {}
+
+
+def _size(outcome: Outcome) -> str:
+    return f"{outcome.width}×{outcome.height}" if outcome.pixels else ""
+
+
+def _cells(outcome: Outcome) -> list[str]:
+    changed = percent(outcome.change.share) if outcome.change else ""
+    return [
+        outcome.status,
+        f"{changed}, hardly" if outcome.hardly_changed else changed,
+        _size(outcome),
+        "" if outcome.seconds is None else f"{outcome.seconds:.2f}",
+        outcome.model or "",
+        outcome.device or "",
+    ]

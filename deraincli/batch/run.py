@@ -32,10 +32,11 @@ def run_batch(jobs: Iterable[Job], settings: RestoreSettings, engine: Engine) ->
     for job in jobs:
         if job.root not in manifests:
             manifests[job.root] = Manifest(job.root)
-        if not settings.overwrite and manifests[job.root].is_done(job, settings.identity):
-            yield Outcome(job, "skipped")
-        else:
+        facts = None if settings.overwrite else manifests[job.root].facts(job, settings.identity)
+        if facts is None:
             todo.append(job)
+        else:
+            yield Outcome.skipped(job, facts)
     for root in dict.fromkeys(job.root for job in todo):
         make_folder(root)
         if not os.access(root, os.W_OK | os.X_OK):

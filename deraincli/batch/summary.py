@@ -12,60 +12,48 @@ from deraincli.batch.outcome import Outcome, Status
 from deraincli.errors import InputError
 from deraincli.files.manifest import Job
 
-SHOWN = 24
-"""So many restored pictures the page shows, spread over the run."""
-
 COLUMNS = ("done", "skipped", "failed", "not started", "megapixels", "MP/s", "seconds")
 
 
 @dataclass
 class BatchSummary:
-    """Counts outcomes as they come, of every picture the last; of those that are done it keeps a bounded
-    sample."""
+    """Keeps the last outcome of every picture."""
 
     unlisted: Mapping[Path, InputError] = field(default_factory=dict)
     """Folders that cannot be listed, with an error each."""
     pixels: int = 0
-    """Restored in this run, those of a picture that changed meanwhile every time."""
+    """Number of pixels restored in this run. A picture that changed meanwhile counts every time."""
     network_seconds: float = 0.0
-    """Likewise."""
+    """Seconds that the network worked in this run."""
     _began: float = field(default_factory=time.monotonic)
-    _last: dict[Job, Status] = field(default_factory=dict)
+    _last: dict[Job, Outcome] = field(default_factory=dict)
     _counts: Counter[Status] = field(default_factory=Counter)
-    _failed: dict[Job, Outcome] = field(default_factory=dict)
-    _sample: list[Outcome] = field(default_factory=list)
-    _every: int = 1
 
     def add(self, outcome: Outcome) -> None:
         """Counts one more, in place of an earlier one of the same picture."""
-        job = outcome.job
-        if job in self._last:
-            self._counts[self._last[job]] -= 1
-            self._failed.pop(job, None)
-            self._sample = [kept for kept in self._sample if kept.job != job]
-        if outcome.status == "failed":
-            self._failed[job] = outcome
-        elif outcome.status == "done":
-            self._keep(outcome)
+        earlier = self._last.get(outcome.job)
+        if earlier is not None:
+            self._counts[earlier.status] -= 1
+        if outcome.status == "done":
             self.pixels += outcome.pixels
             self.network_seconds += outcome.network_seconds
-        self._last[job] = outcome.status
+        self._last[outcome.job] = outcome
         self._counts[outcome.status] += 1
 
     @property
     def done(self) -> int:
-        """How many were restored."""
+        """Number of pictures that were restored in this run."""
         return self._counts["done"]
 
     @property
     def skipped(self) -> int:
-        """How many were done already."""
+        """Number of pictures that were done already."""
         return self._counts["skipped"]
 
     @property
     def failed(self) -> list[Outcome]:
-        """Those that failed."""
-        return list(self._failed.values())
+        """The pictures that failed."""
+        return [outcome for outcome in self._last.values() if outcome.status == "failed"]
 
     @property
     def failures(self) -> list[tuple[str, str]]:
@@ -75,34 +63,45 @@ class BatchSummary:
 
     @property
     def count(self) -> int:
-        """How many pictures there were."""
+        """Number of pictures with an outcome."""
         return len(self._last)
 
     @property
-    def shown(self) -> list[Outcome]:
-        """At most SHOWN of those that are done, evenly spread over the run."""
-        return self._sample[:SHOWN]
+    def restored(self) -> list[Outcome]:
+        """The pictures that have a result, from this run or an earlier one."""
+        return [outcome for outcome in self._last.values() if outcome.status != "failed"]
+
+    @property
+    def compared(self) -> list[Outcome]:
+        """Those of the restored pictures whose change is known. Earlier versions did not record it."""
+        return [outcome for outcome in self.restored if outcome.change]
+
+    @property
+    def hardly_changed(self) -> list[Outcome]:
+        """Those of the restored pictures that changed so little that rain may be left."""
+        return [outcome for outcome in self.compared if outcome.hardly_changed]
+
+    @property
+    def models(self) -> dict[str, int]:
+        """Number of restored pictures by the model that restored them, the most frequent first."""
+        return dict(Counter(outcome.model for outcome in self.restored if outcome.model).most_common())
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the beginning."""
         return time.monotonic() - self._began
 
     @property
     def megapixels_per_second(self) -> float:
-        """Of what was restored in this run."""
+        """Megapixels restored in this run per second."""
         return self.pixels / 1e6 / max(self.seconds, 1e-9)
 
     def row(self, total: int) -> list[str]:
-        """One row under COLUMNS; `total`: how many there should have been."""
-        counts = (self.done, self.skipped, len(self._failed), total - self.count)
+        """Returns a row under COLUMNS.
+
+        Args:
+            total: Number of pictures that there should have been.
+        """
+        counts = (self.done, self.skipped, self._counts["failed"], total - self.count)
         speeds = (self.pixels / 1e6, self.megapixels_per_second, self.seconds)
         return [*map(str, counts), *(f"{value:.{1 if value >= 10 else 2}f}" for value in speeds)]
-
-    def _keep(self, outcome: Outcome) -> None:
-        """Every so-maniest; when there are too many, every other one goes."""
-        if self.done % self._every == 0:
-            self._sample.append(outcome)
-        if len(self._sample) > SHOWN:
-            self._sample = self._sample[::2]
-            self._every *= 2

@@ -23,6 +23,7 @@ from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
 from deraincli.inference.tiled import Restored
+from deraincli.restoration.change import measure_change
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, read_for
 
@@ -85,8 +86,9 @@ class Worker:
     def _met(self, job: Job) -> Outcome:
         """Of a job whose result is there already, which another run may have written in the meantime."""
         manifest = Manifest(job.root)  # with what other runs wrote since
-        if manifest.is_done(job, self._settings.identity):
-            return Outcome(job, "skipped")
+        facts = manifest.facts(job, self._settings.identity)
+        if facts is not None:
+            return Outcome.skipped(job, facts)
         return Outcome(job, "failed", manifest.objection(job))
 
     def _restore(self, job: Job) -> Outcome:
@@ -115,23 +117,24 @@ class Worker:
             quality=save.quality,
             keep_metadata=save.keep_metadata,
         )
-        check_destination(job.destination, overwrite=overwrite)  # before another run's entry is superseded
-        manifest.record(job, source, settings.identity, data)
-        write_atomically(job.destination, data, overwrite=overwrite)
         height, width = image.pixels.shape[:2]
-        return Outcome(
+        outcome = Outcome(
             job,
             "done",
             notes=(*lane.derainer.notes, *notes),
             width=width,
             height=height,
-            seconds=time.perf_counter() - began - (turn - asked),
             network_seconds=network_seconds,
             model=result.model,
+            change=measure_change(image.pixels, result.image),
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),
         )
+        check_destination(job.destination, overwrite=overwrite)  # before another run's entry is superseded
+        manifest.record(job, source, settings.identity, data, outcome.facts())
+        write_atomically(job.destination, data, overwrite=overwrite)
+        return replace(outcome, seconds=time.perf_counter() - began - (turn - asked))
 
     @contextmanager
     def _lane(self) -> Iterator[DeviceSlot]:

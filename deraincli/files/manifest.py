@@ -10,6 +10,7 @@ import hashlib
 import platform
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from deraincli.files.journal import Journal
 
 Entry = dict[str, Any]
 """`source`: name, size and time of change in ns · `settings`: their identity · `size` and `sha256` of the
-result · `written`: when, in ns."""
+result · `written`: when, in ns · `facts`: what else the writer wants to know later; earlier versions did not
+record it."""
 
 Stamp = tuple[int, int]
 """Size in bytes, and time of last change in ns."""
@@ -41,13 +43,16 @@ class Manifest:
 
     def is_done(self, job: Job, settings: str) -> bool:
         """Whether the result is there, made from the source as it is now, with these settings."""
+        return self.facts(job, settings) is not None
+
+    def facts(self, job: Job, settings: str) -> dict[str, Any] | None:
+        """Returns the facts that were recorded with a result that is done, or None if it is not done."""
         made = (job.name, *(stamp(job.source) or ()))
-        return any(
-            tuple(entry["source"]) == made
-            and entry["settings"] == settings
-            and _describes(entry, job.destination)
-            for entry in self._entries(job.result)
-        )
+        for entry in self._entries(job.result):
+            same = tuple(entry["source"]) == made and entry["settings"] == settings
+            if same and _describes(entry, job.destination):
+                return dict(entry.get("facts", {}))
+        return None
 
     def may_replace(self, job: Job) -> bool:
         """Whether what is there is an earlier result of the same source that nobody has touched since."""
@@ -77,11 +82,25 @@ class Manifest:
         entries = self._entries(path.relative_to(self.root).as_posix())
         return any(_describes(entry, path) for entry in entries)
 
-    def record(self, job: Job, source: Stamp | None, settings: str, data: bytes) -> None:
+    def record(
+        self,
+        job: Job,
+        source: Stamp | None,
+        settings: str,
+        data: bytes,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         """Announces a result that is about to be written, made from the source as `stamp` saw it; threads may
         call it at once.
 
         The entry of what it replaces stays until the next time, in case it comes to nothing.
+
+        Args:
+            job: The picture and where its result goes.
+            source: The source's stamp.
+            settings: Their identity.
+            data: The content of the result.
+            facts: A JSON object that `facts` returns later.
         """
         entry: Entry = {
             "source": (job.name, *(source or ())),
@@ -89,6 +108,7 @@ class Manifest:
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "written": time.time_ns(),
+            "facts": dict(facts or {}),
         }
         replaced = [old for old in self._entries(job.result) if _describes(old, job.destination)]
         self._journal.record(job.result, [entry, *replaced[:1]])

@@ -23,7 +23,7 @@ from deraincli.imaging.image import Image, Pixels
 PAGE_BYTES = 40_000_000
 """Largest size of a page in bytes."""
 FULL_SIZE_COUNT = 50
-"""Number of pictures shown at full size. The others are thumbnails."""
+"""Largest number of pictures that are shown at full size. The others are thumbnails."""
 
 _TEMPLATE = Path(__file__).with_name("html_page.html")
 _EMBEDDED = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
@@ -45,6 +45,8 @@ class _Rendition(NamedTuple):
 _EXACT = _Rendition("PNG", longest_side=4096, quality=None, page_share=0.95)
 _FULL_SIZE = _Rendition("WEBP", longest_side=4096, quality=90, page_share=0.7)
 _THUMBNAIL = _Rendition("WEBP", longest_side=256, quality=80, page_share=0.95)
+_ICON = _Rendition("WEBP", longest_side=96, quality=75, page_share=0.95)
+"""The first two states in the list, of pictures that are not shown as thumbnails anyway."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,12 @@ class Comparison:
     cells: Sequence[str]
     """Cells of its row in the list of pictures, after the name."""
     read: Callable[[], Mapping[str, Pixels]]
-    """Reads the states by label, each H×W×C. Called once. The slider starts with the first two states."""
+    """Reads the states by label, each H×W×C, or none to list the picture without showing it. Called once. The
+    slider starts with the first two states."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """Short lines, such as scores, by the label of their state."""
+    small: bool = False
+    """Whether `read` returns thumbnails."""
 
 
 def render(
@@ -146,12 +151,15 @@ def _embed(
     comparisons: Sequence[Comparison], exact: bool, on_note: Callable[[str], None] | None
 ) -> Iterator[dict[str, Any]]:
     """Yields the comparisons with their pictures as data URLs, as large as the page has room for."""
-    used = 0
+    used = sum(_text_bytes(comparison) for comparison in comparisons)
+    full_size = 0
     with ThreadPoolExecutor() as pool:
-        for index, comparison in enumerate(comparisons):
+        for comparison in comparisons:
             states = comparison.read()
             views: dict[str, str] = {}
-            renditions = (_FULL_SIZE, _THUMBNAIL) if index < FULL_SIZE_COUNT else (_THUMBNAIL,)
+            only_small = comparison.small or full_size >= FULL_SIZE_COUNT
+            full_size += not comparison.small
+            renditions = (_THUMBNAIL,) if only_small else (_FULL_SIZE, _THUMBNAIL)
             for rendition in (_EXACT, *renditions) if exact else renditions:
                 urls = list(pool.map(partial(_data_url, rendition=rendition), states.values()))
                 size = sum(map(len, urls))
@@ -159,8 +167,13 @@ def _embed(
                     views = dict(zip(states, urls, strict=True))
                     used += size
                     break
+            small = rendition is _THUMBNAIL
+            icons: list[str] = []
+            if views and not small and len(comparisons) > 1:
+                icons = [_data_url(pixels, _ICON) for pixels in list(states.values())[:2]]
+                used += sum(map(len, icons))
             remark = _remark(next(iter(states.values())), rendition, exact) if views else ""
-            if on_note and (remark or not views):
+            if on_note and states and (remark or not views):
                 limits = f"a page holds {PAGE_BYTES // 10**6} MB and {_EXACT.longest_side} pixels a side"
                 on_note(f"On the page, '{comparison.name}' is {remark or 'left out'}: {limits}.")
             yield {
@@ -169,8 +182,15 @@ def _embed(
                 "cells": list(comparison.cells),
                 "notes": dict(comparison.notes),
                 "views": views,
-                "small": rendition is _THUMBNAIL,
+                "icons": icons,
+                "small": small,
             }
+
+
+def _text_bytes(comparison: Comparison) -> int:
+    """Returns about how much room a picture takes on the page beside its views."""
+    texts = (comparison.name, comparison.caption, *comparison.cells, *comparison.notes.values())
+    return 100 + sum(len(text.encode(errors="replace")) for text in texts)
 
 
 def _remark(pixels: Pixels, rendition: _Rendition, exact: bool) -> str:

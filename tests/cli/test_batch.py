@@ -100,7 +100,7 @@ def test_json_has_a_line_for_every_picture(derain, photos, random_model):
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, len(lines)) == (3, 5)
     keys = "source output status error width height seconds model device precision tile"
-    assert all(set(line) == set(keys.split()) for line in lines)
+    assert all(set(line) == {*keys.split(), "mean_change", "changed_share"} for line in lines)
     by_status = {line["status"]: line for line in lines}
     assert by_status["failed"]["source"] == str(photos / "broken.jpg")
     assert by_status["failed"]["error"] in done.err
@@ -300,18 +300,46 @@ def test_fail_fast_stops(derain, photos, random_model):
     assert (done.code, statuses(done.out)) == (3, ["failed"])
 
 
+def test_the_change_of_every_picture_is_reported_and_survives_a_restart(derain, photos, tmp_path):
+    report = tmp_path / "page.html"
+    options = ("batch", photos, "--task", "streak", "--report", report)
+    first = derain(*options)
+    assert first.code == 0, first.err
+    counted = re.search(r"Changed (\d) of 4 photos(?:; (\d) hardly changed\. .*try --task drop)?", first.err)
+    assert counted
+    resumed = derain(*options)
+    assert counted[0] in resumed.err
+    lines = [
+        json.loads(line) for line in derain("batch", photos, "--task", "streak", "--json").out.splitlines()
+    ]
+    little = 0
+    for line in lines:
+        assert (line["status"], line["model"], line["width"]) == ("skipped", "balnet-lite-streak", 30)
+        if line["output"].endswith(".png"):  # without loss
+            before, after = (
+                np.asarray(PIL.Image.open(line[key])).astype(int) for key in ("source", "output")
+            )
+            difference = np.abs(after - before)
+            assert line["mean_change"] == pytest.approx(difference.mean() / 255, abs=1e-6)
+            assert line["changed_share"] == pytest.approx((difference.max(2) > 10).mean(), abs=1e-6)
+        little += line["changed_share"] < 0.03
+    assert counted[2] == (str(little) if little else None)
+    facts = embedded(report)["facts"]
+    assert f"{4 - little} of 4 pictures changed, {little} hardly" in facts
+    assert "all of them were done already" in facts
+
+
 def test_the_report_shows_failures_first_and_pictures(derain, photos, random_model, tmp_path):
     (photos / "<b>broken.jpg").write_text("no picture")
     report = tmp_path / "report.html"
     done = derain("batch", photos, "-m", random_model, "--report", report, "-q")
     assert (done.code, done.out) == (3, b"")
-    page = report.read_text()
-    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', page)
-    content = json.loads(data)
+    content = embedded(report)
     assert content["title"] == str(photos)
-    assert {"model random", "4 of 4 restored pictures are shown"} <= set(content["facts"])
+    assert "model random" in content["facts"]
     assert any(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", fact) for fact in content["facts"])
-    assert [table["caption"] for table in content["tables"]] == ["Failed", "In all"]
+    assert [table["caption"] for table in content["tables"]] == ["Failed", "In all", "Models"]
+    assert content["tables"][2]["rows"] == [["random", "4"]]
     assert content["tables"][0]["rows"][0][0] == str(photos / "<b>broken.jpg")
     assert sorted(picture["name"] for picture in content["comparisons"]) == sorted(NAMES)
     assert all(set(picture["views"]) == {"before", "after"} for picture in content["comparisons"])
@@ -510,10 +538,15 @@ def test_watch_waits_for_a_picture_to_be_whole_and_forgives_one_that_was_not(pho
     assert row_of(report)[:3] == ["6", "0", "0"]
 
 
+def embedded(report: Path) -> dict:
+    """What a page holds."""
+    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', report.read_text())
+    return json.loads(data)
+
+
 def row_of(report: Path) -> list[str]:
     """The counts that a page shows."""
-    (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', report.read_text())
-    return json.loads(data)["tables"][-1]["rows"][0]
+    return next(table["rows"][0] for table in embedded(report)["tables"] if table["caption"] == "In all")
 
 
 def test_watch_ends_with_what_failed_last(photos, random_model):

@@ -1,7 +1,7 @@
-"""How much the default model changes photos: python tests/performance/change.py FOLDER.
+"""How much the default model changes photos.
 
-Prints the share of visibly changed pixels of every photo, the smallest first, and how many of them count as
-little changed.
+`python tests/performance/change.py FOLDER` prints the share of visibly changed pixels of every photo, and
+how many photos count as little changed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ def main() -> None:
     shares = []
     for file in pictures(Path(sys.argv[1])):
         pixels = decode(file, max_pixels=DEFAULT_MAX_PIXELS).pixels
-        chosen = derainer.for_picture(pixels)
-        change = measure_change(pixels, chosen.restore(pixels).image)
-        shares.append((change.share, f"{file.name}, {chosen.name}"))
-    for share, name in sorted(shares):
-        print(f"{percent(share):>7}  {name}")
-    little = sum(share < LITTLE for share, _ in shares)
+        result = derainer.restore(pixels)
+        change = measure_change(pixels, result.image)
+        shares.append(change.share)
+        print(f"{percent(change.share):>7}  {file.name}, {result.model}", flush=True)
+    little = sum(share < LITTLE for share in shares)
     print(f"{little} of {len(shares)} photos: less than {percent(LITTLE)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from deraincli.batch.run import Engine
     from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
+    from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain batch photos                   # photos/ → photos-derained/",
@@ -59,7 +61,7 @@ def command(
         typer.Option(
             metavar="FILE.html",
             rich_help_panel=IN_OUT,
-            help="Write a page with failures, counts and some of the photos.",
+            help="Write a page with failures, counts and the photos.",
         ),
     ] = None,
     format: options.ImageFormat = None,
@@ -191,6 +193,7 @@ def command(
     finally:
         if summary.count or summary.unlisted:
             _conclude(summary, total or summary.count, mine, out)
+            _advise(summary, asked, out)
         write_page()
     nothing_done = found.unsupported and not found.jobs
     if summary.failures or (nothing_done and not watch):
@@ -321,3 +324,18 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
         out.table(title, ("picture or folder", "reason"), named)
     if total and summary.skipped == total:
         out.note("Nothing to do: all of them are done already; --overwrite restores them anew.")
+
+
+def _advise(summary: BatchSummary, asked: LoadOptions, out: Output) -> None:
+    """Reports how many photos changed, and what to try where little did."""
+    from deraincli.restoration.change import what_to_try
+
+    compared, little = len(summary.compared), summary.hardly_changed
+    if not compared or out.json:
+        return
+    changed = f"Changed {compared - len(little)} of {compared} photos"
+    if little:
+        usual, _ = Counter(outcome.model or "" for outcome in little).most_common(1)[0]
+        others = what_to_try(asked.model, usual, asked.working_side, None)
+        changed += f"; {len(little)} hardly changed. If rain is left in them, try {others}"
+    out.line(f"{changed}.")
