@@ -36,7 +36,7 @@ def content(jobs, tmp_path) -> dict:
         summary.add(
             Outcome(job, "done", width=300, height=200, seconds=1.0, model="m", change=Change(0.1, 0.5))
         )
-    page = BatchReport(tmp_path / "page.html", ("p",), RestoreSettings(LoadOptions(), resolve_model()))
+    page = BatchReport(tmp_path / "page.html", ("p",), RestoreSettings(LoadOptions(), resolve_model(None)))
     page.write(summary, len(jobs))
     text = (tmp_path / "page.html").read_text()
     (data,) = re.findall(r'<script type="application/json" id="report">(.*?)</script>', text)
