@@ -1,1 +1,1 @@
-"""The models that ship or can be fetched: names, files, cards."""
+"""Names, files and model cards of the models that ship or can be fetched."""

@@ -1,4 +1,4 @@
-"""The models by name: those that ship with the package, and how any model that is asked for is found."""
+"""Table of the models that ship with the package."""
 
 from __future__ import annotations
 
@@ -10,35 +10,38 @@ from deraincli.model_zoo.model_facts import ReportedScore
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A model known by name; weights/README.md describes how it was made."""
+    """A model that is known by name. weights/README.md describes how each was made."""
 
     file: str
-    """Below the folder `weights`."""
+    """Path of the file below the folder `weights`."""
     sha256: str
+    """SHA-256 of the file."""
     tasks: tuple[str, ...]
-    """What `--task` it serves."""
+    """Values of `--task` that the model serves."""
     parameters: int
+    """Number of learnable parameters."""
     licence: str
     """An identifier such as mit, or a name, a colon and the terms."""
     provenance: str
-    """One or two sentences: design, data, what it has not seen."""
+    """One or two sentences on the training data and on what the model was not trained for."""
     scores: tuple[ReportedScore, ...]
-    """Measured with exactly this file; each line of `derain eval SET -m NAME`."""
+    """Scores of exactly this file. Each is a line of `derain eval SET -m NAME`."""
     known_psnr: float
-    """dB on the known picture, as `derain weights verify NAME` prints it."""
+    """PSNR on the known picture in dB, as `derain weights verify NAME` prints it."""
     hub: str | None = None
-    """Where it is published, pinned by commit, for files that the package does not bring along."""
+    """Address on the Hub, pinned by commit, of a file that the package does not contain."""
 
 
 @dataclass(frozen=True)
 class AutoModel:
-    """One name for several shipped models, of which each picture goes to the one that it needs."""
+    """One name for several shipped models, from which one is chosen for each picture."""
 
     name: str
+    """Name that `-m` takes."""
     members: Mapping[str, str]
-    """Task → the shipped model that serves it if none is named; streaks first.
+    """Name of the default shipped model of each task, streaks first.
 
-    The first also stands for all of them where one file is wanted, as for a warm start.
+    Where a single file is needed, as for a warm start, the first one is used.
     """
 
 
@@ -96,4 +99,4 @@ SHIPPED: dict[str, ShippedModel] = {
 }
 
 AUTO_MODEL = AutoModel("balnet-lite", {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"})
-"""The default. `deraincli.restoration.auto_model` chooses."""
+"""The default model. `deraincli.restoration.auto_model` chooses between its members."""

@@ -1,4 +1,4 @@
-"""Where ONNX exports are kept for `--backend onnxruntime`, and how one is found."""
+"""Stores and finds the ONNX exports of `--backend onnxruntime`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from deraincli.models.header import EXPORT_SUFFIXES, read_header
 
 
 def cached_export(model: ModelFile, precision: str) -> Path:
-    """Returns where the export of a model file is kept. Other weights have another path."""
+    """Returns the path of an export in the cache.
+
+    Args:
+        model: The model file. Other weights have another path.
+        precision: A name of PRECISIONS.
+
+    Returns:
+        The path, where there need not be a file.
+    """
     return cache_folder() / "exports" / f"{model.name}-{model.sha256[:16]}-{precision}.onnx"
 
 
@@ -20,14 +28,14 @@ def find_export(model: ModelFile, precision: str = "auto") -> Path:
 
     Args:
         model: The model that was exported, or the export itself.
-        precision: A name of PRECISIONS, or `auto` for the first that was made.
+        precision: A name of PRECISIONS, or `auto` for the first for which there is an export.
 
     Returns:
         The ONNX file.
 
     Raises:
-        ModelError: There is none. The message names the command that makes it.
-        DeviceError: Exports do not have such a precision.
+        ModelError: There is no export. The message names the command that makes it.
+        DeviceError: Exports cannot have this precision.
     """
     weights = model.path
     if weights.suffix == ".onnx":
@@ -43,7 +51,7 @@ def find_export(model: ModelFile, precision: str = "auto") -> Path:
             f"'{model.given}' is no ONNX file and cannot be made one: name the model that it was exported "
             "from."
         )
-    read_header(weights)  # complains of a missing or damaged file
+    read_header(weights)  # raises ModelError if the file is missing or damaged
     for candidate in PRECISIONS if precision == "auto" else (precision,):
         path = cached_export(model, candidate)
         if path.is_file():
@@ -55,4 +63,4 @@ def find_export(model: ModelFile, precision: str = "auto") -> Path:
 
 
 PRECISIONS = ("fp32", "fp16", "int8")
-"""What ONNX exports compute in; `auto` takes the first that was made."""
+"""Precisions of ONNX exports. `auto` chooses the first for which there is an export."""

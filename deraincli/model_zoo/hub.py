@@ -1,8 +1,8 @@
-"""Models on the Hugging Face Hub: fetched into its cache, checked, listed and removed.
+"""Fetches models from the Hugging Face Hub into its cache, checks, lists and removes them.
 
 The files are those that `huggingface_hub.PyTorchModelHubMixin` writes: config.json, model.safetensors and
-README.md. The mixin itself is not used: it loads loosely, prints, and falls back to a pickle.
-HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN and HF_ENDPOINT are honoured, as the library does.
+README.md. The mixin itself is not used, because it loads loosely, prints, and falls back to a pickle.
+The variables HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE, HF_TOKEN and HF_ENDPOINT work as in the library.
 """
 
 from __future__ import annotations
@@ -40,50 +40,68 @@ from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, sha256
 
 CARD_FILE = "README.md"
 LICENCE_FILE = "LICENSE.md"
-"""Holds the terms where the licence has no identifier on the Hub."""
+"""File with the terms of a licence that has no identifier on the Hub."""
 MAX_TEXT = 1_000_000
-"""Bytes of a config, card or licence; larger ones are left where they are."""
+"""Largest size of a config, card or licence in bytes. Larger ones are not downloaded."""
 PREFIX = "hf:"
 ADDRESS = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 ATTEMPTS = 3
 PAUSE = 1.0
-"""Seconds before the second attempt; twice that before the third."""
+"""Seconds before the second attempt. The pause before the third is twice as long."""
 
 STEP = 256 * 1024
-"""Bytes by which the library's progress bar, and what it keeps of a broken download, move."""
+"""Size of a chunk in bytes. The library updates its progress bar, and keeps the data of a download that
+breaks off, chunk by chunk."""
 LIBRARY_STEP = constants.DOWNLOAD_CHUNK_SIZE
-"""The library's own step, 10 MiB, which other code in the process gets back after each download."""
+"""The library's own size of a chunk, 10 MiB, which is restored after each download for other code."""
 
 
 class HubAddress(NamedTuple):
-    """A model on the Hub."""
+    """Address of a model on the Hub."""
 
     repository: str
     """OWNER/NAME."""
     revision: str | None = None
-    """A branch, tag or commit; None for the main branch."""
+    """A branch, tag or commit. None is the main branch."""
 
     def __str__(self) -> str:
         return f"{PREFIX}{self.repository}" + (f"@{self.revision}" if self.revision else "")
 
     @property
     def name(self) -> str:
-        """The repository's name without its owner."""
+        """Name of the repository without its owner."""
         return self.repository.split("/")[1]
 
     def file(self, name: str) -> Path:
-        """One file of the repository, downloaded if the cache does not hold it."""
+        """Returns the path of a file in the cache. Downloads it first if need be.
+
+        Args:
+            name: Name of the file in the repository.
+
+        Returns:
+            The path.
+
+        Raises:
+            Exception: One of HUB_ERRORS, if the download fails.
+        """
         with quiet_library(), _small_steps():
             return Path(
                 hf_hub_download(self.repository, name, revision=self.revision, library_name="deraincli")
             )
 
     def size(self, name: str) -> int | None:
-        """Bytes of one file as the Hub reports them, asked for once.
+        """Asks the Hub once for the size of a file.
 
-        Raises ModelError if the Hub cannot be reached, for which huggingface_hub itself would try half a
-        minute.
+        Args:
+            name: Name of the file in the repository.
+
+        Returns:
+            The size in bytes, None if the Hub does not report it.
+
+        Raises:
+            ModelError: The Hub cannot be reached. A download by huggingface_hub would try for half a minute.
+            Exception: One of HUB_ERRORS, if the Hub refuses.
         """
         url = hf_hub_url(self.repository, name, revision=self.revision)
         try:
@@ -94,12 +112,30 @@ class HubAddress(NamedTuple):
             raise
 
     def cached(self, name: str) -> object:
-        """The path of one file in the cache; None if nothing is known of it, else that there is none."""
+        """Looks up a file in the cache without a request.
+
+        Args:
+            name: Name of the file in the repository.
+
+        Returns:
+            The path as a str. None if the cache knows nothing about the file. Another object if the cache
+            knows that the repository has no such file.
+        """
         return try_to_load_from_cache(self.repository, name, revision=self.revision)
 
 
 def parse_address(text: str) -> HubAddress:
-    """`hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`. Raises ModelError for anything else."""
+    """Parses an address on the Hub.
+
+    Args:
+        text: `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`.
+
+    Returns:
+        The address.
+
+    Raises:
+        ModelError: The text is no such address.
+    """
     match = ADDRESS.fullmatch(text)
     try:
         if match is None or ".." in text:
@@ -113,16 +149,23 @@ def parse_address(text: str) -> HubAddress:
 
 
 def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool = False) -> Path:
-    """The model file of a repository, from the cache or downloaded, its config beside it.
+    """Fetches the model file of a repository and its config, from the cache or from the Hub.
 
-    Its hash must be `expected_sha256`, or without it the one that the Hub reported, and it must be
-    safetensors. `card` fetches the model card and the licence's terms, too.
-    Raises ModelError, with what to do next.
+    Args:
+        address: The repository.
+        expected_sha256: SHA-256 that the file must have. None takes the one that the Hub reported.
+        card: Whether to fetch the model card and the terms of the licence, too.
+
+    Returns:
+        The model file, a safetensors file, in the cache. The other files lie beside it.
+
+    Raises:
+        ModelError: The file cannot be fetched, has another hash or is no safetensors file.
     """
     weights = _download(address, WEIGHTS_FILE)
     _check_hash(weights, expected_sha256, address)
     _check_kind(weights, address)
-    # The snapshot's commit: what belongs to these weights, even if the branch moves on meanwhile.
+    # The folder is named after the commit. Files of this commit fit the weights even if the branch has moved.
     same_commit = address._replace(revision=weights.parent.name)
     for name in (CONFIG_FILE, CARD_FILE, LICENCE_FILE) if card else (CONFIG_FILE,):
         _fetch_optional(same_commit, name)
@@ -130,7 +173,11 @@ def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool
 
 
 def cached_models() -> Iterator[tuple[HubAddress, Path]]:
-    """Every revision in the cache that has a model.safetensors, ours or not."""
+    """Finds every model.safetensors in the cache, also those of other libraries.
+
+    Yields:
+        The address of a revision and its model file.
+    """
     with suppress(CacheNotFound):
         for repository in sorted(scan_cache_dir().repos, key=lambda found: found.repo_id):
             for revision in repository.revisions:
@@ -142,9 +189,16 @@ def cached_models() -> Iterator[tuple[HubAddress, Path]]:
 
 
 def remove(address: HubAddress) -> int:
-    """Takes a repository, or one revision of it, out of the cache; returns the bytes freed.
+    """Removes a repository, or one revision of it, from the cache.
 
-    Raises ModelError if the cache does not hold it.
+    Args:
+        address: What to remove. Without a revision, all revisions are removed.
+
+    Returns:
+        The number of bytes freed.
+
+    Raises:
+        ModelError: It is not in the cache.
     """
     with suppress(CacheNotFound):
         cache = scan_cache_dir()
@@ -163,14 +217,21 @@ def remove(address: HubAddress) -> int:
 
 
 def blob_sha256(weights: Path) -> str | None:
-    """The sha256 that the Hub reported of a file in its cache, which names large files after it, or None."""
+    """Returns the SHA-256 that the Hub reported for a file in its cache.
+
+    Args:
+        weights: The file. The cache names large files after their hash.
+
+    Returns:
+        The hash in hexadecimal, None if the cache does not name the file after it.
+    """
     name = weights.resolve().name
     return name if SHA256.fullmatch(name) else None
 
 
 @contextmanager
 def _small_steps() -> Iterator[None]:
-    """Has the library download in steps of STEP for the time of a block. It takes no argument for it."""
+    """Makes the library download in chunks of STEP bytes within the block. It has no argument for this."""
     constants.DOWNLOAD_CHUNK_SIZE = STEP
     try:
         yield
@@ -194,7 +255,7 @@ def _download(address: HubAddress, name: str) -> Path:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether asking again may help: a server in trouble, or a download that broke off (which resumes)."""
+    """Returns whether another attempt may help: after a server's error or a download that broke off."""
     status = status_of(error)
     if status is not None:
         return status >= 500
@@ -202,7 +263,7 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _fetch_optional(address: HubAddress, name: str) -> None:
-    """Fetches a small file that a model can do without, and asks only once whether there is one."""
+    """Fetches a small file that a model does not need. The Hub is asked only once whether there is one."""
     if address.cached(name) is None:
         with suppress(ModelError, *HUB_ERRORS):
             if constants.HF_HUB_OFFLINE or not _too_large(address, name):
@@ -213,7 +274,7 @@ def _too_large(address: HubAddress, name: str) -> bool:
     try:
         return (address.size(name) or 0) > MAX_TEXT
     except EntryNotFoundError:
-        return False  # the library keeps in mind that there is none, but only when it asks itself
+        return False  # let the library ask again, because only its own requests record a missing file
 
 
 def _check_hash(weights: Path, expected: str | None, address: HubAddress) -> None:
@@ -227,7 +288,7 @@ def _check_hash(weights: Path, expected: str | None, address: HubAddress) -> Non
 
 
 def _check_kind(weights: Path, address: HubAddress) -> None:
-    """What is published under the name of safetensors may be a pickle: it does not stay."""
+    """Removes a file that is no safetensors file. A file with this name may be a pickle."""
     try:
         with safe_open(weights, "numpy"):
             pass

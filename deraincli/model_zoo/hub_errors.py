@@ -1,4 +1,4 @@
-"""What goes wrong with the Hugging Face Hub, in one sentence that says what to do."""
+"""Explains errors of the Hugging Face Hub in one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -24,36 +24,61 @@ from deraincli.process import quiet_log
 HUB_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     EntryNotFoundError,
-    ValueError,  # an answer that makes no sense, such as a commit that is no hash
+    ValueError,  # an invalid answer, such as a commit that is no hash
     *HfHubHTTPError.__bases__,  # type: ignore[assignment]
 )
-"""What a request can raise; the last stands for the HTTP library that this huggingface_hub is built on."""
+"""Errors that a request can raise. The last ones are those of the HTTP library that huggingface_hub uses."""
 
 
 def status_of(error: BaseException | None) -> int | None:
-    """The HTTP status behind an error, if a server answered at all."""
+    """Finds the HTTP status behind an error.
+
+    Args:
+        error: The error, whose causes are searched, too.
+
+    Returns:
+        The status, None if no server answered.
+    """
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         return error.response.status_code
     return status_of(error.__cause__) if error is not None else None
 
 
 def no_answer(error: Exception) -> bool:
-    """Whether a first request found no server: no name, no connection, or nothing said in time."""
+    """Returns whether a request reached no server: an unknown host, no connection or no answer in time.
+
+    Args:
+        error: What the first request raised.
+
+    Returns:
+        Whether no server answered.
+    """
     return status_of(error) is None and not isinstance(error, ValueError | EntryNotFoundError)
 
 
 def check_endpoint() -> None:
-    """Raises ModelError if HF_ENDPOINT cannot be the address of a server."""
+    """Checks the environment variable HF_ENDPOINT.
+
+    Raises:
+        ModelError: It is not the address of a server.
+    """
     parts = urlsplit(constants.ENDPOINT)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelError(
-            f"HF_ENDPOINT is {constants.ENDPOINT!r}, no address of a server: unset it, or write "
+            f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is no address of a server: unset it, or write "
             "https://HOST or http://HOST:PORT."
         )
 
 
 def not_here(address: object) -> str:
-    """Why a model that the cache lacks cannot be fetched."""
+    """Explains why a model that is not in the cache cannot be fetched.
+
+    Args:
+        address: The model.
+
+    Returns:
+        One sentence with a remedy.
+    """
     reason = (
         "HF_HUB_OFFLINE is set"
         if constants.HF_HUB_OFFLINE
@@ -66,7 +91,15 @@ def not_here(address: object) -> str:
 
 
 def explain(error: Exception, address: object) -> str:
-    """What went wrong with a request for a model."""
+    """Explains why a request for a model failed.
+
+    Args:
+        error: One of HUB_ERRORS.
+        address: The model.
+
+    Returns:
+        One sentence with a remedy.
+    """
     where = f"{address} on {constants.ENDPOINT}"
     status = status_of(error)
     if isinstance(error, GatedRepoError):
@@ -78,9 +111,9 @@ def explain(error: Exception, address: object) -> str:
     if isinstance(error, RevisionNotFoundError):
         return f"{where} has no such revision: choose another branch, tag or commit."
     if status in (401, 403):
-        return f"{where} wants a token that may do this: set HF_TOKEN or run `hf auth login`."
+        return f"{where} needs a token with this permission: set HF_TOKEN or run `hf auth login`."
     if status is not None and status != 404:
-        return f"{where} cannot be had now, the server answers {status}: try again later."
+        return f"{where} is not available now (the server answers {status}): try again later."
     if isinstance(error, LocalEntryNotFoundError):
         return not_here(address)
     if isinstance(error, EntryNotFoundError):
@@ -92,25 +125,38 @@ def explain(error: Exception, address: object) -> str:
 
 
 def explain_push(error: Exception, address: object, *, created: bool) -> str:
-    """What went wrong with a push, before or after the repository was `created` (or found)."""
+    """Explains why a push failed.
+
+    Args:
+        error: One of HUB_ERRORS.
+        address: The repository.
+        created: Whether the repository already existed or had been created when the error occurred.
+
+    Returns:
+        One sentence with a remedy.
+    """
     if not created and no_answer(error):
         return f"The Hub, {constants.ENDPOINT}, cannot be reached: push where there is a network."
     if status_of(error) in (400, 404, 409):
         return (
-            f"{constants.ENDPOINT} does not take {address} as it is ({_first_line(error)}): check the "
+            f"{constants.ENDPOINT} does not accept {address} ({_first_line(error)}): check the "
             "repository's name and HF_ENDPOINT."
         )
     if created and status_of(error) is None:
         return (
-            f"The upload to {address} broke off ({_first_line(error)}) and nothing is published but an empty "
-            "repository if it is new: push again, which goes on in it."
+            f"The upload to {address} broke off ({_first_line(error)}). Nothing is published, but a new "
+            "repository may be there without files: push again to fill it."
         )
     return explain(error, address)
 
 
 @contextmanager
 def quiet_library() -> Iterator[None]:
-    """Keeps huggingface_hub from logging what arrives here as an exception."""
+    """Silences the log of huggingface_hub within the block, because its errors also arrive as exceptions.
+
+    Yields:
+        Nothing.
+    """
     with quiet_log("huggingface_hub", logging.CRITICAL):
         yield
 

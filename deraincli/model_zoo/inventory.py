@@ -1,4 +1,4 @@
-"""The models at hand and what is known of each: shipped, in the Hub's cache, or any file."""
+"""Lists and describes models: those that ship, those in the Hub's cache, and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ from deraincli.models.header import WEIGHTS_FILE, read_header
 
 
 def describe_model(model: str) -> ModelFacts:
-    """What is known of a model given as to `-m`; one of the Hub is fetched first. Raises ModelError."""
+    """Describes a model. A model on the Hub is fetched first.
+
+    Args:
+        model: A model as `-m` takes it.
+
+    Returns:
+        The facts about it. Those of the automatic model are those of its first member.
+
+    Raises:
+        ModelError: There is no such model, or it is damaged.
+    """
     if model.startswith(hub.PREFIX):
         path = hub.fetch(hub.parse_address(model), card=True)
         return _described(ModelFile(model, model, path), "cached")
@@ -33,19 +43,23 @@ def describe_model(model: str) -> ModelFacts:
     if len(found.files) == 1:
         return facts
     members = " or ".join(file.name for file in found.files)
-    choice = f"Chooses {members} for each picture; what stands here is that of {first.name}."
+    choice = f"Chooses {members} for each picture. The facts shown here are those of {first.name}."
     return replace(facts, name=found.name, task="auto", provenance=choice)
 
 
 def list_models() -> Iterator[ModelFacts | DamagedModel]:
-    """Every model of the catalogue, then every model of ours in the Hub's cache."""
+    """Describes every model of the catalogue, then every model of deraincli in the Hub's cache.
+
+    Yields:
+        The facts about a model, or the reason why it cannot be used.
+    """
     for name in (AUTO_MODEL.name, *SHIPPED):
         try:
             yield describe_model(name)
         except ModelError as error:
             yield DamagedModel(name, str(error))
     for address, path in hub.cached_models():
-        with suppress(ModelError):  # the cache is everybody's: most of what it holds is not ours
+        with suppress(ModelError):  # other programs share the cache, so most models in it are not ours
             yield _described(ModelFile(str(address), str(address), path), "cached")
 
 

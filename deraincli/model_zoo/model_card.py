@@ -1,4 +1,4 @@
-"""Model cards as the Hugging Face Hub shows them: written from what is known of a model, and read again."""
+"""Writes and reads model cards for the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -20,27 +20,37 @@ if TYPE_CHECKING:
 LIBRARY = "deraincli"
 PIPELINE = "image-to-image"
 MAX_FRONT = 50_000
-"""Characters of a card's YAML; longer ones are not read."""
-MAX_TOLD = 1_000
-"""Characters of a licence, an origin or a set's name that are believed."""
+"""Largest number of characters of a card's YAML. Longer ones are not read."""
+MAX_FIELD = 1_000
+"""Largest number of characters of a licence, an origin or a set's name. Longer ones are ignored."""
 ORIGIN = "## Where it comes from, and what it is not for"
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
-"""Such as mit or cc-by-nc-4.0; whatever else a licence says are terms in words."""
+"""Form of an identifier such as mit or cc-by-nc-4.0. Any other licence consists of terms in words."""
 RAIN = {"streak": "rain streaks", "drop": "raindrops on the lens", "auto": "rain streaks and raindrops"}
 PSNR, SSIM = "psnr", "ssim"
 
 
 class CardContents(NamedTuple):
-    """What a card contains that a model file does not."""
+    """Facts in a card that are not in the model file."""
 
     licence: str | None
     """An identifier, or the terms in words."""
     scores: tuple[ReportedScore, ...]
+    """Scores on data sets."""
     provenance: str | None = None
+    """Where the model comes from, in words."""
 
 
 def write_card(facts: ModelFacts, address: HubAddress) -> str:
-    """The README.md of a model's repository."""
+    """Writes a model card.
+
+    Args:
+        facts: The facts about the model.
+        address: Repository of the card.
+
+    Returns:
+        The content of README.md: YAML, then Markdown.
+    """
     data = ModelCardData(
         library_name=LIBRARY,
         pipeline_tag=PIPELINE,
@@ -53,9 +63,13 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
 
 
 def read_card(path: Path) -> CardContents:
-    """What the card in a README.md contains, as far as it follows `write_card`; nothing if it is damaged.
+    """Reads a model card. Strangers write cards too, so time and memory are bounded and long fields ignored.
 
-    A card can be anybody's: it costs no more time or memory than its size, and nothing long is believed.
+    Args:
+        path: The README.md of a repository.
+
+    Returns:
+        The facts that the card states in the form of `write_card`. Empty if the card is damaged.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     front, ending, body = text.removeprefix("---").partition("\n---")
@@ -90,17 +104,24 @@ def _scores(results: list[EvalResult]) -> tuple[ReportedScore, ...]:
 
 
 def _after(body: str, heading: str) -> str:
-    """The rest of the line that follows a heading; empty if there is none."""
+    """Returns the rest of the line that follows a heading, empty if there is none."""
     return body.partition(heading)[2].partition("\n")[0]
 
 
 def _short(value: object) -> str | None:
-    """A text of reasonable length on one line, or nothing."""
-    return " ".join(value.split()) or None if isinstance(value, str) and len(value) <= MAX_TOLD else None
+    """Returns a text on one line, None if it is longer than MAX_FIELD."""
+    return " ".join(value.split()) or None if isinstance(value, str) and len(value) <= MAX_FIELD else None
 
 
 def has_identifier(licence: str) -> bool:
-    """Whether a licence is named by an identifier rather than by its terms."""
+    """Returns whether a licence is an identifier and not terms in words.
+
+    Args:
+        licence: The licence.
+
+    Returns:
+        Whether it is an identifier.
+    """
     return IDENTIFIER.fullmatch(licence) is not None
 
 

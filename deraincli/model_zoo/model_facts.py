@@ -1,4 +1,4 @@
-"""What is known about a model."""
+"""Facts about models."""
 
 from __future__ import annotations
 
@@ -8,47 +8,58 @@ from typing import Any, NamedTuple
 
 
 class ReportedScore(NamedTuple):
-    """What a model reached on a set."""
+    """Scores of a model on a data set."""
 
     dataset: str
+    """Name of the data set."""
     protocol: str
-    """As in `derain eval --protocol`."""
+    """Name of the protocol, as `derain eval --protocol` takes it."""
     psnr: float
-    """dB, the mean over the set."""
+    """Mean PSNR over the set in dB."""
     ssim: float
+    """Mean SSIM over the set, at most 1."""
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What `derain weights list` and `info` report of a model."""
+    """Facts that `derain weights list` and `info` report about a model."""
 
     name: str
-    """What `-m` takes."""
+    """Name, path or address that `-m` takes."""
     origin: str
     """`shipped`, `cached` (from the Hub) or `file`."""
     network: str
+    """Name of the network in `deraincli.models.registry`."""
     task: str
+    """`streak`, `drop` or `auto`."""
     parameters: int
+    """Number of learnable parameters."""
     sha256: str
+    """SHA-256 of the file."""
     file: Path
+    """The model file."""
     licence: str | None
+    """An identifier, or the terms in words. None if it is not stated."""
     provenance: str | None
+    """Where the model comes from, in words. None if it is not stated."""
     scores: tuple[ReportedScore, ...]
+    """Scores on data sets."""
 
     def record(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """Returns the facts as a dict for JSON."""
         scores = [score._asdict() for score in self.scores]
         return asdict(self) | {"file": str(self.file), "scores": scores}
 
 
 @dataclass(frozen=True)
 class DamagedModel:
-    """A model of the catalogue whose file is not what it was."""
+    """A model of the catalogue whose file is damaged or missing."""
 
     name: str
+    """Name of the model."""
     error: str
     """One sentence with the remedy."""
 
     def record(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """Returns the name and the error as a dict for JSON."""
         return {"name": self.name, "origin": "shipped", "error": self.error}

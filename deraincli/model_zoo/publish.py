@@ -1,4 +1,4 @@
-"""A model made ready for the Hugging Face Hub, and sent there."""
+"""Publishes a model on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -22,11 +22,23 @@ from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 def repository_files(
     model: str, address: HubAddress, *, licence: str | None = None, scores: Sequence[ReportedScore] = ()
 ) -> dict[str, bytes]:
-    """What goes up for a model given as to `-m`: weights, config, card, and the licence's terms if any.
+    """Prepares the files of a model's repository.
 
-    The weights go as they are, so that their sha256 stays, and only if they load: every key in place, every
-    number finite, of a shipped model every bit. `licence` replaces what the catalogue says, but for a shipped
-    model; `scores` join those that are known. Raises ModelError or UsageError.
+    The weights are not converted, so that they keep their SHA-256.
+
+    Args:
+        model: A model as `-m` takes it.
+        address: The repository.
+        licence: Licence that replaces the known one. It must be None for a shipped model.
+        scores: Scores to add to the known ones.
+
+    Returns:
+        The content of each file by its name: weights, config, card, and the terms of the licence if it has no
+        identifier.
+
+    Raises:
+        ModelError: There is no such model, or it does not load, or a weight is not finite.
+        UsageError: The model is the automatic one, or a licence is given for a shipped model.
     """
     if model == AUTO_MODEL.name:
         members = " and ".join(AUTO_MODEL.members.values())
@@ -52,15 +64,25 @@ def repository_files(
 
 
 def push(address: HubAddress, files: dict[str, bytes], *, private: bool) -> str:
-    """Creates the repository if need be and commits the files; returns the commit's hash.
+    """Commits files to a repository. Creates the repository if need be.
 
-    Raises ModelError if the Hub refuses, for want of a token for example.
+    Args:
+        address: The repository.
+        files: The content of each file by its name.
+        private: Whether a new repository is private.
+
+    Returns:
+        The hash of the commit.
+
+    Raises:
+        ModelError: The Hub cannot be reached or refuses, for example because there is no token.
     """
     if constants.HF_HUB_OFFLINE:
         raise ModelError("HF_HUB_OFFLINE is set, so nothing can be sent: unset it, then push again.")
     check_endpoint()
     api = HfApi(library_name="deraincli")
-    # A stream goes up by plain HTTP, which every Hub takes; bytes would go by Xet, which mirrors may lack.
+    # The library sends streams by plain HTTP, which every Hub accepts. It would send bytes by Xet, which some
+    # mirrors lack.
     operations = [CommitOperationAdd(name, io.BytesIO(content)) for name, content in files.items()]
     created = False
     try:

@@ -28,15 +28,19 @@ class ModelFile:
     name: str
     """Name of the model."""
     given: str
-    """What `-m` takes for exactly this file."""
+    """Name, path or address that `-m` takes for exactly this file."""
     path: Path
-    """The file. The path of an ONNX file may lead nowhere."""
+    """The file. An ONNX file need not exist."""
     entry: ShippedModel | None = None
-    """The catalogue's entry, if it ships."""
+    """Entry of the catalogue, None if the model does not ship."""
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256, computed once. Raises ModelError if there is no file."""
+        """SHA-256 of the file, computed once.
+
+        Raises:
+            ModelError: There is no file.
+        """
         if not self.path.is_file():
             raise ModelError(f"There is no model file {self.path}.")
         return sha256(self.path)
@@ -44,15 +48,20 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A model that was found. Commands resolve a model once and pass this on."""
+    """A model that was found. Each command resolves a model once and passes this object on."""
 
     name: str
+    """Name of the model."""
     files: tuple[ModelFile, ...]
-    """Everything that its results depend on: one file, or one for each member of an AutoModel."""
+    """All files on which its results depend: one, or one for each member of an AutoModel."""
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all files. Raises ModelError if one is not there."""
+        """SHA-256 of every file, separated by spaces.
+
+        Raises:
+            ModelError: A file is missing.
+        """
         return " ".join(file.sha256 for file in self.files)
 
 
@@ -60,12 +69,12 @@ def resolve_model(model: str | None, task: str = "auto") -> ResolvedModel:
     """Finds a model, or the default of a task.
 
     Args:
-        model: A shipped model, a path or an address on the Hub. A folder is one as the Hugging Face Hub lays
-            it out, or a training run's. None is the default.
+        model: A shipped model, a path or an address on the Hub. A folder has the layout of the Hugging Face
+            Hub or of a training run. None is the default.
         task: `auto`, `streak` or `drop`. It chooses the default, also if the automatic model is named.
 
     Returns:
-        The model with its files. Those of shipped models are intact.
+        The model with its files. The files of shipped models are intact.
 
     Raises:
         ModelError: There is no such model, or a shipped one is damaged.
@@ -102,7 +111,7 @@ def _elsewhere(model: str) -> ModelFile:
 
 
 def _unknown(model: str) -> ModelError:
-    """What to do with a name that no shipped model has."""
+    """Returns the error for a name that no shipped model has."""
     from deraincli.models.classical.registry import CLASSICAL_METHODS
     from deraincli.models.registry import NETWORKS
 
