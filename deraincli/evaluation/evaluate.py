@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from deraincli.datasets.pairs import Pair, digest, read_pair
+from deraincli.datasets.pairs import Pair, digest
 from deraincli.errors import InputError
 from deraincli.evaluation.methods import Method
-from deraincli.evaluation.metrics import Protocol, Score, score
+from deraincli.evaluation.metrics import Protocol, Score
+from deraincli.evaluation.score_pairs import score_pair
 from deraincli.evaluation.workspace import Workspace
 from deraincli.parallel import ordered_map, usable_cpus
 
@@ -85,14 +86,8 @@ def _examine(
 def _scores(
     pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol], max_pixels: int
 ) -> dict[str, dict[str, Score]]:
-    rainy, clean = read_pair(pair, max_pixels=max_pixels)
-    for protocol in protocols:
-        protocol.check_size(clean)  # before the network's work, not after it
-    restored = {method.name: method.restored(pair, rainy) for method in methods}
-    return {
-        name: {protocol.name: score(pixels, clean, protocol) for protocol in protocols}
-        for name, pixels in restored.items()
-    }
+    restorers = {method.name: partial(method.restored, pair) for method in methods}
+    return score_pair(pair, restorers, protocols, max_pixels=max_pixels)
 
 
 def _key(pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol]) -> str:

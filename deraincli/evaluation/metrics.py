@@ -91,6 +91,12 @@ def mean_psnr(values: Iterable[float]) -> float:
     return statistics.fmean(map(capped_psnr, values))
 
 
+def mean_score(scores: Iterable[Score]) -> Score:
+    """Returns the mean PSNR, as `mean_psnr` takes it, and the mean SSIM of at least one image."""
+    psnrs, ssims = zip(*scores, strict=True)
+    return Score(mean_psnr(psnrs), statistics.fmean(ssims))
+
+
 def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
     """PSNR and SSIM of a restored picture against its ground truth.
 

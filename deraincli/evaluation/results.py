@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from deraincli.evaluation.evaluate import Failed, Scored
 from deraincli.evaluation.methods import RainyInput
-from deraincli.evaluation.metrics import Score, capped_psnr, mean_psnr
+from deraincli.evaluation.metrics import Score, capped_psnr, mean_score
 from deraincli.reporting.markdown import markdown_table
 
 COLUMNS = ("model", "protocol", "PSNR", "± std", "min", "SSIM", "± std", "min", "images")
@@ -50,7 +50,7 @@ class MethodScores:
     @property
     def mean(self) -> Score:
         """Mean PSNR and mean SSIM."""
-        return Score(mean_psnr(image.psnr for image in self.images), statistics.fmean(self.ssims))
+        return mean_score(Score(image.psnr, image.ssim) for image in self.images)
 
     def worst(self, count: int) -> list[ImageScore]:
         """The images of lowest PSNR, the lowest first."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, psnr
+from deraincli.evaluation.metrics import PROTOCOLS
+from deraincli.evaluation.score_pairs import Restore, score_pairs
 from deraincli.export.formats import Run, describe
 from deraincli.export.parity import as_batch
 from deraincli.imaging.colour import as_rgb
@@ -133,9 +134,10 @@ def measure_loss(fp32: Run, int8: Run, pairs: Sequence[Pair], *, multiple: int, 
     Returns:
         The mean PSNR of both exports and the number of pictures.
     """
-    scores = [_scores(pair, (fp32, int8), multiple, max_pixels) for pair in pairs]
-    exact, quantised = zip(*scores, strict=True)
-    return Loss(mean_psnr(exact), mean_psnr(quantised), len(pairs))
+    methods = {"fp32": _on_whole(fp32, multiple), "int8": _on_whole(int8, multiple)}
+    means = score_pairs(pairs, methods, [PROTOCOLS["prenet"]], max_pixels=max_pixels)
+    exact, quantised = (means[name]["prenet"].psnr for name in ("fp32", "int8"))
+    return Loss(exact, quantised, len(pairs))
 
 
 class _Calibration:
@@ -154,15 +156,11 @@ def _corner(pair: Pair, multiple: int, max_pixels: int) -> NDArray[np.float32]:
     return as_batch(as_rgb(rainy[:CALIBRATION_SIDE, :CALIBRATION_SIDE]), multiple)
 
 
-def _scores(pair: Pair, runs: Sequence[Run], multiple: int, max_pixels: int) -> list[float]:
-    rainy, clean = map(as_rgb, read_pair(pair, max_pixels=max_pixels))
-    return [_psnr(_restored(rainy, run, multiple), clean) for run in runs]
+def _on_whole(run: Run, multiple: int) -> Restore:
+    """Returns a function that restores a whole picture, grey or RGB, as RGB."""
 
+    def restore(rainy: Pixels) -> Pixels:
+        whole = Tiling(None, 0, multiple)
+        return restore_tiled(as_rgb(rainy), lambda tile: run(tile[None])[0], whole).image
 
-def _restored(rainy: Pixels, run: Run, multiple: int) -> Pixels:
-    return restore_tiled(rainy, lambda tile: run(tile[None])[0], Tiling(None, 0, multiple)).image
-
-
-def _psnr(restored: Pixels, clean: Pixels) -> float:
-    luminance = PROTOCOLS["prenet"].prepare
-    return psnr(luminance(restored), luminance(clean), data_range=255)
+    return restore

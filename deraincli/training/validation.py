@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deraincli.datasets.image_pool import pair_files
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import PROTOCOLS, mean_psnr, score
+from deraincli.evaluation.metrics import PROTOCOLS, Score, mean_score, score
 from deraincli.imaging.display import shrink_to
 from deraincli.imaging.image import Picture, Views
 from deraincli.inference.backends.torch_device import PRECISIONS
@@ -79,22 +79,22 @@ class ValidationSet:
             device: The device that the network is on.
             precision: Autocast precision of the forward pass.
         """
-        results: list[tuple[float, float, float | None]] = []
+        scores: list[Score] = []
+        ious: list[float | None] = []
         samples: list[Picture] = []
         for rainy, clean in self.pairs:
             x, target = (_tensor(side, device) for side in (rainy, clean))
             output = _restore(network, x, precision)
             image = _picture(output.image)
-            result = score(image, clean, PROTOCOLS["prenet"])
-            results.append((result.psnr, result.ssim, _ram_iou(output, x, target)))
+            scores.append(score(image, clean, PROTOCOLS["prenet"]))
+            ious.append(_ram_iou(output, x, target))
             if len(samples) < SAMPLES:
                 maps = [np.repeat(_picture(m), 3, 2) for m in (output.ram, output.cam) if m is not None]
                 strip = [shrink_to(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
                 samples.append(np.concatenate(strip, axis=1))
-        psnr, ssim, ious = zip(*results, strict=True)
+        mean = mean_score(scores)
         found = [iou for iou in ious if iou is not None]
-        iou = fmean(found) if found else None
-        return Validation(mean_psnr(psnr), fmean(ssim), iou, tuple(samples))
+        return Validation(mean.psnr, mean.ssim, fmean(found) if found else None, tuple(samples))
 
 
 def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkOutput:

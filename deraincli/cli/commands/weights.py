@@ -232,15 +232,19 @@ def push(
 def _measured(model: str, dataset: Path) -> list[ReportedScore]:
     """Scores a model on a paired set under every protocol, at full size and full precision."""
     from deraincli.datasets.pairs import find_pairs
-    from deraincli.evaluation.card_scores import measure
+    from deraincli.evaluation.metrics import protocols_named
+    from deraincli.evaluation.score_pairs import score_pairs
+    from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
     from deraincli.model_zoo.model_facts import ReportedScore
     from deraincli.restoration.load import load
 
     pairs = find_pairs(dataset).pairs
-    found = measure(load(model, precision="fp32", working_side="full"), pairs)
+    derainer = load(model, precision="fp32", working_side="full")
+    protocols = protocols_named("all")
+    means = score_pairs(pairs, {model: derainer}, protocols, max_pixels=DEFAULT_MAX_PIXELS)[model]
     label = f"{dataset.resolve().name}, {len(pairs)} pairs"
     return [
-        ReportedScore(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in found.items()
+        ReportedScore(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in means.items()
     ]
 
 
