@@ -6,7 +6,8 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 │   └── UnreadableImageError    damaged, truncated, of an unknown kind, or too large
 ├── OutputError                 the result cannot be written
 │   └── ExistsError             it would overwrite something unasked
-├── ModelError                  unknown model, damaged weights, weights for another network
+├── ModelError                  a model is damaged, or made for another network
+│   └── UnknownModelError       exit 2: no model has that name
 ├── DeviceError                 the device or precision asked for is not there, or its memory ran out
 └── TrainingError               a training run cannot start or go on
 
@@ -60,6 +61,12 @@ class ExistsError(OutputError):
 
 class ModelError(DerainError):
     """A model is unknown, damaged, or does not fit."""
+
+
+class UnknownModelError(ModelError):
+    """No model has the name that was given."""
+
+    exit_code = ExitCode.USAGE
 
 
 class DeviceError(DerainError):

@@ -10,6 +10,7 @@ from deraincli.attention_maps.outputs import KINDS
 from deraincli.datasets.pairs import Pair, PairedSet, find_pairs, pair_folders
 from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import results_among, walk
+from deraincli.imaging.decode import content_format
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,15 @@ def find_jobs(source: Path, target: Path | None, results: Path) -> Jobs:
         InputError: There are no pictures.
         UsageError: The results of two pictures would have the same names.
     """
-    if not source.exists():
-        raise InputError(f"There is no picture or folder '{source}': check its name.")
-    if target is not None and not target.exists():
-        raise InputError(f"There is no file '{target}' to compare with: check the name given to --target.")
-    if source.is_file() and (target is None or target.is_file()):
+    for given in filter(None, (source, target)):
+        if not given.is_dir():
+            content_format(given)  # raises for a file that is no picture
+    if target is not None and source.is_dir() != target.is_dir():
+        kinds = ("folder", "picture") if source.is_dir() else ("picture", "folder")
+        raise InputError(
+            f"'{source}' is a {kinds[0]} and '{target}' is a {kinds[1]}: give --target a {kinds[0]}, too."
+        )
+    if source.is_file():
         name = source.stem
         return Jobs({name: source}, {} if target is None else {name: Pair(name, source, target)})
     if target is not None:

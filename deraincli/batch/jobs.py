@@ -74,16 +74,18 @@ class Found:
     unsupported: list[Path] = field(default_factory=list)
     """Pictures of other formats and videos, by their suffix."""
     unlisted: dict[Path, InputError] = field(default_factory=dict)
-    """Sub-folders that cannot be listed, with an error each."""
+    """Folders that cannot be listed, with an error each."""
 
 
 def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
     """The jobs of `inputs`: the pictures below folders and what globs match, in their order, then the files
     that are named themselves and are not among these.
 
-    Of a glob, the part before the first wildcard is the folder whose sub-folders are mirrored. A file is
-    taken whatever it is, so that reading it can report what is wrong with it. Raises InputError for what does
-    not exist, for a given folder that cannot be listed, and for a glob that matches nothing.
+    The part of a glob before the first wildcard is the folder whose sub-folders are mirrored. A file is
+    taken whatever it is, so that reading it can report what is wrong with it.
+
+    Raises:
+        InputError: An input does not exist, a glob matches nothing, or none of the folders can be listed.
     """
     found = Found()
     jobs: dict[tuple[str, str], Job] = {}
@@ -95,6 +97,8 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
                 continue
             sources.add(source)
             jobs.setdefault((source, os.path.realpath(job.destination)), job)
+    if found.unlisted.keys() >= set(map(Path, inputs)):
+        raise next(iter(found.unlisted.values()))
     found.jobs = list(jobs.values())
     return found
 
@@ -150,7 +154,10 @@ def _jobs_given(given: str, naming: Naming, found: Found) -> list[Job]:
 def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
     path = Path(given)
     if path.is_dir():
-        yield from _jobs_below(path, (), naming, found)
+        try:
+            yield from _jobs_below(path, (), naming, found)
+        except InputError as error:  # it cannot be listed
+            found.unlisted[path] = error
     elif _is_file(given):
         if results_among(path.parent, [path.name]):
             found.results += 1

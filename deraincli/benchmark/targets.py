@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from deraincli.benchmark.paper_figures import PAPER_FIGURES, PaperFigures
-from deraincli.errors import ModelError
+from deraincli.errors import ModelError, UnknownModelError
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import find_classical_method, resolve_model
@@ -79,7 +78,8 @@ def find_target(name: str | None) -> Target:
         The target.
 
     Raises:
-        ModelError: There is no such target. The message lists the nearest names.
+        UnknownModelError: There is no such target. The message lists the nearest names.
+        ModelError: The model's file is missing or damaged.
     """
     if find_classical_method(name):
         assert name is not None
@@ -88,17 +88,17 @@ def find_target(name: str | None) -> Target:
         name = AUTO_MODEL.members["streak"]
     try:
         file = resolve_model(name).files[0]
-    except ModelError:
+    except ModelError as error:
         if name in NETWORKS:
             return Target(name, "random")
-        if name.startswith("hf:") or Path(name).exists():
+        if not isinstance(error, UnknownModelError):
             raise
     else:
         ships = file.path.parent == weights_folder()
         return Target(name, "shipped" if ships else "file")
     near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."
-    raise ModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")
+    raise UnknownModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")
 
 
 def all_names() -> list[str]:

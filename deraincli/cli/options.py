@@ -258,9 +258,9 @@ def model_names(
 
 
 def path(text: str) -> Path:
-    """An option's path. Raises UsageError for an empty one, which would mean the current folder."""
+    """Returns the path that was typed. Raises UsageError for an empty one, which would mean this folder."""
     if not text:
-        raise UsageError("An output needs a name, not '': a variable of the shell may be empty.")
+        raise UsageError("A path needs a name, not '': a variable of the shell may be empty.")
     return Path(text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from deraincli.errors import InputError, OutputError, UsageError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.walk import natural_path, walk
-from deraincli.imaging.decode import decode
+from deraincli.imaging.decode import content_format, decode
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
@@ -77,7 +78,7 @@ def plan(source: Path, destination: Path, copies: int) -> Plan:
         InputError: there is no photo, or the folder cannot be listed.
         UsageError: the folders are one and the same, or two pairs would have the same name.
     """
-    if source.resolve() == destination.resolve():
+    if os.path.realpath(source) == os.path.realpath(destination):
         raise UsageError(
             f"The pairs cannot be written into '{source}' itself: choose another folder with -o."
         )
@@ -141,10 +142,9 @@ def make(
 
 def _photos(source: Path, destination: Path) -> tuple[list[Path], list[InputError]]:
     """Returns the photos, and an error for each sub-folder that cannot be listed."""
-    if source.is_file():
-        return [source], []
     if not source.is_dir():
-        raise InputError(f"There is no photo or folder '{source}': check its name.")
+        content_format(source)  # raises for a file that is no picture
+        return [source], []
     found = walk(source, apart=destination)
     photos = sorted((source / name for name in (*found.names, *found.outside)), key=natural_path)
     unlisted = list(found.unlisted.values())
@@ -178,6 +178,8 @@ def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:
 
 
 def _made_by(path: Path, note: bytes) -> bool:
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return note in file.read(HEAD)

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deraincli.errors import ModelError, UsageError
+from deraincli.errors import ModelError, UnknownModelError, UsageError
 from deraincli.files.locations import weights_folder
 from deraincli.installation import repair_command
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED, ShippedModel
@@ -97,6 +97,8 @@ def _elsewhere(model: str) -> ModelFile:
 
         address = hub.parse_address(model)
         return ModelFile(address.name, model, hub.fetch(address))
+    if not model:  # Path would take it for this folder
+        raise _unknown(model)
     path = Path(model)
     try:
         if path.is_dir():
@@ -128,7 +130,9 @@ def _unknown(model: str) -> ModelError:
     names = (AUTO_MODEL.name, *SHIPPED)
     near = difflib.get_close_matches(model, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"shipped: {', '.join(names)}."
-    return ModelError(f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too.")
+    return UnknownModelError(
+        f"Unknown model {model!r}; {hint} A .safetensors file or hf:OWNER/NAME works, too."
+    )
 
 
 def _shipped(name: str) -> ModelFile:

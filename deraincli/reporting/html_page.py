@@ -140,7 +140,9 @@ def render(
 def facts_of(file: Path) -> list[str]:
     """Returns the facts of a page that `render` made. Returns none for any other file."""
     try:
-        text = file.read_text(encoding="utf-8") if file.stat().st_size <= 2 * PAGE_BYTES else ""
+        if not file.is_file() or file.stat().st_size > 2 * PAGE_BYTES:  # a pipe would never end
+            return []
+        text = file.read_text(encoding="utf-8")
         embedded = _EMBEDDED.search(text)
         return [str(fact) for fact in json.loads(embedded[1])["facts"]] if embedded else []
     except (OSError, ValueError, LookupError, TypeError):

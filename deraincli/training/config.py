@@ -116,6 +116,8 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
         InputError: The file cannot be read.
         UsageError: The file or a setting is not valid.
     """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise InputError(f"The config '{path}' is no regular file: name a TOML file.")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

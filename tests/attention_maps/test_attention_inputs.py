@@ -57,13 +57,13 @@ def test_two_folders_pair_by_the_names_of_any_layout(tmp_path, rainy, clean):
 def test_what_cannot_be_found_or_told_apart_is_refused(tmp_path):
     photo = write_picture(tmp_path / "photos" / "a.png", scene(0))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="no picture or folder"):
+    with pytest.raises(InputError, match=r"no file '.*missing"):
         find_jobs(tmp_path / "missing", None, tmp_path / "out")
     with pytest.raises(InputError, match=r"no file '.*gone\.png'"):
         find_jobs(photo, tmp_path / "gone.png", tmp_path / "out")
     with pytest.raises(InputError, match="no pictures in"):
         find_jobs(tmp_path / "empty", None, tmp_path / "out")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match=r"is a picture and .*empty' is a folder"):
         find_jobs(photo, tmp_path / "empty", tmp_path / "out")
     with pytest.raises(InputError, match="has a partner"):
         find_jobs(photo.parent, tmp_path / "empty", tmp_path / "out")

@@ -178,7 +178,7 @@ def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
         (("--models", ""), 2, "empty name"),
         (("--models", "balnet-lite,"), 2, "empty name"),
         (("a=blurred.png", "-o", "clean.png"), 1, "exists"),
-        (("--models", "no-such-model"), 1, "no-such-model"),
+        (("--models", "no-such-model"), 2, "no-such-model"),
     ],
 )
 def test_bad_requests_are_one_sentence(

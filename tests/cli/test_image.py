@@ -327,7 +327,7 @@ def test_too_many_pixels_are_refused(derain, jpeg: Path, random_model: Path) -> 
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (("-m", "balnet-light"), 1, "balnet-l"),
+        (("-m", "balnet-light"), 2, "balnet-l"),
         (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
         (("--device", "cuda:7"), 1, "cuda:7"),
         (("--device", "abacus"), 2, "abacus"),

@@ -57,7 +57,10 @@ class _Request(NamedTuple):
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A photo, or a folder with its sub-folders.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="A photo, or a folder with its sub-folders.", parser=options.path),
+    ],
     destination: Annotated[
         Path | None,
         typer.Option(
@@ -83,6 +86,7 @@ def command(
             metavar="CLEAN",
             rich_help_panel=IN_OUT,
             help="The photo without rain, or the folder of them, to score the maps. A paired set needs none.",
+            parser=options.path,
         ),
     ] = None,
     figure: Annotated[

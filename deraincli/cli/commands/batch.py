@@ -46,6 +46,7 @@ def command(
             rich_help_panel=IN_OUT,
             help="Folder for the results. Default: FOLDER-derained beside FOLDER, and NAME.derained.SUFFIX "
             "beside a photo.",
+            parser=options.path,
         ),
     ] = None,
     overwrite: Annotated[
@@ -62,6 +63,7 @@ def command(
             metavar="FILE.html",
             rich_help_panel=IN_OUT,
             help="Write a page with failures, counts and the photos.",
+            parser=options.path,
         ),
     ] = None,
     format: options.ImageFormat = None,
@@ -156,6 +158,8 @@ def command(
     from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
+    for given in inputs:
+        options.path(given)
     named = None if format is None else format_named(format)
     request = BatchRequest(
         tuple(inputs), Naming(destination, suffix, named), Shard.parse(shard) if shard else None

@@ -34,7 +34,7 @@ PAGE_SUFFIXES = (".html", ".htm")
 
 def command(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy photo.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy photo.", parser=options.path)],
     destination: Annotated[
         Path,
         typer.Option(
@@ -60,6 +60,7 @@ def command(
             metavar="CLEAN",
             rich_help_panel=IN_OUT,
             help="The photo without rain. It is shown, and PSNR and SSIM are computed.",
+            parser=options.path,
         ),
     ] = None,
     protocol: Annotated[

@@ -28,7 +28,10 @@ def group() -> None:
 
 @app.command("inspect", cls=Command, epilog=examples("derain data inspect Rain100L"))
 def inspect_command(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A paired set, or a folder of clean photos.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="A paired set, or a folder of clean photos.", parser=options.path),
+    ],
     layout: options.Layout = None,
     left: options.Left = None,
     quiet: options.Quiet = False,

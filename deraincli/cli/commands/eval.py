@@ -36,7 +36,9 @@ WORST = 5
 
 def command(
     context: typer.Context,
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean images.")],
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean images.", parser=options.path)
+    ],
     layout: options.Layout = None,
     left: options.Left = None,
     limit: Annotated[
@@ -49,17 +51,26 @@ def command(
             metavar="DIR",
             rich_help_panel=IN_OUT,
             help="Score the existing results in this folder. A model then runs only if you name it.",
+            parser=options.path,
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.html", rich_help_panel=IN_OUT, help="Write a page that shows every image."
+            metavar="FILE.html",
+            rich_help_panel=IN_OUT,
+            help="Write a page that shows every image.",
+            parser=options.path,
         ),
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", rich_help_panel=IN_OUT, help="Keep the models' results there, as PNG."),
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=IN_OUT,
+            help="Keep the models' results there, as PNG.",
+            parser=options.path,
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
     expect_fingerprint: Annotated[

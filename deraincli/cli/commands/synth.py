@@ -23,7 +23,9 @@ EXAMPLES = examples(
 
 
 def command(
-    source: Annotated[Path, typer.Argument(metavar="CLEAN", help="A clean photo, or a folder of them.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="CLEAN", help="A clean photo, or a folder of them.", parser=options.path)
+    ],
     destination: Annotated[
         Path,
         typer.Option(
@@ -32,6 +34,7 @@ def command(
             metavar="DIR",
             rich_help_panel=IN_OUT,
             help="Folder for input/, target/ and mask/.",
+            parser=options.path,
         ),
     ],
     overwrite: options.Overwrite = False,

@@ -34,12 +34,21 @@ def command(
     config: Annotated[
         Path,
         typer.Argument(
-            metavar="CONFIG.toml", help="What to train, and on what. Its paths are relative to its folder."
+            metavar="CONFIG.toml",
+            help="What to train, and on what. Its paths are relative to its folder.",
+            parser=options.path,
         ),
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="RUNDIR", rich_help_panel=IN_OUT, help="Folder of the run."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="RUNDIR",
+            rich_help_panel=IN_OUT,
+            help="Folder of the run.",
+            parser=options.path,
+        ),
     ] = Path("runs/run"),
     resume: Annotated[
         bool, typer.Option("--resume", rich_help_panel=IN_OUT, help="Resume the run in --out.")
@@ -129,7 +138,7 @@ def command(
 def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool) -> Iterator[str]:
     """The options that stand for keys of the config. A file given here is relative to where one is."""
     if warm_start is not None:
-        path = Path(warm_start)
+        path = options.path(warm_start)
         yield f"warm_start={jsonlib.dumps(str(path.resolve()) if path.exists() else warm_start)}"
     if max_minutes is not None:
         yield f"max_minutes={max_minutes}"

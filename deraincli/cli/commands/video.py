@@ -137,12 +137,12 @@ def command(
 
 def _destination(source: str, destination: str | None) -> Path | None:
     """The output path; None for standard output."""
+    path = options.path(source)
     if destination is not None:
-        return None if destination == STREAM else Path(destination)
+        return None if destination == STREAM else options.path(destination)
     if source == STREAM:
         return None
-    path = Path(source)
-    if not path.name:  # "", "." or "/"
+    if not path.name:  # "." or "/"
         raise InputError(f"'{source}' is a folder: name a video in it.")
     return path.with_name(f"{path.stem}.derained{path.suffix}")
 

@@ -203,6 +203,7 @@ def push(
             metavar="DATASET",
             rich_help_panel=PUBLISHING,
             help="Score the model on this paired set for its card.",
+            parser=options.path,
         ),
     ] = None,
     quiet: options.Quiet = False,
@@ -250,7 +251,9 @@ def _measured(model: str, dataset: Path) -> list[ReportedScore]:
 
 @app.command("import", cls=Command, epilog=examples("derain weights import latest.pth --network prenet"))
 def import_(
-    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A published PyTorch checkpoint.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A published PyTorch checkpoint.", parser=options.path)
+    ],
     network: Annotated[
         str,
         typer.Option(
@@ -265,6 +268,7 @@ def import_(
             metavar="OUT",
             rich_help_panel=IN_OUT,
             help="Model file to write. Default: FILE with the suffix .safetensors.",
+            parser=options.path,
         ),
     ] = None,
     overwrite: options.Overwrite = False,
