@@ -16,8 +16,9 @@ VISIBLE = 10.5 / 255
 """A pixel has changed visibly if one of its channels has changed by more, so by 11 of 255 or more."""
 LITTLE = 0.03
 """A smaller share of visibly changed pixels is little. In 24 real rainy photos it was 0 to 1.9 % (14 photos),
-2.9 %, 3.0 %, and 10 to 28 % (8). Three were compared by eye: at 1.9 % the result looked like the photo, at 2.9
-and 3.0 % the rain was thinner. `tests/performance/change.py` measures the share for the photos of a folder."""
+2.9 %, 3.0 %, and 10 to 28 % (8 photos). Three were compared by eye: at 1.9 % the result looked like the
+photo, at 2.9 and 3.0 % the rain was thinner. `tests/performance/change.py` measures the share for the photos
+of a folder."""
 
 
 class Change(NamedTuple):
