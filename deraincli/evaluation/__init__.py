@@ -1,1 +1,1 @@
-"""Scoring restored pictures against their ground truth."""
+"""Scores restored pictures against their ground truth."""

@@ -1,4 +1,4 @@
-"""One picture in several versions: a page to slide and zoom in, or a contact sheet."""
+"""Shows several versions of one picture on a page with a slider or on a contact sheet."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ TRUTH = "ground truth"
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """The picture as one model, or the camera, has it."""
+    """One version of the picture: the input, the ground truth or a result."""
 
     name: str
+    """Name of the version, such as the name of a model."""
     image: Image
+    """The picture."""
     specialist: str = ""
-    """The model that made it, where the one named chooses between several."""
+    """Name of the model that restored it, if the named model chooses between several."""
     score: Score | None = None
-    """Against the ground truth, where there is one."""
+    """Score against the ground truth, None if there is no ground truth."""
     protocol: str = ""
-    """By which the score was computed."""
+    """Name of the score's protocol."""
 
     @property
     def label(self) -> str:
-        """What it is called where it is shown."""
+        """Name that is shown, with the specialist if there is one."""
         return f"{self.name} ({self.specialist})" if self.specialist else self.name
 
     @property
     def cells(self) -> tuple[str, str, str]:
-        """Label, PSNR in dB and SSIM for a table; the numbers empty without a score."""
+        """Label, PSNR in dB and SSIM for a table. The numbers are empty if there is no score."""
         if self.score is None:
             return self.label, "", ""
         psnr = f"{self.score.psnr:.2f}" if math.isfinite(self.score.psnr) else "∞"
@@ -51,13 +53,26 @@ class Version:
 
     @property
     def note(self) -> str:
-        """The score in words; empty without one."""
+        """The score in words, empty if there is no score."""
         _, psnr, ssim = self.cells
         return f"PSNR {psnr} dB, SSIM {ssim} ({self.protocol})" if self.score else ""
 
 
 def read_version(name: str, file: Path, like: Image, *, max_pixels: int) -> Version:
-    """A version from a file. Raises InputError unless it has the size of `like`."""
+    """Reads a version from a file.
+
+    Args:
+        name: Name of the version.
+        file: The file.
+        like: Picture whose size the version must have.
+        max_pixels: Largest number of pixels to decode.
+
+    Returns:
+        The version.
+
+    Raises:
+        InputError: The file cannot be read or has another size.
+    """
     image = decode(file, max_pixels=max_pixels)
     if image.pixels.shape[:2] != like.pixels.shape[:2]:
         raise InputError(
@@ -67,7 +82,19 @@ def read_version(name: str, file: Path, like: Image, *, max_pixels: int) -> Vers
 
 
 def scored(version: Version, truth: Version, protocol: Protocol) -> Version:
-    """The version with its score. Raises InputError if the picture is too small for the protocol."""
+    """Scores a version.
+
+    Args:
+        version: The version.
+        truth: The ground truth.
+        protocol: The protocol of the score.
+
+    Returns:
+        A copy of the version with its score.
+
+    Raises:
+        InputError: The picture is too small for the protocol, or the sizes differ.
+    """
     against = score(version.image.pixels, truth.image.pixels, protocol)
     return replace(version, score=against, protocol=protocol.name)
 
@@ -80,11 +107,17 @@ def comparison_page(
     *,
     on_note: OnWarning | None = None,
 ) -> str:
-    """A self-contained HTML page on which any two versions share a slider.
+    """Makes a self-contained HTML page on which any two versions share a slider.
 
-    versions: at least one, the first two of which it starts with.
-    facts: short statements under the title.
-    on_note: hears how the page shows them otherwise than they are: smaller, or with loss.
+    Args:
+        title: Title of the page.
+        versions: At least one version. The page opens with the first two.
+        truth: The ground truth, if there is one.
+        facts: Short statements under the title.
+        on_note: Receives a sentence if the page shows a version smaller than it is or with loss.
+
+    Returns:
+        The page.
     """
     everything = [*versions, truth] if truth else list(versions)
     rows = [version.cells for version in versions if version.score]
@@ -107,7 +140,16 @@ def comparison_page(
 
 
 def comparison_sheet(versions: Sequence[Version], truth: Version | None, format: str) -> bytes:
-    """All versions on one labelled sheet, as a file of `format`, a key of `imaging.formats.FORMATS`."""
+    """Makes a labelled sheet of all versions.
+
+    Args:
+        versions: The versions.
+        truth: The ground truth, if there is one.
+        format: A key of `imaging.formats.FORMATS`.
+
+    Returns:
+        The content of the file.
+    """
     labels = {
         f"{version.label}\n{version.note}".rstrip(): to_display_rgb(version.image) for version in versions
     }

@@ -1,4 +1,4 @@
-"""What a folder of training or test pictures holds: layout, sizes, input PSNR, fingerprint, test pictures."""
+"""Summarises a folder of training or test pictures for `derain data inspect`."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from deraincli.parallel import ordered_map, usable_cpus
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found."""
+    """Summary of a folder."""
 
     folder: Path
+    """The folder."""
     layout: str | None
-    """Name of the layout; None for photos without partners."""
+    """Name of the layout, None for photos without partners."""
     count: int
-    """Pairs, or photos, that can be used."""
+    """Number of pairs or photos that can be used."""
     sizes: dict[str, int]
-    """`width×height` → how many, most frequent first."""
+    """Number of pictures by size (`width×height`), the most frequent size first."""
     input_psnr: dict[str, float]
-    """Protocol → mean PSNR of the rainy pictures in dB, by `rgb` and the layout's own. Empty for photos."""
+    """Mean PSNR of the rainy pictures in dB, under `rgb` and the layout's own protocol. Empty for photos."""
     fingerprint: str
-    """Of the content, as `derain eval` prints it: see `pairs.fingerprint`."""
+    """Fingerprint of the content, as `derain eval` prints it. See `pairs.fingerprint`."""
     unpaired: tuple[Path, ...]
     """Pictures in the layout's folders without a partner."""
     skipped: tuple[str, ...]
-    """A sentence for every pair or photo that cannot be used."""
+    """One sentence for every pair or photo that cannot be used."""
     known: tuple[tuple[Path, str], ...]
-    """Files that belong to a known test set, with its name."""
+    """Files that belong to a known test set, with the name of the set."""
 
 
 class _Facts(NamedTuple):
@@ -49,9 +50,18 @@ class _Facts(NamedTuple):
 
 
 def inspect(folder: Path, layout: str | None = None, left: Content | None = None) -> Inspection:
-    """Reads every picture of a paired set, or of a folder of clean photos if nothing in it pairs.
+    """Reads every picture of a paired set or of a folder of clean photos.
 
-    layout, left: as in `find_pairs`. Raises InputError if there are neither pairs nor photos.
+    Args:
+        folder: The folder. It counts as clean photos if there are no pairs in it.
+        layout: Name of the layout, None to recognise it.
+        left: Content of the left half of pictures that hold both halves of a pair, as in `find_pairs`.
+
+    Returns:
+        The summary.
+
+    Raises:
+        InputError: There are neither pairs nor photos.
     """
     try:
         found = find_pairs(folder, layout, left)

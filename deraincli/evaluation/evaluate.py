@@ -1,11 +1,10 @@
-"""Scores models and ready results on a paired set, picture by picture.
+"""Scores models and existing results on a paired set, picture by picture.
 
-    methods = [RainyInput(), Model("balnet-lite", restore, identity)]
+    methods = [RainyInput(), ModelMethod("balnet-lite", derainer, identity)]
     for outcome in evaluate(pairs, methods, protocols_named("prenet"), max_pixels=…):
         outcome is Scored or Failed
 
-Pictures are decoded, encoded and scored in threads while the network, in a thread of its own, goes on with
-the next ones, so that it is the bottleneck.
+Threads decode, encode and score pictures. The network runs in a thread of its own and does not wait for them.
 """
 
 from __future__ import annotations
@@ -27,18 +26,22 @@ from deraincli.parallel import ordered_map, usable_cpus
 
 @dataclass(frozen=True)
 class Scored:
-    """A pair's scores, as scores[method][protocol]."""
+    """The scores of a pair."""
 
     pair: Pair
+    """The pair."""
     scores: Mapping[str, Mapping[str, Score]]
+    """Scores as scores[method][protocol]."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A pair that could not be scored for every method, and one sentence on why."""
+    """A pair that could not be scored for every method."""
 
     pair: Pair
+    """The pair."""
     reason: str
+    """One sentence."""
 
 
 def evaluate(
@@ -49,11 +52,21 @@ def evaluate(
     max_pixels: int,
     workspace: Workspace | None = None,
 ) -> Iterator[Scored | Failed]:
-    """Score every method on every pair, in the pairs' order.
+    """Scores every method on every pair.
 
-    A pair that fails for one method fails for all, so that their means are over the same pictures. Pairs in
-    the workspace are not computed again, new ones are added. Only InputError becomes Failed: a device or a
-    disk that gives up ends the evaluation.
+    A pair that fails for one method fails for all methods, so that all means are over the same pictures. Only
+    an InputError makes a pair fail. Errors of the device or the disk end the evaluation.
+
+    Args:
+        pairs: The pairs.
+        methods: The methods.
+        protocols: The protocols.
+        max_pixels: Largest number of pixels of a picture.
+        workspace: Holds scores of an earlier run, which are not computed again, and receives new ones. None
+            keeps nothing.
+
+    Returns:
+        An iterator over the outcomes in the order of the pairs.
     """
     examine = partial(
         _examine, methods=methods, protocols=protocols, max_pixels=max_pixels, workspace=workspace
@@ -99,7 +112,7 @@ def _key(pair: Pair, methods: Sequence[Method], protocols: Sequence[Protocol]) -
 def _as_scores(
     recorded: Any, methods: Sequence[Method], protocols: Sequence[Protocol]
 ) -> dict[str, dict[str, Score]] | None:
-    """The scores in a pair's record; None if there is none or it is damaged."""
+    """Reads the scores in the record of a pair. Returns None if there is no record or it is damaged."""
     try:
         return {
             method.name: {

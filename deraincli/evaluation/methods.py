@@ -1,4 +1,4 @@
-"""What an evaluation compares: the rainy input, models, and folders of ready results."""
+"""The methods that an evaluation compares: the rainy input, models, and folders of existing results."""
 
 from __future__ import annotations
 
@@ -22,41 +22,68 @@ if TYPE_CHECKING:
     from deraincli.inference.tiled import Restored
 
 RESULT_SUFFIXES = (".derained", "_derained", "_x")
-"""What restoring programs append to a picture's name."""
+"""Suffixes that restoring programs append to the name of a picture."""
 
 
 class Method(Protocol):
-    """Something that is scored: it has a restored picture for every pair."""
+    """A method with a restored picture for every pair."""
 
     name: str
+    """Name of the method in tables."""
 
     def identity(self, pair: Pair) -> str:
-        """What the restored picture depends on besides the pair: equal identities, equal pictures."""
+        """Returns a text for everything, apart from the pair, that determines the restored picture.
+
+        Args:
+            pair: The pair.
+
+        Returns:
+            A text. Equal texts mean equal pictures.
+        """
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
-        """The restored picture, H×W×C; InputError where there is none."""
+        """Returns the restored picture of a pair.
+
+        Args:
+            pair: The pair.
+            rainy: Its rainy picture, H×W×C.
+
+        Returns:
+            The restored picture, H×W×C.
+
+        Raises:
+            InputError: There is no restored picture, or it cannot be read.
+        """
 
 
 class RainyInput:
-    """The rainy picture itself: what doing nothing scores."""
+    """The rainy picture itself, which shows the scores without any restoration."""
 
     name = "rainy input"
 
     def identity(self, pair: Pair) -> str:
-        """Every pair's own rainy picture."""
+        """Returns the name, because nothing but the pair determines the picture."""
         return self.name
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
-        """The rainy picture as it is."""
+        """Returns the rainy picture unchanged."""
         return rainy
 
 
 class PrecomputedResults:
-    """A folder of restored pictures, matched by name with or without one of RESULT_SUFFIXES."""
+    """A folder of restored pictures, whose names match the pairs with or without one of RESULT_SUFFIXES."""
 
     def __init__(self, name: str, folder: Path, pairs: Sequence[Pair], *, max_pixels: int) -> None:
-        """Match the folder's pictures to pairs; InputError when there is no folder, nothing in it matches,
-        or two of its pictures claim the same pair.
+        """Matches the pictures of the folder with pairs.
+
+        Args:
+            name: Name of the method in tables.
+            folder: The folder.
+            pairs: The pairs.
+            max_pixels: Largest number of pixels to decode.
+
+        Raises:
+            InputError: There is no such folder, no picture in it matches, or two match the same pair.
         """
         self.name = name
         self._folder = folder
@@ -64,7 +91,17 @@ class PrecomputedResults:
         self._files = _match_results(folder, {pair.name for pair in pairs})
 
     def identity(self, pair: Pair) -> str:
-        """Returns the SHA-256 of the result's file. Raises InputError if it cannot be read."""
+        """Returns the SHA-256 of the file of a pair.
+
+        Args:
+            pair: The pair.
+
+        Returns:
+            The hash, or `missing` if there is no file.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
         path = self._files.get(pair.name)
         if path is None:
             return "missing"
@@ -72,7 +109,18 @@ class PrecomputedResults:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
-        """The result's file, decoded."""
+        """Decodes the file of a pair.
+
+        Args:
+            pair: The pair.
+            rainy: Not used.
+
+        Returns:
+            The restored picture, H×W×C.
+
+        Raises:
+            InputError: There is no file, or it cannot be read.
+        """
         file = self._files.get(pair.name)
         if file is None:
             raise InputError(f"There is no result for '{pair.name}' in '{self._folder}': add it.")
@@ -80,20 +128,29 @@ class PrecomputedResults:
 
 
 class Restorer(Protocol):
-    """What a model must do to be scored; `deraincli.restoration.derainer.Derainer` is one."""
+    """A model that can be scored, such as `deraincli.restoration.derainer.Derainer`."""
 
     device: str
     precision: str
 
     def restore(self, pixels: Pixels, *, on_warning: OnWarning | None = None) -> Restored:
-        """H×W×3 or H×W×1 → the same shape and dtype, so rounded as a file would be."""
+        """Restores a picture.
+
+        Args:
+            pixels: H×W×3 or H×W×1.
+            on_warning: Receives sentences for the user.
+
+        Returns:
+            The restored picture with the shape and dtype of the input, rounded as a file would be.
+        """
 
 
 class ModelMethod:
     """A model that restores every picture anew.
 
-    folder: where the results are kept as NAME.png; None if they are not.
-    seconds: how long it has been restoring so far.
+    Attributes:
+        folder: Folder of the results, which are named NAME.png. None keeps no results.
+        seconds: Total time of restoring so far, in seconds.
     """
 
     def __init__(
@@ -105,7 +162,15 @@ class ModelMethod:
         folder: Path | None = None,
         on_warning: OnWarning | None = None,
     ) -> None:
-        """identity: stands for weights, precision and whatever else the result depends on."""
+        """Sets up a model.
+
+        Args:
+            name: Name of the method in tables.
+            restorer: The model.
+            identity: Text for weights, precision and everything else that determines a result.
+            folder: Folder of the results. None keeps no results.
+            on_warning: Receives sentences for the user.
+        """
         self.name = name
         self.folder = folder
         self.seconds = 0.0
@@ -113,12 +178,12 @@ class ModelMethod:
         self._identity = identity
         self._on_warning = on_warning
         self._tiles: set[str] = set()
-        # One thread for all: a device runs one picture at a time, and compiled graphs belong to a thread.
+        # A single thread, because a device runs one picture at a time and compiled graphs belong to a thread.
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     @property
     def facts(self) -> dict[str, str | None]:
-        """Device, precision, and how pictures were cut, None if none had to be restored."""
+        """Device, precision, and how pictures were cut (None if no picture was restored)."""
         return {
             "device": self._restorer.device,
             "precision": self._restorer.precision,
@@ -130,11 +195,22 @@ class ModelMethod:
         return f"{self.name} on {self._restorer.device} in {self._restorer.precision}{pictures}"
 
     def identity(self, pair: Pair) -> str:
-        """The model, and where its results are kept."""
+        """Returns a text for the model and for the folder of its results."""
         return f"{self._identity} in {self.folder}"
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
-        """Restore the picture, and keep it where a folder is set."""
+        """Restores a picture and writes it to the folder, if there is one.
+
+        Args:
+            pair: The pair, whose name the file gets.
+            rainy: Its rainy picture, H×W×C.
+
+        Returns:
+            The restored picture, H×W×C.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
         pixels = self._thread.submit(self._run, rainy).result()
         if self.folder is not None:
             picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="PNG")
@@ -151,7 +227,7 @@ class ModelMethod:
 
 def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder: name the one that holds the restored pictures.")
+        raise InputError(f"'{folder}' is no folder: name the folder of the restored pictures.")
     matches: dict[str, Path] = {}
     for file in pictures(folder):
         name = _pair_name(file.stem, names)
@@ -159,7 +235,7 @@ def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
             continue
         if name in matches:
             raise InputError(
-                f"Both '{matches[name]}' and '{file.name}' claim '{name}': leave one in the folder."
+                f"Both '{matches[name]}' and '{file.name}' match '{name}': leave one in the folder."
             )
         matches[name] = file
     if not matches:

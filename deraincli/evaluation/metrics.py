@@ -1,14 +1,14 @@
 """PSNR and SSIM under the named protocols of the deraining field.
 
-Two papers that both print "PSNR on Y" may differ by more than a decibel, so a number here always belongs
-to a protocol: which luminance, with or without rounding, and which SSIM window. Each protocol reproduces
-the script named in its `source`; scripts that share a formula agree. GNU Octave 7.3 (rgb2ycbcr, fspecial,
-filter2, imfilter) gave the same numbers to 5e-7 dB and 5e-9 SSIM; tests/octave_metrics.m repeats the check.
+Two papers that both print "PSNR on Y" may differ by more than a decibel. A number here therefore always
+belongs to a protocol, which fixes the luminance, the rounding and the SSIM window. Each protocol reproduces
+the script named in its `source`. Scripts that share a formula agree. GNU Octave 7.3 (rgb2ycbcr, fspecial,
+filter2, imfilter) gave the same numbers to 5e-7 dB and 5e-9 SSIM. tests/octave_metrics.m repeats the check.
 
-Grey and 16-bit pictures: a protocol whose script reads colour sees a grey picture as three equal channels;
-`mprnet` compares grey values as they are, as its script does. 16-bit values are brought to the 0–255 scale
-(divided by 257): protocols on floating-point luminance keep the fraction, protocols on uint8 round first,
-as an 8-bit file would be.
+Most protocols convert a grey picture to three equal channels, because their scripts read colour. `mprnet`
+compares grey values directly, as its script does. 16-bit values are divided by 257 to the 0–255 scale.
+Protocols on floating-point luminance keep the fraction. Protocols on uint8 round first, as an 8-bit file
+would be.
 """
 
 from __future__ import annotations
@@ -32,37 +32,44 @@ Planes = npt.NDArray[np.float64]
 
 
 LARGEST_PSNR = 100.0
-"""What equal and nearly equal pictures count in means, in dB."""
+"""Largest PSNR in means, dB. Equal and nearly equal pictures count as this."""
 
 
 class Score(NamedTuple):
-    """PSNR in dB (infinite for equal pictures) and SSIM (at most 1)."""
+    """Scores of a picture, or means of scores."""
 
     psnr: float
+    """PSNR in dB, infinite for equal pictures."""
     ssim: float
+    """SSIM, at most 1."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way of computing PSNR and SSIM.
-
-    name: what `--protocol` takes.
-    summary: the definition in a line, for tables.
-    source: whose script it reproduces.
-    prepare: picture → the planes both metrics compare.
-    ssim: two sets of planes → mean SSIM.
-    smallest_side: pictures with a shorter side have no SSIM under this protocol.
-    """
+    """One way to compute PSNR and SSIM."""
 
     name: str
+    """Name that `--protocol` takes."""
     summary: str
+    """The definition in one line, for tables."""
     source: str
+    """The script that it reproduces."""
     prepare: Callable[[Pixels], Planes]
+    """Converts a picture to the planes that both metrics compare."""
     ssim: Callable[[Planes, Planes], float]
+    """Computes the mean SSIM of two sets of planes."""
     smallest_side: int = 11
+    """Side of the SSIM window in pixels. Pictures with a shorter side have no SSIM."""
 
     def check_size(self, pixels: Pixels) -> None:
-        """Refuse, with InputError, a picture that is smaller than the SSIM window."""
+        """Checks that a picture is not smaller than the SSIM window.
+
+        Args:
+            pixels: The picture, H×W×C.
+
+        Raises:
+            InputError: The picture is smaller.
+        """
         if min(pixels.shape[:2]) < self.smallest_side:
             raise InputError(
                 f"{_size(pixels)} is smaller than the SSIM window of protocol {self.name}: "
@@ -71,9 +78,18 @@ class Protocol:
 
 
 def psnr(image: npt.NDArray[Any], reference: npt.NDArray[Any], *, data_range: float) -> float:
-    """Peak signal-to-noise ratio in dB of two arrays of one shape: 10·log10(data_range² / MSE).
+    """Computes the peak signal-to-noise ratio, 10·log10(data_range² / MSE).
 
-    The MSE is the mean over all elements in float64. Equal arrays give `math.inf`.
+    Args:
+        image: Any array.
+        reference: An array of the same shape.
+        data_range: Difference between the largest and the smallest possible value.
+
+    Returns:
+        The ratio in dB, infinite for equal arrays. The MSE is the mean over all elements in float64.
+
+    Raises:
+        ValueError: The shapes differ.
     """
     if image.shape != reference.shape:
         raise ValueError(f"psnr compares arrays of one shape, not {image.shape} and {reference.shape}")
@@ -82,12 +98,26 @@ def psnr(image: npt.NDArray[Any], reference: npt.NDArray[Any], *, data_range: fl
 
 
 def capped_psnr(value: float) -> float:
-    """Limits a PSNR in dB to LARGEST_PSNR, which equal pictures (infinite PSNR) count as, too."""
+    """Limits a PSNR to LARGEST_PSNR.
+
+    Args:
+        value: A PSNR in dB, which may be infinite.
+
+    Returns:
+        The limited PSNR in dB.
+    """
     return min(value, LARGEST_PSNR)
 
 
 def mean_psnr(values: Iterable[float]) -> float:
-    """Mean of PSNRs in dB, each limited to LARGEST_PSNR: the one rule for every mean in this package."""
+    """Computes a mean PSNR. Every mean PSNR in this package comes from here.
+
+    Args:
+        values: At least one PSNR in dB. Each is limited to LARGEST_PSNR.
+
+    Returns:
+        The mean in dB.
+    """
     return statistics.fmean(map(capped_psnr, values))
 
 
@@ -98,10 +128,18 @@ def mean_score(scores: Iterable[Score]) -> Score:
 
 
 def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
-    """PSNR and SSIM of a restored picture against its ground truth.
+    """Computes PSNR and SSIM of a restored picture. If only one picture is grey, it is converted to RGB.
 
-    Both are H×W×C, uint8 or uint16, of one height and width; if only one of them is grey it counts as RGB.
-    Raises InputError when the sizes differ or the picture is smaller than the SSIM window.
+    Args:
+        restored: The restored picture, H×W×C, uint8 or uint16.
+        clean: Its ground truth, H×W×C, uint8 or uint16.
+        protocol: The protocol.
+
+    Returns:
+        The scores.
+
+    Raises:
+        InputError: The sizes differ, or the picture is smaller than the SSIM window.
     """
     if restored.shape[:2] != clean.shape[:2]:
         raise InputError(
@@ -116,7 +154,17 @@ def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
 
 
 def protocols_named(name: str) -> list[Protocol]:
-    """The protocol of that name, or every one for "all"; UsageError for an unknown name."""
+    """Finds protocols by name.
+
+    Args:
+        name: Name of a protocol, or `all`.
+
+    Returns:
+        The protocol, or all protocols in the order of tables.
+
+    Raises:
+        UsageError: There is no such protocol.
+    """
     if name == "all":
         return list(PROTOCOLS.values())
     if name not in PROTOCOLS:
@@ -129,20 +177,21 @@ def _size(pixels: Pixels) -> str:
 
 
 def _scaled(pixels: Pixels) -> Planes:
-    """uint8 or uint16 → float64 on the 0–255 scale, fractions kept."""
+    """Converts uint8 or uint16 to float64 on the 0–255 scale. Fractions are kept."""
     scale = {np.dtype(np.uint8): 1.0, np.dtype(np.uint16): 257.0}[pixels.dtype]
     return pixels / scale
 
 
 def _rounded(values: Planes) -> Planes:
-    """To the nearest integer, halves up (as MATLAB and OpenCV round positive numbers)."""
+    """Rounds to the nearest integer, halves up, as MATLAB and OpenCV round positive numbers."""
     return np.floor(values + 0.5)
 
 
 def _bt601(rgb: Planes) -> Planes:
-    """RGB on 0–255 → BT.601 luminance on 16–235, H×W×1: what MATLAB's rgb2ycbcr computes.
+    """Converts RGB in 0–255 to BT.601 luminance in 16–235, H×W×1, as MATLAB's rgb2ycbcr does.
 
-    Whole coefficients keep the sum exact for whole values, so that a luminance of k + ½ rounds up everywhere.
+    Integer coefficients keep the sum exact for integer values. A luminance of k + ½ then rounds up on every
+    machine.
     """
     return 16.0 + (rgb @ np.array([65_481.0, 128_553.0, 24_966.0]) / 255_000.0)[..., np.newaxis]
 
@@ -157,7 +206,7 @@ def _uint8_luminance(pixels: Pixels) -> Planes:
 
 
 def _opencv_luminance(pixels: Pixels) -> Planes:
-    """OpenCV's full-range Y as uint8 values, cropped at the right and bottom to multiples of 4."""
+    """Returns OpenCV's full-range Y as uint8 values, cropped at the right and bottom to multiples of 4."""
     import cv2
 
     rgb = _rounded(_scaled(as_rgb(pixels))).astype(np.uint8)
@@ -171,32 +220,32 @@ def _colour(pixels: Pixels) -> Planes:
 
 
 def _gaussian_ssim(image: Planes, reference: Planes) -> float:
-    """Wang et al. 2004: 11×11 Gaussian of σ 1.5, population covariance, whole windows only."""
+    """Computes SSIM by Wang et al. 2004: 11×11 Gaussian of σ 1.5, population covariance, whole windows."""
     return _windowed_ssim(image, reference, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
 
 
 def _uniform_ssim(image: Planes, reference: Planes) -> float:
-    """scikit-image's defaults: 7×7 uniform window, sample covariance, whole windows only."""
+    """Computes SSIM by scikit-image's defaults: 7×7 uniform window, sample covariance, whole windows."""
     return _windowed_ssim(image, reference)
 
 
 def _downsampled_gaussian_ssim(image: Planes, reference: Planes) -> float:
-    """Gaussian SSIM after Wang's automatic down-sampling to about 256 px on the shorter side.
+    """Computes Gaussian SSIM after Wang's automatic down-sampling to about 256 px on the shorter side.
 
     The widely used ssim.m averages f×f boxes, f = max(1, round(min(H, W) / 256)), and keeps every f-th pixel.
-    That the deraining scripts call this version is inferred: they do not carry their ssim.m with them.
+    The deraining scripts do not include their ssim.m, so it is an assumption that they call this version.
     """
     factor = max(1, math.floor(min(image.shape[:2]) / 256 + 0.5))
     return _gaussian_ssim(_box_downsample(image, factor), _box_downsample(reference, factor))
 
 
 def _box_downsample(planes: Planes, factor: int) -> Planes:
-    """MATLAB's imfilter(planes, ones(f) / f², 'symmetric') followed by (1:f:end, 1:f:end)."""
+    """Computes MATLAB's imfilter(planes, ones(f) / f², 'symmetric') followed by (1:f:end, 1:f:end)."""
     import cv2
 
     if factor == 1:
         return planes
-    centre = (factor - 1) // 2  # MATLAB's choice for an even box; OpenCV's own would be factor // 2
+    centre = (factor - 1) // 2  # MATLAB's choice for an even box, where OpenCV takes factor // 2
     averaged = cv2.blur(planes, (factor, factor), anchor=(centre, centre), borderType=cv2.BORDER_REFLECT)
     return np.asarray(averaged, dtype=np.float64).reshape(planes.shape)[::factor, ::factor]
 
@@ -249,4 +298,4 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     )
 }
-"""Every protocol by name, in the order of tables."""
+"""All protocols by name, in the order of tables."""

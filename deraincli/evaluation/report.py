@@ -1,4 +1,4 @@
-"""The HTML page of an evaluation: scores, how PSNR is distributed, and every picture beside its truth."""
+"""HTML page of an evaluation: scores, a histogram of PSNR, and every picture beside its ground truth."""
 
 from __future__ import annotations
 
@@ -23,10 +23,20 @@ def evaluation_report(
     *,
     max_pixels: int,
 ) -> str:
-    """The page as HTML, its pictures ordered by the first model's PSNR under the first protocol, worst first.
+    """Makes the page, with the pictures sorted by the first model's PSNR under the first protocol.
 
-    methods: the board's models; their pictures are read again, a ModelMethod's from the folder it must have.
-    facts: short statements under the title, after fingerprint and protocol.
+    The picture with the lowest PSNR comes first.
+
+    Args:
+        board: The scores.
+        pairs: All pairs, also those that failed.
+        methods: The methods of the board, except for the input. Their pictures are read again. Those of a
+            ModelMethod are read from its folder.
+        facts: Short statements under the title, after fingerprint and protocol.
+        max_pixels: Largest number of pixels to decode.
+
+    Returns:
+        The page.
     """
     first = board.models[0]
     shown = [summary for summary in board.summaries if summary.protocol == first.protocol]
@@ -59,7 +69,7 @@ def evaluation_report(
 
 
 def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:
-    """A model's results from its folder instead of the model."""
+    """Replaces a model by the results in its folder, so that nothing is restored again."""
     if isinstance(method, ModelMethod) and method.folder is not None:
         return PrecomputedResults(method.name, method.folder, pairs, max_pixels=max_pixels)
     return method

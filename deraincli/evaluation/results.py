@@ -1,6 +1,7 @@
 """The scores of an evaluation as means, tables, JSON objects and CSV.
 
-A PSNR beyond 100 dB (equal pictures) counts as 100 dB in means. Where a format cannot say it, it is null.
+A PSNR above 100 dB, such as that of equal pictures, counts as 100 dB in means. JSON cannot express an
+infinite PSNR and has null instead.
 """
 
 from __future__ import annotations
@@ -22,24 +23,30 @@ COLUMNS = ("model", "protocol", "PSNR", "± std", "min", "SSIM", "± std", "min"
 
 
 class ImageScore(NamedTuple):
-    """One picture's scores."""
+    """Scores of one picture."""
 
     name: str
+    """Name of the pair."""
     psnr: float
+    """PSNR in dB, infinite for equal pictures."""
     ssim: float
+    """SSIM, at most 1."""
 
 
 @dataclass(frozen=True)
 class MethodScores:
-    """One method under one protocol: its images, at least one, in the order they were asked for."""
+    """Scores of one method under one protocol."""
 
     model: str
+    """Name of the method."""
     protocol: str
+    """Name of the protocol."""
     images: tuple[ImageScore, ...]
+    """Scores of at least one picture, in the order of the pairs."""
 
     @property
     def psnrs(self) -> list[float]:
-        """PSNR of each image in dB, as it counts in means."""
+        """PSNR of each image in dB, limited to LARGEST_PSNR."""
         return [capped_psnr(image.psnr) for image in self.images]
 
     @property
@@ -53,30 +60,35 @@ class MethodScores:
         return mean_score(Score(image.psnr, image.ssim) for image in self.images)
 
     def worst(self, count: int) -> list[ImageScore]:
-        """The images of lowest PSNR, the lowest first."""
+        """Returns the images with the lowest PSNR.
+
+        Args:
+            count: Largest number of images.
+
+        Returns:
+            The images, the lowest PSNR first.
+        """
         return sorted(self.images, key=lambda image: image.psnr)[:count]
 
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """Every method under every protocol on one set.
-
-    dataset: how the user named it.
-    fingerprint: of the pairs that were asked for, failed ones included.
-    inputs: the rainy pictures' own summaries, one for each protocol.
-    models: the other methods' summaries, protocol by protocol in the same order.
-    failed: pairs without scores, in no summary.
-    """
+    """Scores of every method under every protocol on one set."""
 
     dataset: str
+    """The set as the user named it."""
     fingerprint: str
+    """Fingerprint of all requested pairs, also of those that failed."""
     inputs: tuple[MethodScores, ...]
+    """Scores of the rainy pictures, one entry for each protocol."""
     models: tuple[MethodScores, ...]
+    """Scores of the other methods, under the same protocols in the same order."""
     failed: tuple[Failed, ...] = ()
+    """Pairs without scores."""
 
     @property
     def summaries(self) -> list[MethodScores]:
-        """Protocol by protocol, the input first."""
+        """All scores, protocol by protocol, the input first."""
         return [
             summary
             for reference in self.inputs
@@ -84,7 +96,7 @@ class EvaluationResults:
         ]
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The table's cells under COLUMNS."""
+        """Returns the cells of the table under COLUMNS."""
         return [
             (
                 summary.model,
@@ -97,12 +109,12 @@ class EvaluationResults:
         ]
 
     def markdown(self) -> str:
-        """The table, ready to paste, under a line that names the set."""
+        """Returns the table as Markdown under a line that names the set."""
         table = markdown_table(COLUMNS, self.rows())
         return f"{self.dataset} (fingerprint `{self.fingerprint}`)\n\n{table}"
 
     def objects(self) -> list[dict[str, Any]]:
-        """One JSON-ready object for each model and protocol."""
+        """Returns a dict for JSON for each model and protocol."""
         inputs = {summary.protocol: summary.mean for summary in self.inputs}
         return [
             {
@@ -122,7 +134,7 @@ class EvaluationResults:
         ]
 
     def csv(self) -> str:
-        """One line for each image, model (the input included) and protocol."""
+        """Returns CSV with a line for each image, method (also the input) and protocol."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("dataset", "fingerprint", "model", "protocol", "name", "psnr", "ssim"))
@@ -142,7 +154,19 @@ def collect(
     scored: Sequence[Scored],
     failed: Sequence[Failed],
 ) -> EvaluationResults:
-    """The board of an evaluation that scored at least one pair, for RainyInput and the named methods."""
+    """Collects the scores of an evaluation.
+
+    Args:
+        dataset: The set as the user named it.
+        fingerprint: Fingerprint of all requested pairs.
+        models: Names of the methods apart from RainyInput.
+        protocols: Names of the protocols.
+        scored: At least one pair with scores of RainyInput and of every method.
+        failed: Pairs without scores.
+
+    Returns:
+        The results.
+    """
 
     def summary(method: str, protocol: str) -> MethodScores:
         images = (ImageScore(pair.pair.name, *pair.scores[method][protocol]) for pair in scored)
@@ -158,7 +182,7 @@ def collect(
 
 
 def _spread(values: Sequence[float], places: str) -> tuple[str, str, str]:
-    """Mean, standard deviation (of these images, not an estimate for others) and minimum."""
+    """Formats mean, standard deviation (of these images, not an estimate) and minimum."""
     figures = statistics.fmean(values), statistics.pstdev(values), min(values)
     mean, deviation, least = (format(figure, places) for figure in figures)
     return mean, deviation, least

@@ -32,7 +32,7 @@ def score_pair(
     """
     rainy, clean = read_pair(pair, max_pixels=max_pixels)
     for protocol in protocols:
-        protocol.check_size(clean)  # before the network's work, not after it
+        protocol.check_size(clean)  # here, so that the network does not run in vain
     restored = {name: restore(rainy) for name, restore in methods.items()}
     return {
         name: {protocol.name: score(pixels, clean, protocol) for protocol in protocols}
@@ -43,9 +43,19 @@ def score_pair(
 def score_pairs(
     pairs: Sequence[Pair], methods: Mapping[str, Restore], protocols: Sequence[Protocol], *, max_pixels: int
 ) -> dict[str, dict[str, Score]]:
-    """Returns the mean scores over pairs, at least one, as scores[method][protocol].
+    """Computes mean scores over pairs.
 
-    The arguments and errors are those of `score_pair`. One pair that cannot be scored ends it.
+    Args:
+        pairs: At least one pair.
+        methods: How to restore, by name.
+        protocols: The protocols to score under.
+        max_pixels: Larger images are refused.
+
+    Returns:
+        The mean scores as scores[method][protocol].
+
+    Raises:
+        InputError: A pair cannot be scored, as for `score_pair`.
     """
     scores = [score_pair(pair, methods, protocols, max_pixels=max_pixels) for pair in pairs]
     return {

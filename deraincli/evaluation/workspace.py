@@ -1,4 +1,4 @@
-"""What an unfinished evaluation keeps on disk, so that a restart continues where the last run stopped."""
+"""Scores and pictures of an unfinished evaluation on disk, from which a restart continues."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from deraincli.files.locations import cache_folder
 class Workspace:
     """A folder in the cache that belongs to one evaluation. It is removed when the evaluation is finished.
 
-    Only one process at a time uses the folder. A lock ensures it. The system releases the lock of a process
+    A lock ensures that only one process at a time uses the folder. The system releases the lock of a process
     that dies.
 
     Attributes:
-        pictures: The folder for restored pictures. None if nobody wants them.
+        pictures: The folder for restored pictures. None if they are not needed.
     """
 
     def __init__(self, key: str, *, save: Path | None, for_report: bool, overwrite: bool) -> None:
@@ -48,7 +48,18 @@ class Workspace:
             raise OutputError(f"'{save}' is not empty: choose a new folder or add --overwrite.")
 
     def folder_for(self, name: str, *, alone: bool) -> Path | None:
-        """Creates and returns the folder of one model's pictures. With `alone` it needs none of its own."""
+        """Creates the folder for the pictures of one model.
+
+        Args:
+            name: Name of the model.
+            alone: Whether it is the only model, whose pictures need no folder of their own.
+
+        Returns:
+            The folder, None if the pictures are not needed.
+
+        Raises:
+            OutputError: The folder cannot be created.
+        """
         if self.pictures is None:
             return None
         safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
@@ -57,30 +68,39 @@ class Workspace:
         return folder
 
     def recorded(self, key: str) -> Any | None:
-        """Returns what this or an earlier run recorded under the key, None if nothing."""
+        """Returns a record of this or an earlier run.
+
+        Args:
+            key: Key of the record.
+
+        Returns:
+            The JSON value, None if there is no record.
+        """
         return self._journal.get(key)
 
     def record(self, key: str, value: Any) -> None:
-        """Records a JSON value under the key.
+        """Records a value. The evaluation continues if the record cannot be written.
 
-        The record only saves time after a restart. Where it cannot be written, the evaluation goes on.
+        Args:
+            key: Key of the record.
+            value: A JSON value.
         """
-        with suppress(OutputError):
+        with suppress(OutputError):  # a record only saves time after a restart
             self._journal.record(key, value)
 
     def close(self) -> None:
-        """Removes what was kept only for a restart, and lets other processes use the workspace."""
+        """Removes the data for a restart and lets other processes use the workspace."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self.release()
 
     def release(self) -> None:
-        """Lets other processes use the workspace. What a restart needs stays."""
+        """Lets other processes use the workspace. The data for a restart stays."""
         if self._lock is not None:
             self._lock.release()
 
 
 def _locked(path: Path) -> FileLock | None:
-    """Locks a file for this process. Returns None where the cache cannot be written and nothing is shared.
+    """Locks a file for this process. Returns None if the cache cannot be written, so that nothing is shared.
 
     Raises OutputError if another process holds the lock.
     """

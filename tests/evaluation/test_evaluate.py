@@ -108,7 +108,7 @@ def test_unusable_results_folders_are_refused(pairs, tmp_path):
         PrecomputedResults("r", tmp_path / "other", pairs, max_pixels=MAX_PIXELS)
     for name in ("1.png", "1_derained.png"):
         write_picture(tmp_path / "twice" / name, scene(0))
-    with pytest.raises(InputError, match=r"Both .* claim '1'"):
+    with pytest.raises(InputError, match=r"Both .* match '1'"):
         PrecomputedResults("r", tmp_path / "twice", pairs, max_pixels=MAX_PIXELS)
 
 
