@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import command_reference
 import pytest
 import yaml
 
@@ -24,6 +25,11 @@ def test_the_citation_names_the_version_of_the_package() -> None:
 def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package() -> None:
     (newest, *_) = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest == __version__
+
+
+def test_the_command_reference_is_what_the_command_line_says() -> None:
+    """If this fails, run `python tools/command_reference.py`."""
+    assert command_reference.PAGE.read_text(encoding="utf-8") == command_reference.reference()
 
 
 @pytest.mark.parametrize("file", ISSUE_FORMS, ids=lambda file: file.name)

@@ -1,0 +1,26 @@
+"""A hook of MkDocs: the site has the files of the repository at their paths there.
+
+So the links between README.md, docs/ and the other pages are the same on the site and in the repository.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+ON_THE_SITE = ("*.md", "docs/*.md", "weights/README.md", "CITATION.cff", "examples/*.jpg", "examples/*.png")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Replaces what MkDocs found in docs/ by the repository's files, and keeps those of the theme."""
+    for file in list(files):
+        if file.src_dir == config.docs_dir:
+            files.remove(file)
+    for pattern in ON_THE_SITE:
+        for path in sorted(ROOT.glob(pattern)):
+            name = path.relative_to(ROOT).as_posix()
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    return files
