@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.destination import STREAM, check_output, is_stdout, output_path
 from deraincli.cli.help import SPEED, examples
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, InputError, OutputError, UsageError
+from deraincli.errors import DerainError, InputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from deraincli.restoration.load import LoadOptions
     from deraincli.restoration.restore_file import RestoredFile, SaveOptions
 
-STREAM = "-"
 EXAMPLES = examples(
     "derain image photo.jpg                # writes photo.derained.jpg",
     "derain image window.jpg -o clean.png --task drop",
@@ -67,7 +67,7 @@ def command(
         several = shlex.join([source, *context.args])
         raise UsageError(f"`derain image` restores one picture: use `derain batch {several}` for several.")
     out = options.make_output(quiet, verbose, json)
-    if json and _is_stream(source, destination):
+    if json and is_stdout(source, destination):
         raise UsageError("--json and a picture cannot share standard output: give -o a file name.")
     record: dict[str, object] = {"source": source, "output": destination, "status": "failed", "error": None}
     try:
@@ -76,7 +76,7 @@ def command(
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
-        _check_output(target, overwrite)
+        check_output(target, "A picture", overwrite=overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
         derainer, restored = _restore(picture, save, asked, out)
         _write(target, restored.data, overwrite)
@@ -88,28 +88,13 @@ def command(
     _advise(restored, asked, out)
 
 
-def _is_stream(source: str, destination: str | None) -> bool:
-    """Whether the result goes to standard output."""
-    return (source if destination is None else destination) == STREAM
-
-
 def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
     """Returns the output path; None for standard output.
 
     Complains of the input first, since the output's name may follow from it.
     """
     content = None if source == STREAM else _content(source)
-    if _is_stream(source, destination):
-        return None
-    given = Path(source)
-    if destination is None:
-        return given.with_name(f"{given.stem}.derained{_suffix(given, format, content)}")
-    target = options.path(destination)
-    if not (target.is_dir() or destination.endswith(os.sep)):
-        return target
-    if content is None:
-        raise UsageError(f"'{destination}' is a folder, and standard input has no name: name a file in it.")
-    return target / f"{given.stem}{_suffix(given, format, content)}"
+    return output_path(source, destination, _suffix(Path(source), format, content))
 
 
 def _content(source: str) -> str:
@@ -149,15 +134,6 @@ def _save_options(
             "Standard output has no suffix that names the format: add, for example, --format png."
         )
     return SaveOptions(format_of(target), quality, keep_metadata)
-
-
-def _check_output(target: Path | None, overwrite: bool) -> None:
-    from deraincli.files.atomic import check_destination
-
-    if target is not None:
-        check_destination(target, overwrite=overwrite)
-    elif sys.stdout.isatty():
-        raise OutputError("A picture is not written to a terminal: redirect standard output or give -o FILE.")
 
 
 def _read(source: str, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.destination import STREAM, check_output, output_path
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
-from deraincli.errors import DerainError, InputError, OutputError, UsageError
+from deraincli.errors import DerainError, InputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.restoration.load import LoadOptions
     from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult
 
-STREAM = "-"
 EXAMPLES = examples(
     "derain video in.mp4 -o out.mp4",
     "derain video in.mp4 -o out.mp4 --temporal 2 --start 1:30 --end 2:00",
@@ -120,7 +120,7 @@ def command(
         chosen = _choices(
             target, format, codec, crf, _seconds("--start", start), _seconds("--end", end), temporal
         )
-        _check_destination(target, overwrite)
+        check_output(target, "A video", overwrite=overwrite)
         with out.progress(source) as meter:
             _check_source(source, chosen)
             restorer, job = _load(asked, chosen, meter, out)
@@ -136,15 +136,11 @@ def command(
 
 
 def _destination(source: str, destination: str | None) -> Path | None:
-    """The output path; None for standard output."""
+    """Returns the output path; None for standard output."""
     path = options.path(source)
-    if destination is not None:
-        return None if destination == STREAM else options.path(destination)
-    if source == STREAM:
-        return None
     if not path.name:  # "." or "/"
         raise InputError(f"'{source}' is a folder: name a video in it.")
-    return path.with_name(f"{path.stem}.derained{path.suffix}")
+    return output_path(source, destination, path.suffix)
 
 
 def _refuse_picture(source: str) -> None:
@@ -205,15 +201,6 @@ def _seconds(option: str, text: str | None) -> Fraction | None:
     for part in text.split(":"):
         seconds = 60 * seconds + Fraction(part)
     return seconds
-
-
-def _check_destination(target: Path | None, overwrite: bool) -> None:
-    from deraincli.files.atomic import check_destination
-
-    if target is not None:
-        check_destination(target, overwrite=overwrite)
-    elif sys.stdout.isatty():
-        raise OutputError("A video is not written to a terminal: redirect standard output or give -o FILE.")
 
 
 def _check_source(source: str, chosen: VideoOptions) -> None:
