@@ -78,7 +78,7 @@ def command(
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
         check_output(target, "A picture", overwrite=overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
-        derainer, restored = _restore(picture, save, asked, out)
+        derainer, restored = _restore(source, picture, save, asked, out)
         _write(target, restored.data, overwrite)
     except DerainError as error:
         if json:
@@ -154,7 +154,7 @@ def _read_stdin() -> bytes:
 
 
 def _restore(
-    image: Image, save: SaveOptions, asked: LoadOptions, out: Output
+    source: str, image: Image, save: SaveOptions, asked: LoadOptions, out: Output
 ) -> tuple[Derainer, RestoredFile]:
     """Loads the model and restores the picture."""
     found = None
@@ -166,7 +166,7 @@ def _restore(
         from deraincli.restoration.restore_file import restore_picture
 
         derainer = options.open_model(asked, out, found)
-        meter.label("restoring")
+        meter.label("standard input" if source == STREAM else source)
         return derainer, restore_picture(derainer, image, save, on_progress=meter, on_note=out.note)
 
 
