@@ -19,13 +19,12 @@ from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest, stamp
 from deraincli.imaging.decode import content_format
-from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_of
 from deraincli.imaging.image import Pixels
 from deraincli.inference.tiled import Restored
 from deraincli.restoration.change import measure_change
 from deraincli.restoration.derainer import Derainer
-from deraincli.restoration.restore_file import SaveOptions, read_for
+from deraincli.restoration.restore_file import SaveOptions, encode_restored, read_for
 
 OnStart = Callable[[Job], None]
 """Called when a picture's turn on a device comes, from any thread."""
@@ -111,12 +110,7 @@ class Worker:
                 self._on_start(job)
             result = lane.restore(image.pixels, self.stop, notes.append)
             network_seconds = time.perf_counter() - turn
-        data = encode(
-            replace(image, pixels=result.image),
-            save.format,
-            quality=save.quality,
-            keep_metadata=save.keep_metadata,
-        )
+        data = encode_restored(image, result, save)
         height, width = image.pixels.shape[:2]
         outcome = Outcome(
             job,

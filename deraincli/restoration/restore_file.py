@@ -13,6 +13,7 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
+from deraincli.inference.tiled import Restored
 from deraincli.restoration.change import Change, measure_change
 from deraincli.restoration.derainer import Derainer
 
@@ -83,8 +84,7 @@ def restore_picture(
     """
     start = time.perf_counter()
     result = derainer.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
-    restored = dataclasses.replace(picture, pixels=result.image)
-    data = encode(restored, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
+    data = encode_restored(picture, result, options)
     return RestoredFile(
         data,
         size=Size(*picture.pixels.shape[:2]),
@@ -93,3 +93,18 @@ def restore_picture(
         model=result.model,
         change=measure_change(picture.pixels, result.image),
     )
+
+
+def encode_restored(picture: Image, result: Restored, options: SaveOptions) -> bytes:
+    """Encodes what a picture was restored to, with the picture's metadata.
+
+    Args:
+        picture: The picture as `read_for` read it for the same options.
+        result: What the model made of its pixels.
+        options: How it is written.
+
+    Raises:
+        OutputError: The format cannot hold it.
+    """
+    restored = dataclasses.replace(picture, pixels=result.image)
+    return encode(restored, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
