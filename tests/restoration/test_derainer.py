@@ -66,7 +66,7 @@ def test_a_model_is_named_by_a_path_object_too(small_model: Path) -> None:
         (np.full((20, 30, 3), "a"), "not of <U1"),
         (PIL.Image.new("CMYK", (5, 5)), "image.convert('RGB')"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 @pytest.mark.filterwarnings("error")
 def test_anything_else_is_refused_in_one_sentence(
