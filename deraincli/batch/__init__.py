@@ -1,5 +1,6 @@
-"""Many pictures, unattended.
+"""Restores many pictures without supervision.
 
-Which ones (request, jobs, walk, shards), what is done already (manifest), one of them from file to file
-(worker), all of them (run, local, ray_engine, watch), and what came of it (outcome, summary, page).
+`jobs` and `shards` choose the pictures. `worker` restores one picture from file to file. `run`,
+`local_engine`, `ray_engine` and `watch` restore them all. `outcome`, `summary` and `report` describe the
+results.
 """

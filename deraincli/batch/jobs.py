@@ -1,4 +1,4 @@
-"""From folders, files and globs to jobs: which picture is restored to which file."""
+"""Turns folders, files and globs into jobs, each a picture and the path of its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deraincli.files.walk import results_among, walk
 from deraincli.imaging.formats import FORMATS
 
 DERAINED = ".derained"
-"""Added to the stem of a result that lies beside its picture."""
+"""Text added to the stem of a result that lies beside its picture."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,34 @@ class Naming:
     """How results are named."""
 
     output: Path | None = None
-    """Their folder; None for FOLDER-derained beside every FOLDER with pictures, and beside a picture that is
-    named itself."""
+    """Folder of the results.
+
+    If it is None, the results of a FOLDER go to FOLDER-derained beside it, and the result of a single file
+    goes beside that file.
+    """
     suffix: str = ""
-    """Added to the stem of every name."""
+    """Text added to the stem of every name."""
     format: str | None = None
-    """A key of `FORMATS`; None for that of the picture's own name."""
+    """A key of `FORMATS`. If it is None, the picture's file name decides."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError for a suffix that would change the folder."""
+        """Checks the suffix.
+
+        Raises:
+            UsageError: The suffix has a folder in it.
+        """
         if "/" in self.suffix or os.sep in self.suffix:
             raise UsageError(f"--suffix {self.suffix!r} is a part of a file name and has no folders in it.")
 
     def root(self, folder: Path) -> Path:
-        """Where the results of a folder's pictures go. Raises UsageError if it has no name to go by."""
+        """Returns the folder of the results of a folder's pictures.
+
+        Args:
+            folder: The folder of the pictures.
+
+        Raises:
+            UsageError: The folder is the root of the file system, and there is no `output`.
+        """
         if self.output is not None:
             return self.output
         named = folder if folder.name and folder.name != ".." else Path(os.path.realpath(folder))
@@ -46,7 +60,12 @@ class Naming:
         return named.with_name(f"{named.name}-derained")
 
     def job(self, folder: Path, name: str) -> Job:
-        """The job of the picture `name` below `folder`."""
+        """Returns the job of a picture below a folder.
+
+        Args:
+            folder: The folder that the user gave.
+            name: Path of the picture relative to the folder, with / between the parts.
+        """
         path = PurePosixPath(name)
         extension = path.suffix
         if self.format is not None and extension.lower() not in FORMATS[self.format].suffixes:
@@ -55,7 +74,13 @@ class Naming:
         return Job(folder / name, name, self.root(folder), str(result))
 
     def job_alone(self, picture: Path) -> Job:
-        """The job of a picture that is named itself; without `output`, as `derain image` names its result."""
+        """Returns the job of a picture that the user gave as a file.
+
+        Without `output`, the result has the name that `derain image` gives it.
+
+        Args:
+            picture: The picture.
+        """
         naming = self
         if self.output is None:
             naming = replace(self, output=picture.parent, suffix=self.suffix or DERAINED)
@@ -64,25 +89,34 @@ class Naming:
 
 @dataclass
 class Found:
-    """The jobs of a request, each picture once, and what was left out."""
+    """The jobs of a request, and the files that were left out."""
 
     jobs: list[Job] = field(default_factory=list)
+    """The jobs. No two have both the same picture and the same result."""
     links: int = 0
-    """Symbolic links to folders, or out of the folder that was given."""
+    """Number of symbolic links to folders, and of links to pictures outside the given folder."""
     results: int = 0
-    """Files that an earlier run wrote."""
+    """Number of files that an earlier run wrote."""
     unsupported: list[Path] = field(default_factory=list)
-    """Pictures of other formats and videos, by their suffix."""
+    """Files whose suffix is that of a video or of an unsupported picture format."""
     unlisted: dict[Path, InputError] = field(default_factory=dict)
-    """Folders that cannot be listed, with an error each."""
+    """Folders that cannot be listed, each with its error."""
 
 
 def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
-    """The jobs of `inputs`: the pictures below folders and what globs match, in their order, then the files
-    that are named themselves and are not among these.
+    """Finds the jobs of the inputs.
 
-    The part of a glob before the first wildcard is the folder whose sub-folders are mirrored. A file is
-    taken whatever it is, so that reading it can report what is wrong with it.
+    The pictures of folders and globs come first, in the order of the inputs. Files that were given by name
+    and are not among these follow. The folder before the first wildcard of a glob is the one whose
+    sub-folders are mirrored. A file given by name becomes a job whatever its content, so that its reader can
+    report what is wrong with it.
+
+    Args:
+        inputs: Folders, files and globs.
+        naming: How results are named.
+
+    Returns:
+        The jobs, and the files that were left out.
 
     Raises:
         InputError: An input does not exist, a glob matches nothing, or none of the folders can be listed.
@@ -104,7 +138,14 @@ def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
 
 
 def collisions(jobs: Sequence[Job]) -> dict[Job, str]:
-    """The jobs whose result another job claims, too, or is another job's picture; with a sentence each."""
+    """Finds the jobs that would overwrite the result or the picture of another job.
+
+    Args:
+        jobs: All jobs of a run.
+
+    Returns:
+        One sentence for the user for each such job.
+    """
     sources = {os.path.realpath(job.source): job for job in jobs}
     claims: dict[str, Job] = {}
     found: dict[Job, str] = {}
@@ -125,7 +166,15 @@ def collisions(jobs: Sequence[Job]) -> dict[Job, str]:
 
 
 def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Raises UsageError, before any work, where results would replace each other or their own sources."""
+    """Checks before the work starts that results replace neither each other nor pictures.
+
+    Args:
+        jobs: All jobs of a run.
+        overwrite: Whether a result may replace its own picture.
+
+    Raises:
+        UsageError: A result would replace another result or a picture.
+    """
     found = collisions(jobs)
     if found:
         others = f" {len(found) - 1} more collide." if len(found) > 1 else ""
@@ -140,7 +189,7 @@ def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
 
 
 def _is_file(given: str) -> bool:
-    """Whether an input is the name of a file, rather than a folder or a glob."""
+    """Returns whether an input is the name of a file rather than a folder or a glob."""
     return os.path.lexists(given) and not Path(given).is_dir()
 
 
@@ -156,7 +205,7 @@ def _jobs_of(given: str, naming: Naming, found: Found) -> Iterator[Job]:
     if path.is_dir():
         try:
             yield from _jobs_below(path, (), naming, found)
-        except InputError as error:  # it cannot be listed
+        except InputError as error:  # the folder cannot be listed
             found.unlisted[path] = error
     elif _is_file(given):
         if results_among(path.parent, [path.name]):
@@ -197,7 +246,10 @@ def _wanted(name: str, pattern: tuple[str, ...]) -> bool:
 
 
 def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """As in shells: wildcards stay within a part, except that ** stands for any number of folders."""
+    """Returns whether a path matches a glob.
+
+    As in shells, a wildcard matches within one part, and ** matches any number of folders.
+    """
     if not pattern or not parts:
         return not pattern and not parts
     if pattern[0] == "**":
@@ -206,7 +258,7 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _reaches(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether the pattern can match something below a folder."""
+    """Returns whether the pattern can match a path below a folder."""
     if not pattern or pattern[0] == "**" or not folder:
         return True
     return len(pattern) > 1 and fnmatchcase(folder[0], pattern[0]) and _reaches(folder[1:], pattern[1:])
@@ -214,17 +266,27 @@ def _reaches(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """Which pictures, and which part of them."""
+    """The pictures to restore, and the part of them that falls to this run."""
 
     inputs: tuple[str, ...]
     """Folders, files and globs."""
     naming: Naming
+    """How results are named."""
     shard: Shard | None = None
+    """The part for this run. None stands for all pictures."""
 
     def find(self) -> Found:
-        """All pictures as they are now. Raises InputError."""
+        """Finds the jobs of all shards in the current state of the folders.
+
+        Raises:
+            InputError: As `find_jobs` raises it.
+        """
         return find_jobs(self.inputs, self.naming)
 
     def share(self, jobs: Sequence[Job]) -> list[Job]:
-        """Those that fall to this shard."""
+        """Returns those jobs that fall to this shard.
+
+        Args:
+            jobs: The jobs of all shards.
+        """
         return [job for job in jobs if self.shard is None or self.shard.holds(job.name)]

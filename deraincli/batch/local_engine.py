@@ -1,4 +1,4 @@
-"""The engine on this machine: threads decode and encode pictures while the devices restore others."""
+"""The engine on this machine. Threads decode and encode pictures while the devices restore others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deraincli.restoration.load import open_model
 
 
 class LocalEngine:
-    """Runs jobs on this machine's devices; models are loaded when the first job comes."""
+    """Runs jobs on this machine's devices. The first call loads the models."""
 
     def __init__(
         self,
@@ -22,8 +22,15 @@ class LocalEngine:
         pictures: int | None,
         on_start: OnStart | None = None,
     ) -> None:
-        """`devices`: one model on each. `pictures`: so many are in memory at once; None for three a device,
-        one decoded and one encoded while one is restored, and one more against hold-ups.
+        """Stores the settings. Loads nothing.
+
+        Args:
+            settings: How pictures are restored and saved.
+            devices: Devices, each of which gets a model.
+            pictures: Largest number of pictures in memory. None stands for three a device and one more. Of
+                the three, one is decoded, one restored and one encoded. The other keeps the devices busy
+                when a step is slow.
+            on_start: Called when a device is about to restore a picture.
         """
         self._settings = settings
         self._devices = devices
@@ -32,7 +39,18 @@ class LocalEngine:
         self._worker: Worker | None = None
 
     def __call__(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """The outcomes as they come. Raises ModelError or DeviceError if nothing can be loaded."""
+        """Restores the pictures of the jobs.
+
+        Args:
+            jobs: The jobs.
+
+        Returns:
+            The outcomes in the order in which they are ready.
+
+        Raises:
+            ModelError: A model cannot be loaded.
+            DeviceError: A device is not available.
+        """
         if self._worker is None:
             settings = self._settings
             derainers = [
@@ -43,9 +61,17 @@ class LocalEngine:
 
 
 def run(jobs: Iterable[Job], worker: Worker, pictures: int) -> Iterator[Outcome]:
-    """The outcomes as they come, at most `pictures` in work at once.
+    """Restores the pictures of the jobs in threads.
 
-    Left early, by an exception or by its reader, it stops the pictures in work after their next tile.
+    If an exception is raised or the reader stops early, each unfinished picture stops after its next tile.
+
+    Args:
+        jobs: The jobs.
+        worker: Restores each picture.
+        pictures: Largest number of pictures in memory.
+
+    Yields:
+        The outcomes in the order in which they are ready.
     """
     waiting: set[Future[Outcome]] = set()
     with ThreadPoolExecutor(pictures) as pool:
@@ -58,6 +84,6 @@ def run(jobs: Iterable[Job], worker: Worker, pictures: int) -> Iterator[Outcome]
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
-        except BaseException:  # KeyboardInterrupt and GeneratorExit among them
+        except BaseException:  # includes KeyboardInterrupt and GeneratorExit
             worker.stop.set()
             raise

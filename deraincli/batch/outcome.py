@@ -1,4 +1,4 @@
-"""What a batch does to every picture, and what became of one."""
+"""The settings of a batch and the outcome of each picture."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ class RestoreSettings:
     """How pictures are restored and saved."""
 
     load: LoadOptions
-    """Which model runs, and how. Its device does not count, because each worker has its own."""
+    """The model and how it runs. The device is ignored, because each worker has its own."""
     model: ResolvedModel
     """The model's files on this machine."""
     format: str | None = None
-    """A key of `FORMATS`; None for that of the result's name."""
+    """A key of `FORMATS`. If it is None, the name of the picture's file decides."""
     quality: int | None = None
+    """Quality of lossy formats, 1–100. None stands for the format's default."""
     keep_metadata: bool = True
+    """Whether results keep the metadata of their pictures."""
     max_pixels: int = DEFAULT_MAX_PIXELS
+    """Largest number of pixels of a picture. Larger pictures fail."""
     overwrite: bool = False
-    """Replace what lies where a result goes, whoever wrote it."""
+    """Whether a result may replace any file of its name."""
 
     @property
     def identity(self) -> str:
-        """Stands for whatever shows in the results: see `results_identity`."""
+        """Identity of everything that affects the results, as `results_identity` makes it."""
         saved = (self.format, self.quality, self.keep_metadata)
         return results_identity(self.model, self.load, *saved)
 
@@ -42,38 +45,50 @@ Status = Literal["done", "skipped", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job. Numbers and names that are not known are None.
+    """The outcome of a job. Unknown numbers and names are None.
 
     The size, the model and the change of a skipped picture are those that were recorded when it was restored.
     """
 
     job: Job
+    """The picture and the path of its result."""
     status: Status
+    """Whether the picture was restored, had a finished result already, or failed."""
     error: str | None = None
-    """One sentence, of a failed one."""
+    """One sentence for the user if the picture failed."""
     fatal: bool = False
-    """Whether the others would fail for the same reason."""
+    """Whether the other pictures would fail for the same reason."""
     unreadable: bool = False
-    """Whether the picture itself is at fault, as one is that is still being written."""
+    """Whether the picture itself cannot be read, for example because its file is still incomplete."""
     notes: tuple[str, ...] = ()
     """Sentences for the user."""
     width: int | None = None
+    """Width of the picture in pixels."""
     height: int | None = None
+    """Height of the picture in pixels."""
     seconds: float | None = None
-    """Decoding, restoring, encoding and writing, without waiting for a device."""
+    """Seconds for decoding, restoring, encoding and writing, without the wait for a device."""
     network_seconds: float = 0.0
-    """Restoring alone."""
+    """Seconds for restoring alone."""
     model: str | None = None
-    """The one that restored this picture, where several may."""
+    """Name of the model that restored the picture."""
     change: Change | None = None
     """The difference between the picture and its result."""
     device: str | None = None
+    """The device that restored the picture."""
     precision: str | None = None
+    """The precision of the computation, such as fp32."""
     tile: str | None = None
+    """Size of the tiles, width×height."""
 
     @classmethod
     def skipped(cls, job: Job, facts: Mapping[str, Any]) -> Outcome:
-        """Returns the outcome of a picture that an earlier run restored and whose `facts` it recorded."""
+        """Returns the outcome of a picture that was restored earlier.
+
+        Args:
+            job: The picture and the path of its result.
+            facts: The facts that were recorded with the result. Earlier versions recorded none.
+        """
         change = None
         if "changed_share" in facts:
             change = Change(facts["mean_change"], facts["changed_share"])
@@ -82,7 +97,7 @@ class Outcome:
 
     @property
     def pixels(self) -> int:
-        """Number of the picture's pixels, or 0 if it is not known."""
+        """Number of pixels of the picture. 0 if it is not known."""
         return (self.width or 0) * (self.height or 0)
 
     @property
@@ -91,12 +106,12 @@ class Outcome:
         return self.change is not None and self.change.little
 
     def facts(self) -> dict[str, Any]:
-        """Returns what `skipped` takes, as a JSON object."""
+        """Returns the facts to record with the result, which `skipped` takes, as a JSON object."""
         change = self.change.record() if self.change else {}
         return {"width": self.width, "height": self.height, "model": self.model, **change}
 
     def record(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """Returns the outcome as a JSON object."""
         return {
             "source": str(self.job.source),
             "output": str(self.job.destination),

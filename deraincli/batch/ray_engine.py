@@ -1,5 +1,7 @@
-"""The engine on a Ray cluster, or on a local one started for the run: Ray Data with a pool of actors, each of
-which loads the model once. All machines must see sources and results under the same paths.
+"""The engine on a running Ray cluster, or on a local one that is started for the run.
+
+Ray Data runs a pool of actors, each of which loads the model once. All machines must see the pictures and the
+results under the same paths.
 """
 
 from __future__ import annotations
@@ -25,20 +27,32 @@ from deraincli.installation import install_command
 from deraincli.restoration.load import open_model
 
 BATCH = 16
-"""Most pictures that an actor is given at once; within them, decoding, restoring and encoding overlap."""
+"""Largest number of pictures that an actor gets at once.
+
+The actor decodes, restores and encodes different pictures of a batch at the same time.
+"""
 
 PICTURES = 4
-"""So many pictures an actor has in memory at once."""
+"""Largest number of pictures that an actor has in memory."""
 
 
 class RayEngine:
-    """Runs jobs on Ray. What an actor that died had not finished is done again, by it or by another."""
+    """Runs jobs on Ray. When an actor dies, its unfinished pictures are restored again."""
 
     def __init__(
         self, settings: RestoreSettings, device: str, workers: int | None, address: str | None
     ) -> None:
-        """`workers`: actors; None for one a GPU, without GPUs one for two CPU cores. `address`: of a running
-        cluster, as `ray.init` takes it; None starts Ray here for the run. Raises UsageError without Ray.
+        """Stores the settings. Starts nothing.
+
+        Args:
+            settings: How pictures are restored and saved.
+            device: The device of every actor. "cpu" uses no GPU.
+            workers: Number of actors. None stands for one a GPU, or one for every two CPU cores if no GPU is
+                used.
+            address: Address of a running cluster, as `ray.init` takes it. None starts a local cluster.
+
+        Raises:
+            UsageError: Ray is not installed.
         """
         _require_ray()
         self._settings = settings
@@ -47,7 +61,17 @@ class RayEngine:
         self._address = address
 
     def __call__(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """The outcomes as batches of them come. Raises DeviceError if there is no cluster at the address."""
+        """Restores the pictures of the jobs.
+
+        Args:
+            jobs: The jobs.
+
+        Yields:
+            The outcomes in the order in which their batches are ready.
+
+        Raises:
+            DeviceError: There is no cluster at the address.
+        """
         import ray.data
 
         with _cluster(self._address):
@@ -56,7 +80,7 @@ class RayEngine:
             cores = max(int(resources.get("CPU", 1)), 1)
             workers = self._workers or gpus or max(cores // 2, 1)
             batch = min(max(len(jobs) // (4 * workers), 1), BATCH)
-            # Pickled, because Arrow takes no names that are not Unicode.
+            # Jobs are pickled, because Arrow does not accept file names that are not valid Unicode.
             rows = [{"job": pickle.dumps(job)} for job in jobs]
             outcomes = ray.data.from_items(
                 rows, override_num_blocks=math.ceil(len(rows) / batch)
@@ -73,7 +97,7 @@ class RayEngine:
 
 
 class _Actor:
-    """A worker with its own model, in a process of its own."""
+    """A worker with its own model and its own process."""
 
     def __init__(self, settings: RestoreSettings, device: str) -> None:
         process.prepare()
@@ -85,8 +109,8 @@ class _Actor:
 
 
 def _require_ray() -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent home
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its servers' chatter on stderr
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # sends no usage statistics
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # silences Ray's servers on stderr
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
@@ -95,7 +119,7 @@ def _require_ray() -> None:
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[None]:
-    """Ray without its chatter, and without its own idea of SIGTERM."""
+    """Starts or joins a Ray cluster for the block, silences it, and keeps this process's SIGTERM handler."""
     import ray
 
     on_terminate = signal.getsignal(signal.SIGTERM)
@@ -114,7 +138,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    with redirect_stdout(sys.stderr):  # Ray prints what happens to its workers, in the end too
+    with redirect_stdout(sys.stderr):  # Ray prints messages on its workers, even while it shuts down
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""The HTML page of a batch: what failed, the counts, and the pictures before and after."""
+"""The HTML page of a batch. It shows failures, counts, and pictures before and after restoration."""
 
 from __future__ import annotations
 
@@ -22,26 +22,36 @@ from deraincli.restoration.change import percent
 from deraincli.restoration.identity import SETTINGS
 
 COMMAND = "derain batch"
-"""The first fact of every page, by which a later run knows it."""
+"""The first fact of every page. A later run recognises the page by it."""
 FULL_SIZE = 24
 """Largest number of pictures that the page shows at full size."""
 THUMBNAILS = 1000
-"""Largest number of pictures that the page shows at all. They bound its size and the time that it takes."""
+"""Largest number of pictures that the page shows. It bounds the size of the page and the time to write it."""
 LISTED = 20_000
 """Largest number of pictures that the page lists."""
 THUMBNAIL_SIDE = 128
 """Longest side of a thumbnail in pixels."""
 
 States = Mapping[str, Pixels]
+"""A picture "before" and "after" its restoration. Empty if it cannot be shown."""
 
 
 class BatchReport:
-    """A page that shows how a batch stands, written as often as there is news."""
+    """A page that shows the state of a batch. It can be written again whenever the state changes."""
 
     def __init__(self, file: Path, inputs: tuple[str, ...], settings: RestoreSettings) -> None:
-        """Raises OutputError if the file cannot be written, or exists and is not a page of a batch.
+        """Checks that the page can be written. Writes nothing.
 
-        A page of an earlier run is replaced, so that the same command resumes.
+        A page of an earlier run may be replaced, so that the same command can resume the run.
+
+        Args:
+            file: The page.
+            inputs: Folders, files and globs, for the title.
+            settings: How pictures are restored and saved.
+
+        Raises:
+            ExistsError: The file exists and is not a page of a batch.
+            OutputError: The file cannot be written.
         """
         self._ours = settings.overwrite or facts_of(file)[:1] == [COMMAND]
         check_destination(file, overwrite=self._ours)
@@ -51,14 +61,22 @@ class BatchReport:
         self._thumbnails: dict[Outcome, States] = {}
 
     def write(self, summary: BatchSummary, total: int) -> None:
-        """Writes the page in place of its last state. Raises OutputError."""
+        """Writes the page, and replaces its earlier state.
+
+        Args:
+            summary: The outcomes so far.
+            total: Number of pictures of the whole batch.
+
+        Raises:
+            OutputError: The page cannot be written.
+        """
         page = self._page(summary, total)
-        # A name that is no Unicode becomes the escape that JSON has for it.
+        # File names may not be valid Unicode. Their invalid characters are escaped as JSON escapes them.
         write_atomically(self._file, page.encode(errors="backslashreplace"), overwrite=self._ours)
         self._ours = True
 
     def _page(self, summary: BatchSummary, total: int) -> str:
-        """Returns the page as HTML. Both states of the pictures that it shows are read anew."""
+        """Returns the page as HTML."""
         listed = sorted(summary.restored, key=lambda outcome: natural_path(outcome.job.source))[:LISTED]
         shown = _spread(listed, THUMBNAILS)
         full_size = set(_spread(shown, FULL_SIZE))
@@ -96,7 +114,7 @@ class BatchReport:
 
 
 def _statements(summary: BatchSummary, shown: int, listed: int) -> list[str]:
-    """Says what came of the pictures, and which of them the page shows."""
+    """Returns statements on the results, and on which pictures the page lists and shows."""
     restored = len(summary.restored)
     if not restored:
         return ["no picture was restored"]
@@ -122,7 +140,7 @@ def _spread(outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
 def _thumbnails(
     outcomes: Sequence[Outcome], known: Mapping[Outcome, States], max_pixels: int
 ) -> dict[Outcome, States]:
-    """Returns the thumbnails of the outcomes, those that are known and others that are read."""
+    """Returns the thumbnails of the outcomes. Reads those that are not known yet."""
     missing = [outcome for outcome in outcomes if outcome not in known]
     read = partial(_read, reader=partial(read_thumbnail, longest_side=THUMBNAIL_SIDE, max_pixels=max_pixels))
     workers = os.cpu_count() or 1
@@ -136,7 +154,7 @@ def _states(outcome: Outcome, max_pixels: int) -> States:
 
 
 def _read(outcome: Outcome, reader: Callable[[Path], Pixels]) -> States:
-    """Reads both states of a picture, or none if one of them is gone or has been damaged since."""
+    """Reads a picture before and after its restoration, or nothing if a file is missing or damaged."""
     try:
         return {"before": reader(outcome.job.source), "after": reader(outcome.job.destination)}
     except InputError:

@@ -1,4 +1,4 @@
-"""A whole batch on any engine: skips what is done, restores the rest."""
+"""Runs a whole batch on any engine. Skips finished pictures and restores the others."""
 
 from __future__ import annotations
 
@@ -13,19 +13,32 @@ from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest
 
 Engine = Callable[[Sequence[Job]], Iterator[Outcome]]
-"""Restores jobs; their outcomes come in any order."""
+"""Restores the pictures of jobs, and returns the outcomes in any order."""
 
 
 def tidy(jobs: Iterable[Job]) -> None:
-    """Removes the temporary files that killed runs left where the results go."""
+    """Removes the temporary files that killed runs left in the folders of the results.
+
+    Args:
+        jobs: The jobs.
+    """
     for folder in {job.destination.parent for job in jobs}:
         remove_leftovers(folder)
 
 
 def run_batch(jobs: Iterable[Job], settings: RestoreSettings, engine: Engine) -> Iterator[Outcome]:
-    """One outcome for every job: first those that are done already, then the others as they come.
+    """Restores the pictures that have no finished result yet.
 
-    Raises OutputError where a folder for the results cannot be made or written to.
+    Args:
+        jobs: The jobs.
+        settings: How pictures are restored and saved.
+        engine: Restores the pictures.
+
+    Yields:
+        One outcome for every job. Those of finished pictures come first.
+
+    Raises:
+        OutputError: A folder of results cannot be created or is not writable.
     """
     manifests: dict[Path, Manifest] = {}
     todo = []

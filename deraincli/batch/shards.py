@@ -1,4 +1,4 @@
-"""Splitting a set of pictures between runs that know nothing of each other."""
+"""Splits a set of pictures between runs that do not communicate."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from deraincli.errors import UsageError
 
 @dataclass(frozen=True)
 class Shard:
-    """One of `count` disjoint parts, 1 to `count`, that together are the whole."""
+    """One of several disjoint parts that together hold all pictures."""
 
     index: int
+    """Number of the part, from 1 to `count`."""
     count: int
+    """Number of parts, at least 1."""
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """`2/5` → the second of five. Raises UsageError."""
+        """Reads a shard from text.
+
+        Args:
+            text: INDEX/COUNT. For example, 2/5 is the second of five parts.
+
+        Raises:
+            UsageError: The text is not such a shard.
+        """
         match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
         shard = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= shard.index <= shard.count:
@@ -27,6 +36,10 @@ class Shard:
         return shard
 
     def holds(self, name: str) -> bool:
-        """Whether a picture belongs to this part: a matter of its name alone, whatever else there is."""
+        """Returns whether a picture belongs to this part. Other pictures have no influence.
+
+        Args:
+            name: The picture's `Job.name`.
+        """
         digest = hashlib.sha256(os.fsencode(name)).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.index - 1

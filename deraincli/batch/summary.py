@@ -1,4 +1,4 @@
-"""What came of a whole batch."""
+"""Sums up the outcomes of a batch."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from deraincli.errors import InputError
 from deraincli.files.manifest import Job
 
 COLUMNS = ("done", "skipped", "failed", "not started", "megapixels", "MP/s", "seconds")
+"""Titles of the columns of `BatchSummary.row`."""
 
 
 @dataclass
 class BatchSummary:
-    """Keeps the last outcome of every picture."""
+    """Counts the latest outcome of every picture."""
 
     unlisted: Mapping[Path, InputError] = field(default_factory=dict)
-    """Folders that cannot be listed, with an error each."""
+    """Folders that cannot be listed, each with its error."""
     pixels: int = 0
-    """Number of pixels restored in this run. A picture that changed meanwhile counts every time."""
+    """Number of pixels restored in this run. A picture counts each time it is restored."""
     network_seconds: float = 0.0
-    """Seconds that the network worked in this run."""
+    """Seconds that the models took to restore pictures in this run."""
     _began: float = field(default_factory=time.monotonic)
     _last: dict[Job, Outcome] = field(default_factory=dict)
     _counts: Counter[Status] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
-        """Counts one more, in place of an earlier one of the same picture."""
+        """Counts an outcome. It replaces an earlier one of the same picture.
+
+        Args:
+            outcome: The outcome.
+        """
         earlier = self._last.get(outcome.job)
         if earlier is not None:
             self._counts[earlier.status] -= 1
@@ -47,12 +52,12 @@ class BatchSummary:
 
     @property
     def skipped(self) -> int:
-        """Number of pictures that were done already."""
+        """Number of pictures that had a finished result already."""
         return self._counts["skipped"]
 
     @property
     def failed(self) -> list[Outcome]:
-        """The pictures that failed."""
+        """Outcomes of the pictures that failed."""
         return [outcome for outcome in self._last.values() if outcome.status == "failed"]
 
     @property
@@ -68,27 +73,27 @@ class BatchSummary:
 
     @property
     def restored(self) -> list[Outcome]:
-        """The pictures that have a result, from this run or an earlier one."""
+        """Outcomes of the pictures that have a result, from this run or an earlier one."""
         return [outcome for outcome in self._last.values() if outcome.status != "failed"]
 
     @property
     def compared(self) -> list[Outcome]:
-        """Those of the restored pictures whose change is known. Earlier versions did not record it."""
+        """Outcomes of the restored pictures whose change is known. Earlier versions did not record it."""
         return [outcome for outcome in self.restored if outcome.change]
 
     @property
     def hardly_changed(self) -> list[Outcome]:
-        """Those of the restored pictures that changed so little that rain may be left."""
+        """Outcomes of the restored pictures that changed so little that rain may be left."""
         return [outcome for outcome in self.compared if outcome.hardly_changed]
 
     @property
     def models(self) -> dict[str, int]:
-        """Number of restored pictures by the model that restored them, the most frequent first."""
+        """Number of pictures that each model restored, the largest number first."""
         return dict(Counter(outcome.model for outcome in self.restored if outcome.model).most_common())
 
     @property
     def seconds(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start of this run."""
         return time.monotonic() - self._began
 
     @property
@@ -97,10 +102,10 @@ class BatchSummary:
         return self.pixels / 1e6 / max(self.seconds, 1e-9)
 
     def row(self, total: int) -> list[str]:
-        """Returns a row under COLUMNS.
+        """Returns the counts and speeds as text, in the order of COLUMNS.
 
         Args:
-            total: Number of pictures that there should have been.
+            total: Number of pictures of the whole batch.
         """
         counts = (self.done, self.skipped, self._counts["failed"], total - self.count)
         speeds = (self.pixels / 1e6, self.megapixels_per_second, self.seconds)

@@ -1,4 +1,4 @@
-"""Pictures that are dropped into a folder are restored once they have stopped growing."""
+"""Restores the pictures that arrive in a folder, once their files are complete."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from deraincli.batch.run import Engine, run_batch
 from deraincli.files.manifest import Job, Stamp, stamp
 
 QUIET_SECONDS = 1.0
-"""A file that neither grew nor changed for so long is tried."""
+"""Seconds without a change after which a file is read."""
 GRACE_SECONDS = 10.0
-"""A file that changed so recently and cannot be read may be held up on its way: it is tried again before it
-fails. One that is held up for longer fails, and is tried again when it goes on growing."""
+"""Seconds since its last change during which an unreadable file may still be incomplete.
+
+During this time it is tried again instead of failing. Afterwards it fails and is tried again when it changes.
+"""
 CALM_SECONDS = 3.0
-"""Without anything to do for so long, there is time for a page."""
+"""Seconds without a change after which `on_calm` is called."""
 
 
 def watch(
@@ -32,11 +34,22 @@ def watch(
     engine: Engine,
     on_calm: Callable[[], None],
 ) -> Iterator[Outcome]:
-    """The outcomes of what is in the folders and of what comes, without end; a picture that changes has one
-    each time.
+    """Restores the pictures in folders and those that arrive later. Never ends on its own.
 
-    `scan` finds the jobs of the moment. One whose result another claims fails. `on_calm` is called when
-    nothing has come for a while since the last outcome.
+    A job that would overwrite the result or the picture of another job fails.
+
+    Args:
+        scan: Finds the current jobs.
+        folders: The folders to watch, with their sub-folders.
+        settings: How pictures are restored and saved.
+        engine: Restores the pictures.
+        on_calm: Called once after new outcomes, when nothing has changed for CALM_SECONDS.
+
+    Yields:
+        The outcomes. A picture that changes gets a new outcome each time.
+
+    Raises:
+        OutputError: A folder of results cannot be created or is not writable.
     """
     news = False
     handled: dict[Path, Stamp | None] = {}
@@ -75,7 +88,7 @@ def _may_be_on_its_way(outcome: Outcome) -> bool:
 
 
 class _Alarm(FileSystemEventHandler):
-    """Sets an event when something is written; reading, as the program does itself, is no change."""
+    """Sets an event when a file is written. Reading, which the program does itself, does not count."""
 
     def __init__(self, changed: Event) -> None:
         self._changed = changed

@@ -1,4 +1,4 @@
-"""One job from file to file. Several threads share a worker, and the worker's devices."""
+"""Runs one job from file to file. Several threads share a worker and its devices."""
 
 from __future__ import annotations
 
@@ -27,25 +27,44 @@ from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, encode_restored, read_for
 
 OnStart = Callable[[Job], None]
-"""Called when a picture's turn on a device comes, from any thread."""
+"""Called from any thread when a device is about to restore a picture."""
 
 
 class StoppedError(Exception):
-    """The run was asked to stop while this picture was in work."""
+    """The run was stopped before this picture was finished."""
 
 
 class DeviceSlot:
-    """A loaded model, and the one thread in which it runs.
+    """A loaded model and the thread in which it runs.
 
-    A device restores one picture at a time, and OpenMP would keep a set of threads for every caller.
+    A device restores one picture at a time. One thread is enough, and OpenMP would keep a set of threads for
+    every thread that calls the model.
     """
 
     def __init__(self, derainer: Derainer) -> None:
+        """Prepares the thread.
+
+        Args:
+            derainer: The loaded model.
+        """
         self.derainer = derainer
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def restore(self, pixels: Pixels, stop: Event, on_warning: OnWarning) -> Restored:
-        """Restores a picture. Raises StoppedError after the next tile once `stop` is set."""
+        """Restores a picture in the thread of the slot.
+
+        Args:
+            pixels: The picture, as `Derainer.restore` takes it.
+            stop: The event that stops the restoration after its next tile.
+            on_warning: Receives sentences for the user.
+
+        Returns:
+            The restored picture.
+
+        Raises:
+            StoppedError: `stop` is set.
+            DerainError: As `Derainer.restore` raises it.
+        """
 
         def check(done: int, total: int) -> None:
             if stop.is_set():
@@ -56,13 +75,20 @@ class DeviceSlot:
 
 
 class Worker:
-    """Restores jobs, on whichever of its models is idle."""
+    """Restores pictures, each with the next idle model."""
 
     def __init__(
         self, settings: RestoreSettings, derainers: Iterable[Derainer], on_start: OnStart | None = None
     ) -> None:
+        """Prepares a slot for each model.
+
+        Args:
+            settings: How pictures are restored and saved.
+            derainers: The loaded models, one for each device.
+            on_start: Called when a device is about to restore a picture.
+        """
         self.stop = Event()
-        """Once set, pictures in work raise StoppedError."""
+        """Set it to make unfinished pictures raise StoppedError."""
         self._settings = settings
         self._on_start = on_start
         self._idle: SimpleQueue[DeviceSlot] = SimpleQueue()
@@ -72,7 +98,17 @@ class Worker:
         self._lock = Lock()
 
     def __call__(self, job: Job) -> Outcome:
-        """Restores one picture. What is wrong with it is in the outcome; raises StoppedError, and bugs."""
+        """Restores one picture and writes its result.
+
+        Args:
+            job: The picture and the path of its result.
+
+        Returns:
+            The outcome. It holds the error if the picture cannot be restored.
+
+        Raises:
+            StoppedError: `stop` is set.
+        """
         try:
             return self._restore(job)
         except ExistsError:
@@ -83,8 +119,8 @@ class Worker:
             return Outcome(job, "failed", str(error), fatal=fatal, unreadable=unreadable)
 
     def _met(self, job: Job) -> Outcome:
-        """Of a job whose result is there already, which another run may have written in the meantime."""
-        manifest = Manifest(job.root)  # with what other runs wrote since
+        """Returns the outcome of a job whose result already exists. Another run may have written it."""
+        manifest = Manifest(job.root)  # read again, because other runs may have added entries
         facts = manifest.facts(job, self._settings.identity)
         if facts is not None:
             return Outcome.skipped(job, facts)
@@ -94,7 +130,7 @@ class Worker:
         began = time.perf_counter()
         settings = self._settings
         source = stamp(job.source)
-        content_format(job.source)  # what is wrong with the picture comes before what is wrong with its name
+        content_format(job.source)  # raises for a bad picture before its name can raise another error
         save = SaveOptions(settings.format or format_of(job.source), settings.quality, settings.keep_metadata)
         notes: list[str] = []
         image = read_for(save, job.source, max_pixels=settings.max_pixels, on_note=notes.append)
@@ -125,7 +161,8 @@ class Worker:
             precision=lane.derainer.precision,
             tile=str(result.tile),
         )
-        check_destination(job.destination, overwrite=overwrite)  # before another run's entry is superseded
+        # Check again, so that the new entry does not supersede that of another run's result.
+        check_destination(job.destination, overwrite=overwrite)
         manifest.record(job, source, settings.identity, data, outcome.facts())
         write_atomically(job.destination, data, overwrite=overwrite)
         return replace(outcome, seconds=time.perf_counter() - began - (turn - asked))
@@ -148,7 +185,7 @@ class Worker:
 
 
 def _storage_gave_up(error: DerainError) -> bool:
-    """Whether the disk is full or read-only by now, so that the next picture could not be written either."""
+    """Returns whether the disk is full or read-only, so that no other picture could be written either."""
     cause = error.__cause__
     return (
         isinstance(error, OutputError)

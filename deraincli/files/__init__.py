@@ -1,1 +1,1 @@
-"""Reading and writing folders and files safely."""
+"""Finds pictures in folders, and writes files so that nothing is lost."""

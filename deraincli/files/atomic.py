@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all, and never replaces another unasked."""
+"""Writes a file completely or not at all. It replaces another file only on request."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from typing import BinaryIO
 from deraincli.errors import ExistsError, OutputError
 
 LEFTOVER_SECONDS = 3600.0
-"""A temporary file that was not written to for so long belongs to no run any more."""
+"""Age in seconds since its last change from which a temporary file counts as left by a killed run."""
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
-    """Find out before the work, rather than after it, that `path` cannot be written.
+    """Checks before the work starts whether a file can be written.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        ExistsError: it exists and `overwrite` is False.
-        OutputError: its folder is missing or not writable, it is a folder or a device, or its name is too
-            long and the like.
+        ExistsError: The file exists and `overwrite` is False.
+        OutputError: The folder is missing or not writable, the path is a folder or a device, or the system
+            rejects the path, for example because the name is too long.
     """
     try:
         _check_destination(path, overwrite)
@@ -49,28 +53,47 @@ def _check_destination(path: Path, overwrite: bool) -> None:
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write `data` as `open_atomically` does."""
+    """Writes a file completely or not at all, like `open_atomically`.
+
+    Args:
+        path: The file to write.
+        data: Its content.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        ExistsError: The file exists and `overwrite` is False.
+        OutputError: The file cannot be written.
+    """
     with open_atomically(path, overwrite=overwrite) as file:
         file.write(data)
 
 
 @contextmanager
 def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a hidden temporary file beside `path` for writing, and rename it when the block ends well.
+    """Opens a hidden temporary file beside a path, and renames it when the block ends without an error.
 
-    `path` never holds part of the data, and without `overwrite` no file is ever replaced, not even one
-    that appears in the meantime. A new file gets the permissions of the process's umask, a replaced
-    one keeps its own; a symbolic link stays and its target is replaced. The temporary file is
-    removed whatever happens, Ctrl-C included.
+    The path never holds part of the data. Without `overwrite`, no file is replaced, not even one that
+    appears during the block. A new file gets the permissions of the process's umask. A replaced file keeps
+    its permissions. A symbolic link stays, and its target is replaced. The temporary file is always removed,
+    even after Ctrl-C.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether an existing file may be replaced.
+
+    Yields:
+        The temporary file.
 
     Raises:
-        OutputError: as `check_destination`, or the disk is full, the name too long and the like.
+        ExistsError: The file exists and `overwrite` is False.
+        OutputError: The file cannot be written. `check_destination` lists some reasons, and the disk may be
+            full.
     """
     try:
         check_destination(path, overwrite=overwrite)
         if overwrite:
             path = Path(os.path.realpath(path))
-        # A short name of its own: the picture's own name may already be as long as names can be.
+        # The temporary name is short, because the picture's name may already have the maximum length.
         temporary = path.with_name(f".{secrets.token_hex(8)}.derain")
         try:
             with temporary.open("xb") as file:
@@ -90,8 +113,13 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the temporary files that killed runs left in a folder, as far as it can: old ones only, since
-    another run may be at work there."""
+    """Removes the temporary files that killed runs left in a folder, and ignores errors.
+
+    Younger files than LEFTOVER_SECONDS stay, because another run may still be writing them.
+
+    Args:
+        folder: The folder. Its sub-folders are not searched.
+    """
     with suppress(OSError):
         for path in folder.iterdir():
             if re.fullmatch(r"\.[0-9a-f]{16}\.derain", path.name):
@@ -101,7 +129,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _sync(file: BinaryIO) -> None:
-    """Has the disk keep the data, where the file system knows how: some network mounts do not."""
+    """Flushes a file to the disk. Some network mounts do not support this, and their error is ignored."""
     try:
         os.fsync(file.fileno())
     except OSError as error:
@@ -110,7 +138,7 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _publish(temporary: Path, path: Path) -> None:
-    """Give the finished file its name, which fails if anything has that name by now."""
+    """Gives the finished file its name. Raises ExistsError if the name has been taken meanwhile."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError as error:

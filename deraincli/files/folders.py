@@ -1,4 +1,4 @@
-"""Making the folders that results go to."""
+"""Creates the folders of results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from deraincli.errors import OutputError
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder with those it lies in, if they are not there. Raises OutputError."""
+    """Creates a folder and its missing parents.
+
+    Args:
+        folder: The folder. It may exist already.
+
+    Raises:
+        OutputError: The folder cannot be created, or a file has its name or that of a parent.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:

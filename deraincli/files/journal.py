@@ -1,4 +1,4 @@
-"""A record of finished work that survives a kill at any moment."""
+"""A journal of finished work. It stays readable when the process is killed at any moment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from deraincli.files.folders import make_folder
 
 
 class Journal:
-    """A growing file of one JSON object a line, each under a key that stands for everything it depends on.
+    """A file of JSON values, one a line, to which lines are only ever appended.
 
-    It survives a kill at any moment: a line that was cut off is ignored. Threads may record at once.
+    Each value has a key that identifies everything the value depends on. The last value of a key counts. A
+    line that was cut off by a kill is ignored. Several threads may record at the same time.
     """
 
     def __init__(self, path: Path) -> None:
-        """Take up the journal at `path`; folders and file come into being with the first record."""
+        """Opens the journal at `path`. The first record creates the folders and the file.
+
+        Args:
+            path: The journal's file. It need not exist.
+        """
         self._path = path
         self._lock = Lock()
         self._records = dict(_read_records(path))
@@ -28,19 +33,28 @@ class Journal:
         return len(self._records)
 
     def get(self, key: str) -> Any | None:
-        """What this or an earlier run recorded under the key, None if nothing."""
+        """Returns the last value that this or an earlier run recorded under a key, or None.
+
+        Args:
+            key: The key.
+        """
         return self._records.get(key)
 
     def record(self, key: str, value: Any) -> None:
-        """Writes a JSON value under the key. It is on the disk when this returns.
+        """Appends a value under a key. The value is on the disk when this returns.
 
-        Raises OutputError if it cannot be written. The journal then holds what it held before.
+        Args:
+            key: The key.
+            value: A JSON value.
+
+        Raises:
+            OutputError: The value cannot be written. The journal's values are then unchanged.
         """
         with self._lock:
             make_folder(self._path.parent)
             try:
                 with self._path.open("a", encoding="utf-8") as file:
-                    # The leading newline ends a line that an earlier run left cut off.
+                    # The leading newline ends a line that a kill of an earlier run cut off.
                     file.write("\n" + json.dumps({"key": key, "value": value}) + "\n")
                     file.flush()
                     os.fsync(file.fileno())

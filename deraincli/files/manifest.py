@@ -1,7 +1,7 @@
-"""What was restored with which model and settings, kept beside the results, so that a restart skips it.
+"""A record beside the results of which picture was restored with which settings. A restart skips these.
 
-An entry is on the disk before the result gets its name. So a result without an entry is not ours, and one
-whose entry does not match was changed or belongs to an earlier entry.
+The entry of a result is on the disk before the result gets its name. So a file without an entry is not a
+result, and a result that does not match its newest entry was changed or belongs to an earlier entry.
 """
 
 from __future__ import annotations
@@ -18,23 +18,32 @@ from typing import Any
 from deraincli.files.journal import Journal
 
 Entry = dict[str, Any]
-"""`source`: name, size and time of change in ns · `settings`: their identity · `size` and `sha256` of the
-result · `written`: when, in ns · `facts`: what else the writer wants to know later; earlier versions did not
-record it."""
+"""A JSON object on one result.
+
+`source`: the picture's name, its size in bytes and its time of last change in ns. `settings`: the identity of
+the settings. `size` and `sha256`: those of the result. `written`: time of the entry in ns since 1970.
+`facts`: a JSON object for later runs, which earlier versions did not record.
+"""
 
 Stamp = tuple[int, int]
-"""Size in bytes, and time of last change in ns."""
+"""Size of a file in bytes, and its time of last change in ns since 1970."""
 
 
 class Manifest:
-    """What was written below one folder, by this run and earlier ones.
+    """The results below a folder that this run and earlier ones wrote.
 
-    Every machine writes a journal of its own, because several may work on one folder; all are read.
+    Several machines may work on one folder. Each writes its own journal and reads all of them.
     """
 
     FOLDER = ".derain-batch"
+    """Name of the folder of the journals."""
 
     def __init__(self, root: Path) -> None:
+        """Reads the journals of all machines.
+
+        Args:
+            root: The folder of the results. It need not exist.
+        """
         self.root = root
         folder = root / self.FOLDER
         own = folder / f"{platform.node() or 'local'}.jsonl"
@@ -42,11 +51,21 @@ class Manifest:
         self._others = [Journal(path) for path in sorted(folder.glob("*.jsonl")) if path != own]
 
     def is_done(self, job: Job, settings: str) -> bool:
-        """Whether the result is there, made from the source as it is now, with these settings."""
+        """Returns whether the result exists and was made from the current source with these settings.
+
+        Args:
+            job: The picture and the path of its result.
+            settings: The identity of the settings.
+        """
         return self.facts(job, settings) is not None
 
     def facts(self, job: Job, settings: str) -> dict[str, Any] | None:
-        """Returns the facts that were recorded with a result that is done, or None if it is not done."""
+        """Returns the facts that were recorded with a result, or None if `is_done` is false.
+
+        Args:
+            job: The picture and the path of its result.
+            settings: The identity of the settings.
+        """
         made = (job.name, *(stamp(job.source) or ()))
         for entry in self._entries(job.result):
             same = tuple(entry["source"]) == made and entry["settings"] == settings
@@ -55,14 +74,22 @@ class Manifest:
         return None
 
     def may_replace(self, job: Job) -> bool:
-        """Whether what is there is an earlier result of the same source that nobody has touched since."""
+        """Returns whether the existing file is an unchanged earlier result of the same source.
+
+        Args:
+            job: The picture and the path of its result.
+        """
         return any(
             entry["source"][0] == job.name and _describes(entry, job.destination, exactly=True)
             for entry in self._entries(job.result)
         )
 
     def objection(self, job: Job) -> str:
-        """Why what is there is not replaced unasked, as a sentence that says what to do."""
+        """Returns one sentence for the user: why the existing file is not replaced, and what to do.
+
+        Args:
+            job: The picture and the path of its result.
+        """
         there, entries = f"'{job.destination}'", self._entries(job.result)
         for entry in entries:
             if _describes(entry, job.destination, exactly=True):
@@ -78,7 +105,11 @@ class Manifest:
         )
 
     def wrote(self, path: Path) -> bool:
-        """Whether a file below the root is a result."""
+        """Returns whether a file is a result.
+
+        Args:
+            path: A file below the root.
+        """
         entries = self._entries(path.relative_to(self.root).as_posix())
         return any(_describes(entry, path) for entry in entries)
 
@@ -90,17 +121,20 @@ class Manifest:
         data: bytes,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Announces a result that is about to be written, made from the source as `stamp` saw it; threads may
-        call it at once.
+        """Records a result before it is written. Threads may call this at the same time.
 
-        The entry of what it replaces stays until the next time, in case it comes to nothing.
+        The entry of a result that will be replaced is kept until the next record, because the new result may
+        never be written.
 
         Args:
-            job: The picture and where its result goes.
-            source: The source's stamp.
-            settings: Their identity.
+            job: The picture and the path of its result.
+            source: The stamp of the source when it was read.
+            settings: The identity of the settings.
             data: The content of the result.
             facts: A JSON object that `facts` returns later.
+
+        Raises:
+            OutputError: The entry cannot be written.
         """
         entry: Entry = {
             "source": (job.name, *(source or ())),
@@ -120,7 +154,11 @@ class Manifest:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """What changes when a file does; None if there is none."""
+    """Returns the stamp of a file, which changes when the file does, or None if there is no file.
+
+    Args:
+        path: The file.
+    """
     try:
         status = path.stat()
     except OSError:
@@ -129,7 +167,7 @@ def stamp(path: Path) -> Stamp | None:
 
 
 def _is_entry(value: object) -> bool:
-    """Whether a value of a journal, which may be damaged, is an entry."""
+    """Returns whether a value of a journal is an entry. A journal may be damaged."""
     if not isinstance(value, dict) or not isinstance(value.get("source"), list | tuple):
         return False
     kinds = {"settings": str, "size": int, "sha256": str, "written": int}
@@ -139,9 +177,10 @@ def _is_entry(value: object) -> bool:
 
 
 def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
-    """Whether the file at `path` is the result that the entry announced.
+    """Returns whether the file at `path` is the result of the entry.
 
-    Compares size and age. Compares the content if it must be certain, or if clocks differ.
+    Compares the size and the time of change. Compares the content, too, if `exactly` is set or the file seems
+    older than its entry, as it does when the clocks of machines differ.
     """
     try:
         status = path.stat()
@@ -157,18 +196,21 @@ def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture and where its result goes."""
+    """One picture and the path of its result."""
 
     source: Path
+    """The picture."""
     name: str
-    """The source below the folder that was given, with / between the parts: wherever that folder lies, this
-    stays, so shards and manifest go by it."""
+    """Path of the picture relative to the given folder, with / between the parts.
+
+    It stays the same when the folder is moved, so shards and manifests depend on it alone.
+    """
     root: Path
     """The folder of the results."""
     result: str
-    """The result below `root`, likewise."""
+    """Path of the result relative to `root`, with / between the parts."""
 
     @property
     def destination(self) -> Path:
-        """The result's path."""
+        """Path of the result."""
         return self.root / self.result

@@ -1,10 +1,10 @@
-"""The pictures below a folder.
+"""Finds the pictures in a folder and its sub-folders.
 
-This is the only module that searches folders for pictures. It never reads hidden files, the contents of
-hidden folders, or folders with names like those of pictures. It does not follow links to folders.
+This is the only module that searches folders for pictures. It skips hidden files and hidden folders. It takes
+no folder for a picture, whatever its name. It does not follow links to folders.
 
-It asks `os.path` about files, because before Python 3.14 the methods of `Path` raise an error for a file in a
-folder that is closed to the user.
+It uses `os.path` for files, because before Python 3.14 the methods of `Path` raise an error for a file in a
+folder that the user may not open.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, 
 
 @dataclass
 class Walk:
-    """What lies below a folder.
+    """The contents of a folder and its sub-folders.
 
     Names are relative to the folder and have / between their parts. The names of a folder come before those
     of its sub-folders, both in natural order.
@@ -33,21 +33,21 @@ class Walk:
     outside: list[str] = field(default_factory=list)
     """Links to pictures outside the folder."""
     unsupported: list[str] = field(default_factory=list)
-    """Files that are pictures of other formats or videos by their suffix."""
+    """Files whose suffix is that of a video or of an unsupported picture format."""
     folders: list[str] = field(default_factory=list)
     """Sub-folders, links to folders included."""
     folder_links: int = 0
     """Number of links to folders."""
     unlisted: dict[str, InputError] = field(default_factory=dict)
-    """Sub-folders that cannot be listed, with an error each."""
+    """Sub-folders that cannot be listed, each with its error."""
 
 
 def walk(folder: Path, apart: Path | None = None) -> Walk:
-    """Finds everything below a folder.
+    """Lists the pictures in a folder and its sub-folders, and the files that are left out.
 
     Args:
         folder: The folder.
-        apart: A sub-folder that is left out, if it is one.
+        apart: A folder to skip. It may lie elsewhere.
 
     Raises:
         InputError: The folder itself cannot be listed.
@@ -81,7 +81,10 @@ def walk(folder: Path, apart: Path | None = None) -> Walk:
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Returns the pictures directly in a folder in natural order, or none if there is no such folder.
+    """Returns the pictures of a folder, without its sub-folders, in natural order.
+
+    Args:
+        folder: The folder. One that does not exist has no pictures.
 
     Raises:
         InputError: The folder cannot be listed.
@@ -96,7 +99,12 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def results_among(folder: Path, names: Iterable[str]) -> set[str]:
-    """Returns those of the pictures below a folder that an earlier run wrote."""
+    """Returns the names of those pictures that are results of earlier runs.
+
+    Args:
+        folder: The folder of the pictures.
+        names: Names of pictures relative to the folder.
+    """
     top = _real(folder)
     manifests = {place: _manifest(place) for place in (top, *top.parents)}
     results = set()
@@ -112,18 +120,26 @@ def results_among(folder: Path, names: Iterable[str]) -> set[str]:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Returns what to sort names by so that 2 comes before 10."""
+    """Returns a sort key for names by which 2 comes before 10.
+
+    Args:
+        name: A file's name.
+    """
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def natural_path(path: Path) -> tuple[str, list[tuple[int, str]]]:
-    """Returns what to sort paths by: folder by folder, and in each so that 2 comes before 10."""
+    """Returns a sort key for paths by folder first, and then by name so that 2 comes before 10.
+
+    Args:
+        path: A file's path.
+    """
     return str(path.parent), natural(path.name)
 
 
 def _real(path: Path) -> Path:
-    """Returns the path without links. Unlike `Path.resolve`, it accepts links that lead in a circle."""
+    """Returns the path without links. Unlike `Path.resolve`, it accepts circular links."""
     return Path(os.path.realpath(path))
 
 
