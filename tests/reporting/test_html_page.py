@@ -224,6 +224,86 @@ def test_browser_keys_change_the_picture_and_show_the_ground_truth(opened):
     assert opened.find_element("id", "name").text == "picture 1"
 
 
+@pytest.fixture
+def long_list(opened, tmp_path):
+    """The browser with a list of 120 pictures. Every seventh one, from number 0 on, hardly changed."""
+    comparisons = [
+        Comparison(f"IMG_{n:03}.jpg", "", ("hardly" if n % 7 == 0 else "12 %",), partial(states, n))
+        for n in range(120)
+    ]
+    file = tmp_path / "long_list.html"
+    file.write_text(render("it", [], listed=("changed",), comparisons=comparisons), encoding="utf-8")
+    opened.get(file.as_uri())
+    return opened
+
+
+def listed(browser) -> list[str]:
+    """Names in the rows that the list shows."""
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#list tbody button span')].map(name => name.textContent)"
+    )
+
+
+def search(browser, text: str) -> None:
+    """Types into the search box in place of what it holds."""
+    from selenium.webdriver import Keys
+
+    browser.find_element("id", "find").send_keys(Keys.CONTROL, "a", Keys.NULL, text or Keys.BACK_SPACE)
+
+
+def names(numbers) -> list[str]:
+    return [f"IMG_{n:03}.jpg" for n in numbers]
+
+
+def test_browser_lists_many_pictures_on_pages(long_list):
+    back, on = (long_list.find_element("id", name) for name in ("list-back", "list-on"))
+    assert listed(long_list) == names(range(50))
+    assert (back.is_enabled(), on.is_enabled()) == (False, True)
+    on.click()
+    assert listed(long_list) == names(range(50, 100))
+    assert (back.is_enabled(), on.is_enabled()) == (True, True)
+    on.click()
+    assert listed(long_list) == names(range(100, 120))
+    assert long_list.find_element("id", "rows").text == "101–120 of 120"
+    assert (back.is_enabled(), on.is_enabled()) == (True, False)
+    back.click()
+    assert listed(long_list) == names(range(50, 100))
+    long_list.find_elements("css selector", "#list button")[2].click()
+    assert long_list.find_element("id", "name").text == "IMG_052.jpg"
+
+
+def test_browser_turns_the_list_to_the_picture_that_is_shown(long_list):
+    press(long_list, "p")
+    assert long_list.find_element("id", "name").text == "IMG_119.jpg"
+    assert listed(long_list) == names(range(100, 120))
+    assert "IMG_119.jpg" in long_list.find_element("css selector", "#list tr.current").text
+    press(long_list, "n")
+    assert listed(long_list) == names(range(50))
+    assert "IMG_000.jpg" in long_list.find_element("css selector", "#list tr.current").text
+
+
+def test_browser_finds_pictures_by_name_and_by_cell(long_list):
+    rows = long_list.find_element("id", "rows")
+    long_list.find_element("id", "list-on").click()
+    search(long_list, "HARDLY")
+    assert listed(long_list) == names(range(0, 120, 7))
+    assert rows.text == "1–18 of 18"
+    assert long_list.find_element("id", "name").text == "IMG_000.jpg"  # letters in the box are no shortcuts
+    long_list.find_element("id", "next").click()
+    assert long_list.find_element("id", "name").text == "IMG_007.jpg"  # the next that was found
+    search(long_list, "img_11")
+    assert listed(long_list) == names(range(110, 120))
+    long_list.find_element("id", "previous").click()
+    assert long_list.find_element("id", "name").text == "IMG_119.jpg"  # the one shown before was not found
+    search(long_list, "nothing such")
+    assert listed(long_list) == []
+    assert rows.text == "none of 120"
+    long_list.find_element("id", "next").click()
+    assert long_list.find_element("id", "name").text == "IMG_119.jpg"
+    search(long_list, "")
+    assert listed(long_list) == names(range(50))
+
+
 def view(browser, side: str = "right") -> list[float]:
     """Magnification, and the share of the picture beyond the stage's left and upper edge, as drawn."""
     return browser.execute_script(
@@ -335,6 +415,13 @@ def width_of_the_page(browser) -> int:
 
 def test_browser_fits_a_phone(opened, phone):
     assert width_of_the_page(phone) == 360
+
+
+def test_browser_shows_the_thumbnails_of_a_list_side_by_side_on_a_phone(long_list, phone):
+    assert width_of_the_page(phone) == 360
+    left, right = phone.find_elements("css selector", "#list tbody tr:first-child img")
+    assert left.location["y"] == right.location["y"]
+    assert left.location["x"] + left.size["width"] <= right.location["x"]
 
 
 def test_browser_shows_scores_beside_long_names_on_a_phone(phone, tmp_path):
