@@ -1,1 +1,1 @@
-"""Restoring pictures with a loaded model."""
+"""Restores pictures with a loaded model."""

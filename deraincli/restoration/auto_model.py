@@ -1,8 +1,8 @@
-"""Streaks or drops on the lens: each picture goes to the one of two specialists that it needs.
+"""Chooses between two specialists for each picture, one for rain streaks and one for drops on the lens.
 
-A user does not know which rain spoils a picture. Both specialists try small windows of it; the one for
-streaks hardly changes what has none, where the one for drops changes much if there are any. A picture in
-which neither finds much goes to the specialist for streaks, which does less harm.
+Users need not know which rain a picture shows. Both specialists restore small windows of it. If the picture
+shows drops, the specialist for drops changes the windows much and the one for streaks hardly changes them. In
+all other cases the specialist for streaks restores the picture, because it does less harm.
 """
 
 from __future__ import annotations
@@ -18,24 +18,30 @@ from deraincli.inference.working_size import to_working_size
 from deraincli.restoration.derainer import Derainer, check_shape
 
 WINDOW = 128
-"""Side of a window, pixels."""
+"""Side of a window in pixels."""
 WINDOWS = 4
-"""At most so many windows along either side of the picture, spread evenly."""
+"""Largest number of windows along each side of the picture. They are spread evenly."""
 CHANGE_RATIO = 30.0
-"""With drops, their specialist changes the picture at least so many times as much as the other."""
+"""Ratio of the changes by the specialists for drops and for streaks above which a picture may show drops.
+
+In eight pictures with drops the ratio was at least 43. In other pictures it was at most 23, except in some
+that the specialist for drops hardly changed.
+"""
 LEAST_CHANGE = 3.3 / 255
-"""With drops, their specialist changes the picture at least so much. Both were set between the least of
-eight pictures with drops (43-fold, 4.9/255) and the most of rain-free and streaky ones (23-fold; where more
-than 30-fold, 2.3/255)."""
+"""Mean change by the specialist for drops, 0–1, above which a picture may show drops.
+
+In eight pictures with drops the change was at least 4.9/255. In other pictures with a ratio above
+CHANGE_RATIO it was at most 2.3/255.
+"""
 
 
 class Evidence(NamedTuple):
-    """What the specialists make of a picture's windows."""
+    """How much each specialist changes a picture's windows."""
 
     streak_change: float
     """Mean absolute change by the specialist for streaks, 0–1."""
     drop_change: float
-    """The same by the one for drops."""
+    """Mean absolute change by the specialist for drops, 0–1."""
 
     @property
     def drops(self) -> bool:
@@ -44,7 +50,7 @@ class Evidence(NamedTuple):
 
 
 class AutoDerainer(Derainer):
-    """Two specialists behind one name."""
+    """A model that restores each picture with one of two specialists."""
 
     def __init__(self, name: str, streak: Derainer, drop: Derainer) -> None:
         """Combines two specialists.
@@ -64,18 +70,28 @@ class AutoDerainer(Derainer):
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """As `Derainer.level_strides`: both specialists have the same."""
+        """`Derainer.level_strides` of both specialists, which are equal."""
         return self._streak.level_strides
 
     def select(self, pixels: NDArray[Any]) -> Derainer:
-        """Returns the specialist that a picture needs."""
+        """Returns the specialist that restores a picture.
+
+        Args:
+            pixels: The picture, as `restore` takes it.
+        """
         return self._drop if self.evidence(pixels).drops else self._streak
 
     def evidence(self, pixels: NDArray[Any]) -> Evidence:
-        """Tries both specialists on windows of a picture, H×W×3 or H×W×1 as `restore` takes it.
+        """Restores windows of a picture with both specialists, and measures the changes.
 
-        Large ones are tried at the usual working size, whatever the one asked for: at full size, where
-        neither knows the rain, a misty park was taken for drops.
+        A large picture is always tried at the default working size. At full size, neither specialist knows
+        the rain, and a picture of a misty park was mistaken for one with drops.
+
+        Args:
+            pixels: The picture, H×W×3 or H×W×1, as `restore` takes it.
+
+        Raises:
+            InputError: The array has another shape.
         """
         check_shape(pixels)
         smaller = to_working_size(pixels, "auto")
@@ -91,7 +107,15 @@ class AutoDerainer(Derainer):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """As `Derainer.restore`, by the specialist that the picture needs: `Restored.model` names it."""
+        """Restores a picture with the specialist that `select` returns, which `Restored.model` names.
+
+        Args:
+            pixels: As in `Derainer.restore`.
+            maps: As in `Derainer.restore`.
+            levels: As in `Derainer.restore`.
+            on_progress: As in `Derainer.restore`.
+            on_warning: As in `Derainer.restore`.
+        """
         return self.select(pixels).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
@@ -104,12 +128,12 @@ def _try(window: NDArray[Any], streak: Derainer, drop: Derainer) -> Evidence:
 
 
 def _windows(pixels: NDArray[Any]) -> list[NDArray[Any]]:
-    """Windows of a picture, all inside it."""
+    """Returns the windows of a picture, which all lie inside it."""
     tops, lefts = (_starts(extent) for extent in pixels.shape[:2])
     return [pixels[top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
 
 
 def _starts(extent: int) -> list[int]:
-    """Where windows begin along a side of `extent` pixels, evenly from one end to the other."""
+    """Returns where windows begin along a side of `extent` pixels, evenly from one end to the other."""
     count = min(WINDOWS, -(-extent // WINDOW))
     return np.linspace(0, max(extent - WINDOW, 0), count).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""How much a restoration changed an image, and what to try where that is little."""
+"""Measures how much a restoration changed an image, and lists what to try if it changed little."""
 
 from __future__ import annotations
 
@@ -13,38 +13,40 @@ from deraincli.inference.working_size import SideChoice, working_size
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 
 VISIBLE = 10.5 / 255
-"""A pixel has changed visibly if one of its channels has changed by more, so by 11 of 255 or more."""
+"""Change of a channel, 0–1, above which a pixel has changed visibly. In 8 bits that is 11 of 255 or more."""
 LITTLE = 0.03
-"""A smaller share of visibly changed pixels is little. In 24 real rainy photos it was 0 to 1.9 % (14 photos),
-2.9 %, 3.0 %, and 10 to 28 % (8 photos). Three were compared by eye: at 1.9 % the result looked like the
-photo, at 2.9 and 3.0 % the rain was thinner. `tests/performance/change.py` measures the share for the photos
-of a folder."""
+"""Share of visibly changed pixels, 0–1, below which an image has changed little.
+
+In 24 real rainy photos the share was 0 to 1.9 % (14 photos), 2.9 %, 3.0 %, and 10 to 28 % (8 photos). Three
+were compared by eye. At 1.9 % the result looked like the photo. At 2.9 and 3.0 % the rain was thinner.
+`tests/performance/change.py` measures the share for the photos of a folder.
+"""
 
 
 class Change(NamedTuple):
     """The difference between an image and its restoration."""
 
     mean: float
-    """Mean absolute change of a sample, 0–1."""
+    """Mean absolute change over all pixels and channels, 0–1."""
     share: float
     """Share of the pixels that changed visibly, 0–1."""
 
     @property
     def little(self) -> bool:
-        """Whether it is so little that rain may be left."""
+        """Whether the change is so little that rain may be left."""
         return self.share < LITTLE
 
     def record(self) -> dict[str, float]:
-        """Returns it as part of a JSON object."""
+        """Returns the change as part of a JSON object."""
         return {"mean_change": round(self.mean, 6), "changed_share": round(self.share, 6)}
 
 
 def measure_change(before: NDArray[Any], after: NDArray[Any]) -> Change:
-    """Compares two images H×W×C of one shape and dtype, band by band.
+    """Compares an image with its restoration in bands of rows, which saves memory.
 
     Args:
-        before: uint8, uint16, or floats in 0–1.
-        after: The restoration.
+        before: The image, H×W×C of uint8, uint16, or floats in 0–1.
+        after: Its restoration, of the same shape and dtype.
     """
     total, visible = 0.0, 0
     for rows in row_bands(*before.shape[:2]):
@@ -55,17 +57,21 @@ def measure_change(before: NDArray[Any], after: NDArray[Any]) -> Change:
 
 
 def percent(share: float) -> str:
-    """Returns a share of 0–1 as text, with a digit after the point where it is small."""
+    """Returns a share as a percentage, with one decimal below 10 %.
+
+    Args:
+        share: The share, 0–1.
+    """
     return f"{100 * share:.{1 if share < 0.1 else 0}f} %"
 
 
 def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | None) -> str:
-    """Lists the options that may remove rain which a restoration left.
+    """Returns the options that may remove the rain which a restoration left, as text.
 
     Args:
-        asked: The model that was asked for. None stands for the default.
+        asked: The model that the user chose. None stands for the default.
         used: The model that restored the image.
-        side: The working side that was asked for.
+        side: The working side that the user chose.
         image: The image's size. None for several images.
     """
     options = []

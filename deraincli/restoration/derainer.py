@@ -1,8 +1,9 @@
-"""The Python API: a loaded model that is called on pictures.
+"""The Python API: a loaded model that is called with pictures.
 
-derainer = deraincli.load("balnet-lite")
-clean = derainer(image)
-clean, maps = derainer(image, return_maps=True)
+Example:
+    derainer = deraincli.load("balnet-lite")
+    clean = derainer(image)
+    clean, maps = derainer(image, return_maps=True)
 """
 
 from __future__ import annotations
@@ -28,24 +29,27 @@ OverlapChoice = int | Literal["auto"]
 
 
 class AttentionMaps(NamedTuple):
-    """The attention maps that steered a restoration; None for networks without them."""
+    """The attention maps of a restoration. They are None for networks without such maps."""
 
     ram: NDArray[np.float32] | None
-    """H×W in 0–1: rainy regions related attention map."""
+    """Attention map of the rainy regions, H×W, 0–1."""
     cam: NDArray[np.float32] | None
-    """H×W in 0–1: clean regions related attention map."""
+    """Attention map of the clean regions, H×W, 0–1."""
 
 
 class Derainer(ABC):
-    """A loaded model. Calls share no state, so several threads may call it at once."""
+    """A loaded model. Calls share no state, so several threads may call it at the same time."""
 
     name: str
-    """The model's name."""
+    """Name of the model."""
     device: str
+    """The device that runs the model, such as cpu or cuda:0."""
     precision: str
+    """The precision of the computation, such as fp32."""
     backend: str
+    """The software that runs the model, such as eager or onnxruntime."""
     notes: tuple[str, ...]
-    """Sentences for the user: what is not as asked for."""
+    """Sentences for the user on settings that differ from the requested ones."""
 
     @overload
     def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
@@ -60,15 +64,22 @@ class Derainer(ABC):
         self, image: PIL.Image.Image, *, return_maps: Literal[True]
     ) -> tuple[PIL.Image.Image, AttentionMaps]: ...
     def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
-        """Restores a picture and returns one of the same kind.
+        """Restores a picture.
 
         Args:
-            image: a PIL image of mode L, LA, RGB or RGBA (alpha is carried through), or an array H×W×3
-                (RGB), H×W×1 or H×W (grey) of uint8, uint16, or floats in 0–1.
-            return_maps: whether to return the attention maps, too.
+            image: A PIL image of mode L, LA, RGB or RGBA, or an array H×W×3 (RGB), H×W×1 or H×W (grey) of
+                uint8, uint16, or floats in 0–1.
+            return_maps: Whether to return the attention maps, too.
+
+        Returns:
+            A PIL image with the mode and the alpha channel of `image`, or an array with its shape and dtype.
+            With `return_maps`, a tuple of the picture and its AttentionMaps.
 
         Raises:
             InputError: `image` is anything else.
+            UsageError: The backend gives no maps.
+            DeviceError: Not even the smallest tile fits in memory.
+            ModelError: The network's output is not finite.
         """
         if isinstance(image, PIL.Image.Image):
             pixels, alpha = _from_pillow(image)
@@ -84,16 +95,20 @@ class Derainer(ABC):
     @property
     @abstractmethod
     def level_strides(self) -> tuple[int, ...]:
-        """Pixels at the working size per pixel of each encoder level that the maps enter, the finest first.
+        """Strides of the encoder levels that use the maps, the finest level first.
 
-        Networks without such levels have none. Raises UsageError if the backend gives no maps.
+        A stride is the number of pixels at the working size for each pixel of the level. Networks without
+        such levels have no strides.
+
+        Raises:
+            UsageError: The backend gives no maps.
         """
 
     @abstractmethod
     def select(self, pixels: NDArray[Any]) -> Derainer:
         """Returns the model that restores a picture.
 
-        A video keeps the choice of its first picture, because a change amid it would be seen.
+        A video uses the choice for its first picture throughout, because a change of model would be visible.
 
         Args:
             pixels: The picture, as `restore` takes it.
@@ -109,29 +124,29 @@ class Derainer(ABC):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """Restores a picture and reports on the way.
+        """Restores a picture and reports progress.
 
         Args:
             pixels: H×W×3 (RGB) or H×W×1 (grey) of uint8, uint16, or floats in 0–1.
             maps: Whether to return the attention maps, if the network has them.
-            levels: Whether to record the maps at every encoder level, too. It takes memory and never changes
-                the picture.
-            on_progress: Receives the tiles done and their number.
+            levels: Whether to record the maps at every encoder level, too. This takes memory and never
+                changes the picture.
+            on_progress: Receives the number of finished tiles and the number of all tiles.
             on_warning: Receives sentences for the user.
 
         Returns:
             The picture, of the same shape and dtype, its maps, and how it was restored.
 
         Raises:
-            InputError: The array is no such picture.
+            InputError: The array has another shape or dtype.
             UsageError: The backend gives no maps.
             DeviceError: Not even the smallest tile fits in memory.
-            ModelError: The network's answer is not finite.
+            ModelError: The network's output is not finite.
         """
 
 
 class ModelDerainer(Derainer):
-    """One model on its device."""
+    """A single model on its device."""
 
     def __init__(
         self,
@@ -141,7 +156,18 @@ class ModelDerainer(Derainer):
         overlap: OverlapChoice,
         working_side: SideChoice,
     ) -> None:
-        """Raises UsageError for sizes that cannot be."""
+        """Combines a backend with the sizes of its work.
+
+        Args:
+            name: Name of the model.
+            backend: The model on its device.
+            tile: Side of the tiles in pixels, "auto" or "off".
+            overlap: Pixels that neighbouring tiles share, or "auto".
+            working_side: Shorter side in pixels at which larger pictures are restored, "auto" or "full".
+
+        Raises:
+            UsageError: A size is out of range.
+        """
         check_side(working_side)
         self.name = name
         self.device = str(backend.device)
@@ -154,11 +180,15 @@ class ModelDerainer(Derainer):
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """As `Derainer.level_strides`."""
+        """`Derainer.level_strides` of the network."""
         return self._backend.level_strides
 
     def select(self, pixels: NDArray[Any]) -> Derainer:
-        """Returns this model."""
+        """Returns this model for every picture.
+
+        Args:
+            pixels: The picture.
+        """
         return self
 
     def restore(
@@ -170,7 +200,15 @@ class ModelDerainer(Derainer):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """As `Derainer.restore`."""
+        """Restores a picture with this model.
+
+        Args:
+            pixels: As in `Derainer.restore`.
+            maps: As in `Derainer.restore`.
+            levels: As in `Derainer.restore`.
+            on_progress: As in `Derainer.restore`.
+            on_warning: As in `Derainer.restore`.
+        """
         check_shape(pixels)
         grey = pixels.shape[2] == 1
         run_tile = partial(
@@ -185,7 +223,14 @@ class ModelDerainer(Derainer):
 
 
 def check_shape(pixels: NDArray[Any]) -> None:
-    """Raises InputError for an array of a shape that `Derainer.restore` does not take."""
+    """Checks the shape of an array for `Derainer.restore`.
+
+    Args:
+        pixels: The array.
+
+    Raises:
+        InputError: The shape is neither H×W×3 nor H×W×1, or the array is empty.
+    """
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
         raise InputError(
             "A picture is an array of H×W×3 (RGB), H×W×1 or H×W (grey), not one of shape "
@@ -196,7 +241,7 @@ def check_shape(pixels: NDArray[Any]) -> None:
 
 
 def _as_array(image: Any) -> NDArray[Any]:
-    """What a caller passed as an array. Raises InputError for a path, and for what is no array."""
+    """Returns an image as an array. Raises InputError for a path or a list of unequal rows."""
     if isinstance(image, str | os.PathLike):
         raise InputError(
             f"'{os.fspath(image)}' is a path, not a picture: open it first, with PIL.Image.open(path)."

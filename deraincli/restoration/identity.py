@@ -1,4 +1,4 @@
-"""One identity of "same model, same settings": results with equal identities have equal pixels."""
+"""The identity of a model with its settings. Results with equal identities have equal pixels."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from deraincli.model_zoo.resolve import ResolvedModel
 from deraincli.restoration.load import LoadOptions
 
 RESULTS_VERSION = 1
-"""Raise it in the change that makes the same weights and settings give other pixels.
+"""Version of the results. Increase it in the change by which the same weights and settings give other pixels.
 
-Finished results of older versions are then made again. It is not the number of the release, which would
-make everything again for a spelling mistake.
+Finished results of older versions are then made again. The number of the release is not used, because even
+the correction of a spelling mistake would then make all results again.
 """
 
 SETTINGS = ("precision", "backend", "tile", "overlap", "working_side", "max_seconds")
-"""The fields of `LoadOptions` that show in the pixels.
+"""The fields of `LoadOptions` that affect the pixels.
 
-The others do not enter. The weights stand for `model` and `task`, and shards on different devices must
-agree on what is done.
+`model` and `task` are left out, because the hashes of the weights stand for them. `device` is left out,
+because shards on different devices must agree on which pictures are finished.
 """
 
 
 def results_identity(model: ResolvedModel, options: LoadOptions, *further: object) -> str:
-    """Returns 16 hexadecimal digits that stand for a model and its settings.
+    """Returns 16 hexadecimal digits that identify a model and its settings.
 
     Args:
-        model: The model's files. Their hashes stand for it.
-        options: How it runs, as the user asked for it ("auto", not "bf16"), so that all machines agree.
-        further: What else shows in the files, such as their format. Each has a JSON form.
+        model: The model's files. Only their hashes count.
+        options: The options as the user gave them ("auto", not "bf16"), so that all machines agree.
+        *further: Further values that affect the results' files, such as their format. JSON can hold each.
     """
     chosen = [getattr(options, name) for name in SETTINGS]
     text = json.dumps([RESULTS_VERSION, model.sha256, chosen, further])

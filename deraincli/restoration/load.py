@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Which model runs, and how: the arguments of `load`."""
+    """The arguments of `load`, which choose the model and how it runs."""
 
     model: str | None = None
     task: str = "auto"
@@ -45,19 +45,31 @@ def load(
     working_side: SideChoice = "auto",
     max_seconds: float | None = None,
 ) -> Derainer:
-    """Loads a model by name or path; without one, the default for `task` (auto, streak or drop).
+    """Loads a model.
 
-    The default for `auto`, balnet-lite, chooses between the two others for each picture.
+    Args:
+        model: A name or a path. None stands for the default model of the task.
+        task: The rain to remove: auto, streak or drop. The default model for auto, balnet-lite, chooses
+            between the defaults for streak and drop for each picture.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: auto, fp32, bf16 or fp16.
+        backend: eager, compile, cudagraphs or onnxruntime. compile is slow at first and whenever the size of
+            the tiles changes. onnxruntime runs a model that `derain weights export` made, without PyTorch.
+        tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
+        overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
+        working_side: Shorter side in pixels at which larger pictures are restored. "auto" reduces pictures
+            whose shorter side is above 600, and "full" reduces none. See
+            `deraincli.inference.working_size`.
+        max_seconds: Seconds after which a classical method (dsc, gmm) stops with its best result so far. None
+            sets no limit.
 
-    `device`: auto, cpu, cuda, cuda:N or mps. `precision`: auto, fp32, bf16 or fp16. `backend`: eager,
-    compile (slow at first, and anew for other tile sizes), cudagraphs, or onnxruntime (a model that
-    `derain weights export` made; PyTorch is not even loaded). `tile`: side of the tiles in pixels, "auto"
-    (by free memory) or "off" (pictures whole). `overlap`: pixels that neighbouring tiles share.
-    `working_side`: shorter side, in pixels, at which larger pictures are restored; "auto" makes pictures of
-    more than 600 smaller, "full" none (see `deraincli.inference.working_size`).
-    `max_seconds`: after how long a classical method (dsc, gmm) stops with the best so far; None lets it
-    finish.
-    Raises ModelError, DeviceError or UsageError.
+    Returns:
+        The loaded model.
+
+    Raises:
+        ModelError: There is no such model, or its file is damaged.
+        DeviceError: The device or the precision is not available.
+        UsageError: The options contradict each other.
     """
     name = None if model is None else os.fspath(model)
     return open_model(
@@ -69,7 +81,7 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     """Loads a model.
 
     Args:
-        options: Which model, and how it runs.
+        options: The model and how it runs.
         found: The files of `options.model`, if the caller has resolved them already.
 
     Returns:
@@ -80,9 +92,9 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         DeviceError: The device or the precision is not available.
         UsageError: The options contradict each other.
     """
-    solver = find_classical_method(options.model)
-    if options.model is not None and solver is not None:
-        return _classical(options.model, solver, options)
+    method = find_classical_method(options.model)
+    if options.model is not None and method is not None:
+        return _classical(options.model, method, options)
     if options.max_seconds is not None:
         from deraincli.models.classical.registry import CLASSICAL_METHODS
 
@@ -95,7 +107,7 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     derainers, precision = [], options.precision
     for file in found.files:
         opened = _backend(file, options, precision)
-        precision = opened.precision  # all of an automatic model's are computed alike
+        precision = opened.precision  # the specialists of an automatic model use the same precision
         derainers.append(_derainer(file.name, opened, options))
     if len(derainers) > 1:
         return AutoDerainer(found.name, *derainers)
@@ -106,11 +118,11 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     return derainer
 
 
-def _classical(name: str, solver: ClassicalMethod, options: LoadOptions) -> Derainer:
+def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Derainer:
     if options.backend != "eager":
         raise UsageError(f"'{name}' is a classical method, not a network: leave backend at 'eager'.")
     opened = ClassicalBackend(
-        solver, device=options.device, precision=options.precision, max_seconds=options.max_seconds
+        method, device=options.device, precision=options.precision, max_seconds=options.max_seconds
     )
     return _derainer(name, opened, options)
 

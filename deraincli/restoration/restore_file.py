@@ -1,4 +1,4 @@
-"""One picture from file to file: decode → restore → encode → write."""
+"""Restores one picture from file to file: decodes, restores and encodes it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ class SaveOptions:
     format: str
     """A key of `imaging.formats.FORMATS`."""
     quality: int | None = None
-    """1–100 for lossy formats; None for their default."""
+    """Quality of lossy formats, 1–100. None stands for the format's default."""
     keep_metadata: bool = True
+    """Whether the metadata of the picture is kept."""
 
 
 @dataclass(frozen=True)
 class RestoredFile:
-    """What became of a picture."""
+    """A restored picture, and how it was restored."""
 
     data: bytes
-    """The restored picture as a file's content."""
+    """Content of the file of the restored picture."""
     size: Size
+    """Size of the picture in pixels."""
     seconds: float
-    """Restoring and encoding."""
+    """Seconds for restoring and encoding."""
     tile: str
     """Size of the tiles, width×height."""
     model: str
@@ -49,9 +51,21 @@ class RestoredFile:
 def read_for(
     options: SaveOptions, source: Path | bytes, *, max_pixels: int, on_note: OnWarning | None = None
 ) -> Image:
-    """Decodes a picture and brings it to what the output's format can hold.
+    """Decodes a picture and converts it to what the output's format can hold.
 
-    Raises InputError, UnreadableImageError or OutputError.
+    Args:
+        options: How the restored picture is written.
+        source: The picture's file, or its content.
+        max_pixels: Largest number of pixels that is read.
+        on_note: Receives sentences for the user.
+
+    Returns:
+        The picture, for `restore_picture` with the same options.
+
+    Raises:
+        InputError: The picture cannot be read, or is too large. A damaged or incomplete picture raises its
+            subclass UnreadableImageError.
+        OutputError: The format cannot hold the picture.
     """
     image = decode(source, max_pixels=max_pixels)
     image = fit_to_format(image, options.format, keep_metadata=options.keep_metadata)
@@ -64,7 +78,20 @@ def read_for(
 def restore_file(
     derainer: Derainer, source: Path | bytes, options: SaveOptions, *, max_pixels: int = DEFAULT_MAX_PIXELS
 ) -> RestoredFile:
-    """Restores the picture in a file or in bytes. Raises as `read_for` and `restore_picture` do."""
+    """Restores a picture and returns the content of its result's file.
+
+    Args:
+        derainer: The loaded model.
+        source: The picture's file, or its content.
+        options: How the restored picture is written.
+        max_pixels: Largest number of pixels that is read.
+
+    Raises:
+        InputError: The picture cannot be read, or is too large.
+        OutputError: The format cannot hold the picture.
+        DeviceError: Not even the smallest tile fits in memory.
+        ModelError: The network's output is not finite.
+    """
     return restore_picture(derainer, read_for(options, source, max_pixels=max_pixels), options)
 
 
@@ -76,11 +103,19 @@ def restore_picture(
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
 ) -> RestoredFile:
-    """Restores and encodes a picture that `read_for` has read for the same options.
+    """Restores and encodes a picture.
+
+    Args:
+        derainer: The loaded model.
+        picture: The picture, as `read_for` returned it for the same options.
+        options: How the restored picture is written.
+        on_progress: Receives the number of finished tiles and the number of all tiles.
+        on_note: Receives sentences for the user.
 
     Raises:
-        OutputError: The format cannot hold it.
-        DeviceError: It does not fit in memory.
+        OutputError: The format cannot hold the picture.
+        DeviceError: Not even the smallest tile fits in memory.
+        ModelError: The network's output is not finite.
     """
     start = time.perf_counter()
     result = derainer.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
@@ -96,15 +131,19 @@ def restore_picture(
 
 
 def encode_restored(picture: Image, result: Restored, options: SaveOptions) -> bytes:
-    """Encodes what a picture was restored to, with the picture's metadata.
+    """Encodes a restored picture.
 
     Args:
-        picture: The picture as `read_for` read it for the same options.
-        result: What the model made of its pixels.
-        options: How it is written.
+        picture: The picture before its restoration, as `read_for` returned it for the same options. Its
+            metadata is used.
+        result: The restored picture.
+        options: How the restored picture is written.
+
+    Returns:
+        The content of the file.
 
     Raises:
-        OutputError: The format cannot hold it.
+        OutputError: The format cannot hold the picture.
     """
     restored = dataclasses.replace(picture, pixels=result.image)
     return encode(restored, options.format, quality=options.quality, keep_metadata=options.keep_metadata)
