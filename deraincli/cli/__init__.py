@@ -1,1 +1,1 @@
-"""The command line: parses, calls one library function, reports."""
+"""The command line. Each command parses its options, calls the library and reports."""

@@ -1,4 +1,4 @@
-"""The command line's table of contents, and the one place where errors become text and an exit code."""
+"""The list of commands, and the only place where errors become a message and an exit code."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REFUSALS = {
     *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
     *(errno.ENAMETOOLONG, errno.ELOOP),
 }
-"""Errors of permissions, full disks, failing ones and names that no file can have: never a bug of ours."""
+"""Errors that are no bugs: permissions, full or failing disks, and names that no file can have."""
 
 app = typer.Typer(
     name="derain",
@@ -64,7 +64,7 @@ for name, module, panel in (
     ("train", train, TRAIN),
     ("synth", synth, TRAIN),
 ):
-    extra = {"allow_extra_args": module is image}  # it says itself what to do with several pictures
+    extra = {"allow_extra_args": module is image}  # its own message names the command for several pictures
     look = {"rich_help_panel": panel, "epilog": module.EXAMPLES}
     app.command(name, cls=Command, context_settings=extra, **look)(module.command)
 app.add_typer(data.app, name="data", rich_help_panel=TRAIN)
@@ -102,8 +102,7 @@ def main(
 def run() -> None:
     """Runs the command line.
 
-    Expected errors become one sentence and an exit code, and so does what the system refuses. Bugs keep their
-    traceback.
+    Expected errors and REFUSALS become one sentence and an exit code. Bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     process.prepare()
@@ -113,14 +112,14 @@ def run() -> None:
         except DerainError as error:
             output.error(str(error))
             sys.exit(error.exit_code)
-        except BrokenPipeError:  # whoever read the output has seen enough, such as `head`
+        except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
             sys.exit(ExitCode.FAILED)
         except OSError as error:
             if error.errno not in REFUSALS:
                 raise
             output.error(_refusal(error))
             sys.exit(ExitCode.FAILED)
-        except KeyboardInterrupt:  # before Typer is ready, which makes SystemExit of later ones
+        except KeyboardInterrupt:  # only before Typer starts, which turns later ones into SystemExit
             output.stderr().print("Interrupted.")
             sys.exit(ExitCode.INTERRUPTED)
         except SystemExit as end:
@@ -130,7 +129,7 @@ def run() -> None:
 
 
 def _run_and_flush() -> None:
-    """Runs the command; raises OutputError if not all of its output arrives, of whatever it is made."""
+    """Runs the command. Raises OutputError if a part of its output cannot be written."""
     try:
         give_homeless_users_a_cache()
         app()
@@ -139,7 +138,7 @@ def _run_and_flush() -> None:
 
 
 def _refusal(error: OSError) -> str:
-    """Returns what the system refuses, as a sentence, where nobody nearer to it knew a better one."""
+    """Describes an error of the system for which no other code had a better sentence."""
     what = "A file" if error.filename is None else f"'{error.filename}'"
     return f"{what} cannot be used ({error.strerror}): check the permissions and the disk."
 

@@ -1,4 +1,4 @@
-"""Progress bars that never cut their counts and times, however narrow the terminal is."""
+"""Progress bars that show their counts and times in full, also in a narrow terminal."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rich.table import Column
 from rich.text import Text
 
 LABEL_WIDTH = 24
-"""Columns that the label may take, such as the path of a photo."""
+"""Largest width of a label, such as the path of a photo, characters."""
 
 
 class TwoLineBar(Progress):
-    """A bar with the text of its task on a second line, where it takes no room from the counts."""
+    """A bar with the text of its task on a second line, which leaves the first line to the counts."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Yields the bars, then the texts."""
@@ -30,7 +30,14 @@ class TwoLineBar(Progress):
 
 
 def step_bar(console: Console) -> Progress:
-    """Returns a bar with a label, the time left, and the field `count` of its task."""
+    """Makes a bar with a label, the time left, and the field `count` of its task.
+
+    Args:
+        console: Where it appears.
+
+    Returns:
+        The bar.
+    """
     label = Column(max_width=LABEL_WIDTH, no_wrap=True, overflow="ellipsis")
     return TwoLineBar(
         SpinnerColumn(),
@@ -44,7 +51,14 @@ def step_bar(console: Console) -> Progress:
 
 
 def batch_bar(console: Console) -> Progress:
-    """Returns a bar with the count, and the fields `speed` and `left` of its task."""
+    """Makes a bar with the count, and the fields `speed` and `left` of its task.
+
+    Args:
+        console: Where it appears.
+
+    Returns:
+        The bar.
+    """
     return TwoLineBar(
         BarColumn(),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),

@@ -1,4 +1,4 @@
-"""What a command line that names no command, or too many files, was probably meant to be."""
+"""Guesses the command that a user meant who named none, or too many files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, 
 
 
 def meant_command(words: Sequence[str]) -> str | None:
-    """Returns the command line for files or a folder that stand where a command should.
+    """Finds the right command line if a user named files or a folder and no command.
 
     Args:
-        words: What was typed after `derain`.
+        words: The words after `derain`, at least one.
 
     Returns:
-        None if the first word looks like neither.
+        The command line, None if the first word looks like neither a file nor a folder.
     """
     suffix = Path(words[0]).suffix.lower()
     if Path(words[0]).is_dir():

@@ -32,16 +32,19 @@ PANELS = (IN_OUT, MAPS, RAIN, TRAINING, MEASURING, PUBLISHING, MODEL, QUALITY, S
 
 
 def examples(*lines: str) -> str:
-    """Returns the end of a command's help.
+    """Makes the examples at the end of a command's help.
 
     Args:
         lines: Command lines, at most 78 characters each.
+
+    Returns:
+        The text.
     """
     return "\n".join(["[bold]Examples[/bold]", *lines])
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags without a type, and --help among the messages."""
+    """A command whose help shows flags without a type, and --help in the panel of messages."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Lists the parameters, --help included."""
@@ -56,10 +59,14 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A group of commands whose help shows flags without a type, and that knows files from commands."""
+    """A group of commands whose help shows flags without a type, and which recognises a missing command."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Finds the command. Raises UsageError for a file or folder where a command should stand."""
+        """Finds the command.
+
+        Raises:
+            UsageError: The first word is a file or a folder. The message names the right command.
+        """
         meant = meant_command(args) if args[0] not in self.commands else None
         if meant and ctx.parent is None:
             raise UsageError(f"'{args[0]}' is no command: did you mean `{meant}`?")

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are named and explained once."""
+"""Options that several commands share, with the same names and help texts."""
 
 from __future__ import annotations
 
@@ -224,26 +224,45 @@ Verbose = Annotated[
     ),
 ]
 NoVerbose = Annotated[bool, typer.Option("--verbose", "-v", hidden=True)]
-"""Accepted by commands that have nothing to add, so that scripts can pass -v to every command."""
+"""Accepted by commands without further details, so that scripts can pass -v to every command."""
 Json = Annotated[
     bool, typer.Option("--json", rich_help_panel=MESSAGES, help="Print results as JSON on standard output.")
 ]
 
 
 def make_output(quiet: bool, verbose: bool, json: bool) -> Output:
-    """The output that the three common flags ask for."""
+    """Makes the output for the three common flags.
+
+    Args:
+        quiet: Whether --quiet is given.
+        verbose: Whether --verbose is given.
+        json: Whether --json is given.
+
+    Returns:
+        The output.
+    """
     if quiet:
-        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # downloads of models bring bars of their own
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the library shows its own bars for downloads
     return Output(quiet=quiet, verbose=verbose, json=json)
 
 
 def model_names(
     context: typer.Context, model: str | None, models: str | None, *, optional: bool
 ) -> list[str | None]:
-    """The models that --model and --models ask for; None stands for the default.
+    """Lists the models that --model and --models name.
 
-    `optional`: there are other things to show, so that a model must be asked for on the command line.
-    Raises UsageError if both options are given, or a name is empty.
+    Args:
+        context: Context of the command.
+        model: Value of --model.
+        models: Value of --models.
+        optional: Whether the command can work without a model. The default model and that of the environment
+            variable then do not count.
+
+    Returns:
+        The names. None is the default model.
+
+    Raises:
+        UsageError: Both options are given, or a name is empty.
     """
     source = context.get_parameter_source("model")
     typed = source is not None and source.name == "COMMANDLINE"
@@ -274,7 +293,11 @@ def load_options(
     overlap: str,
     working_side: str,
 ) -> LoadOptions:
-    """Returns which model these options ask for, and how it runs."""
+    """Collects the options that choose a model and how it runs.
+
+    Returns:
+        The options for `deraincli.restoration.load`.
+    """
     from deraincli.restoration.load import LoadOptions
 
     return LoadOptions(
@@ -283,12 +306,15 @@ def load_options(
 
 
 def open_model(asked: LoadOptions, out: Output, found: ResolvedModel | None = None) -> Derainer:
-    """Loads a model, and prints its notes and, with --verbose, how it runs.
+    """Loads a model. Prints its notes and, with --verbose, how it runs.
 
     Args:
         asked: Which model, and how it runs.
         out: Where to print.
         found: The model's files, if they are resolved already.
+
+    Returns:
+        The loaded model.
     """
     from deraincli.restoration.load import open_model
 

@@ -1,4 +1,4 @@
-"""The only place that prints: results to stdout; progress, notes and errors to stderr."""
+"""Prints for all commands: results to stdout, progress, notes and errors to stderr."""
 
 from __future__ import annotations
 
@@ -26,59 +26,78 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds of work before a bar appears."""
 LEGIBLE = 12
-"""Characters of a line that a table's first column keeps in the narrowest terminal."""
+"""Least width of a table's first column, characters, also in a narrow terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
-"""All of them but tabs and ends of lines, and what turns the direction of writing."""
+"""Control characters apart from tabs and ends of lines, and those that change the direction of writing."""
 
 
 @dataclass
 class Output:
-    """What a command says, as far as --quiet, --verbose and --json allow."""
+    """Output of a command, as --quiet, --verbose and --json ask for it."""
 
     quiet: bool = False
     verbose: bool = False
     json: bool = False
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
-    """Where results go, even while a library's own prints to `sys.stdout` are led elsewhere."""
+    """Stream for results, also while `sys.stdout` is redirected to hide what libraries print."""
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """JSON is UTF-8, whatever the locale's encoding is."""
+        """Sets the encoding of JSON, which is UTF-8 in every locale."""
         if self.json and isinstance(self.stdout, io.TextIOWrapper):
             self.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
     def result(self, record: Mapping[str, Any], text: str) -> None:
-        """A result: one JSON object with --json, else a line of text (none with --quiet)."""
+        """Prints a result: a JSON object on stdout with --json, else a line on stderr (none with --quiet).
+
+        Args:
+            record: The JSON object.
+            text: The line.
+        """
         if self.json:
             print(json.dumps(record, ensure_ascii=False, allow_nan=False), file=self.stdout, flush=True)
         elif not self.quiet:
             stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     def answer(self, record: Mapping[str, Any], text: str) -> None:
-        """As `result`, but the text is what was asked for and goes to stdout, too."""
+        """Prints a result on stdout: a JSON object with --json, else a text (none with --quiet).
+
+        Args:
+            record: The JSON object.
+            text: The text, which the user asked for.
+        """
         if self.json:
             self.result(record, "")
         elif not self.quiet:
             self.document(text)
 
     def document(self, text: str) -> None:
-        """A result that is a text of its own, such as CSV, on stdout."""
+        """Prints a text, such as CSV, on stdout.
+
+        Args:
+            text: The text.
+        """
         print(printable(text), end="" if text.endswith("\n") else "\n", file=self.stdout, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A result for reading, on stdout, with numbers to the right."""
+        """Prints a table on stdout. Columns of numbers are aligned to the right.
+
+        Args:
+            title: Title above the table.
+            columns: Headings.
+            rows: Cells of each row.
+        """
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        # Piped, a table is as wide as it needs to be.
+        # A pipe has no width, so the table can be as wide as it needs.
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else 200)
         table = Table(title=Text(title), title_justify="left")
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)
-            # What does not fit a terminal costs the first column lines, rather than every one its ends, as
-            # long as it stays legible.
+            # If a table does not fit the terminal, the first column wraps, so that the others stay complete.
             longest = max((len(row[place]) for row in cells), default=0)
             table.add_column(
                 Text(column),
@@ -92,7 +111,11 @@ class Output:
         console.print(table)
 
     def note(self, text: str) -> None:
-        """Something the user should know, once; not with --quiet."""
+        """Prints a note on stderr, each text once, but not with --quiet.
+
+        Args:
+            text: One or more sentences.
+        """
         if not self.quiet and text not in self._said:
             self._said.add(text)
             stderr().print(
@@ -100,18 +123,33 @@ class Output:
             )
 
     def detail(self, text: str) -> None:
-        """Something for --verbose."""
+        """Prints a line on stderr with --verbose.
+
+        Args:
+            text: The line.
+        """
         if self.verbose:
             stderr().print(printable(text), style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def line(self, text: str) -> None:
-        """A line on how long work is going, on stderr; not with --quiet."""
+        """Prints a line on stderr, but not with --quiet.
+
+        Args:
+            text: The line.
+        """
         if not self.quiet:
             stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Meter]:
-        """Shows on a terminal that work goes on, if it takes longer than a second."""
+        """Shows progress on a terminal if the block takes longer than a second.
+
+        Args:
+            label: What is being done.
+
+        Yields:
+            The meter, to be called with the progress.
+        """
         meter = Meter(label, shown=self._live, patience=PATIENCE)
         try:
             yield meter
@@ -119,7 +157,7 @@ class Output:
             meter.close()
 
     def training_meter(self) -> Meter:
-        """A progress bar over training steps, with a text beside it."""
+        """Returns a progress bar over training steps with a text."""
         return Meter("training", shown=self._live, patience=0)
 
     @property
@@ -128,13 +166,16 @@ class Output:
 
 
 class Meter:
-    """Shows a spinner with what is being done, and a bar once there are pieces of work to count.
-
-    Call it with how many pieces are done, of how many, and what to say beside.
-    """
+    """A spinner with a label, and a bar as soon as there are pieces of work to count."""
 
     def __init__(self, label: str, *, shown: bool, patience: float) -> None:
-        """`patience`: seconds before anything appears."""
+        """Starts the clock.
+
+        Args:
+            label: What is being done.
+            shown: Whether the meter ever appears.
+            patience: Seconds before it appears.
+        """
         self._bar = _meter_bar(label) if shown else None
         self._lock = Lock()
         self._open = False
@@ -145,16 +186,26 @@ class Meter:
             self._alarm.start()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
-        """Moves the bar."""
+        """Moves the bar.
+
+        Args:
+            done: Number of pieces of work done.
+            total: Number of all pieces.
+            text: Text on the second line.
+        """
         count = f"{done}/{total}" if total > 1 else ""
         self._update(completed=done, total=total if count else None, count=count, text=printable(text))
 
     def label(self, text: str) -> None:
-        """Says what is being done now."""
+        """Changes the label.
+
+        Args:
+            text: What is being done now.
+        """
         self._update(description=printable(text))
 
     def close(self) -> None:
-        """Takes it away."""
+        """Removes the meter from the terminal."""
         self._alarm.cancel()
         with self._lock:
             self._closed = True
@@ -182,31 +233,50 @@ def _meter_bar(label: str) -> Progress:
 
 @cache
 def stderr() -> Console:
-    """The console on whatever `sys.stderr` is; there is one, so that lines go above a bar that is shown."""
+    """Returns the console on stderr. There is only one, so that lines appear above a bar."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def error(message: str) -> None:
-    """One sentence on stderr."""
+    """Prints an error on stderr.
+
+    Args:
+        message: One sentence.
+    """
     print(printable(f"Error: {message}"), file=sys.stderr)
 
 
 def printable(text: str) -> str:
-    """Without control characters, by which a file's or a card's text could steer the terminal."""
+    """Replaces control characters, which texts from files could use to control the terminal.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text without control characters.
+    """
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 LINE_SECONDS = 30.0
-"""Between two lines where there is no terminal."""
+"""Seconds between two lines of progress if there is no terminal."""
 
 
 class BatchProgress:
-    """Files, megapixels a second, time left, current file. Other threads may say which picture they start."""
+    """Progress of a batch: files, megapixels per second, time left and current file.
+
+    Several threads may call `start` at once.
+    """
 
     def __init__(self, out: Output, total: int | None) -> None:
-        """`total`: how many pictures there are; None while more may come."""
+        """Sets up the progress.
+
+        Args:
+            out: Where to print.
+            total: Number of pictures, None while more may come.
+        """
         self._out = out
         self._total = total
         self._said = time.monotonic()
@@ -225,12 +295,20 @@ class BatchProgress:
             self._bar.stop()
 
     def start(self, job: Job) -> None:
-        """A picture is being restored."""
+        """Shows which picture is being restored.
+
+        Args:
+            job: The job of the picture.
+        """
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], text=printable(job.name))
 
     def advance(self, summary: BatchSummary) -> None:
-        """One more is finished."""
+        """Shows that another picture is finished.
+
+        Args:
+            summary: Counts of all pictures so far.
+        """
         speed, left = f"{summary.megapixels_per_second:.2f} MP/s", self._left(summary)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=summary.count, speed=speed, left=left)
@@ -240,7 +318,7 @@ class BatchProgress:
             self._out.line(f"{summary.count}{total} pictures, {speed}" + (f", {left}" if left else ""))
 
     def _left(self, summary: BatchSummary) -> str:
-        """By the mean time a picture; nothing while there is none to go by."""
+        """Estimates the time left from the mean time of a picture. Empty before the first picture."""
         worked = summary.count - summary.skipped
         if self._total is None or not worked:
             return ""

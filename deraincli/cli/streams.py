@@ -1,4 +1,4 @@
-"""Standard streams that fail in sentences: closed, on a full disk, or in another encoding."""
+"""Standard streams that report clear errors if they are closed, their disk is full or a text does not fit."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from deraincli.errors import InputError, OutputError
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Has the standard streams fail in sentences inside the block, rather than with a traceback.
+    """Replaces the standard streams within the block by ones that fail with a sentence, not with a traceback.
 
-    Standard output raises OutputError where it is closed or its disk is full, and never loses a part in
-    silence. File names may be no Unicode, so it escapes what it cannot encode, as JSON does. Standard
-    input raises InputError where it is closed. Messages that stderr cannot take are dropped, since no work
-    should end for them.
+    Standard output raises OutputError if it is closed or its disk is full, so that no part is lost silently.
+    It escapes characters that it cannot encode, because file names need not be Unicode. Standard input raises
+    InputError if it is closed. Messages that stderr cannot take are dropped, because they should not stop the
+    work.
+
+    Yields:
+        Nothing.
     """
     _occupy_closed_numbers()
     before = sys.stdin, sys.stdout, sys.stderr
-    out, err = _Guarded(sys.stdout, vital=True), _Guarded(sys.stderr, vital=False)
+    out, err = _GuardedOutput(sys.stdout, vital=True), _GuardedOutput(sys.stderr, vital=False)
     sys.stdout, sys.stderr = out.as_text(), err.as_text()
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(_ClosedInput()))
@@ -34,18 +37,23 @@ def guarded_streams() -> Iterator[None]:
         sys.stdin, sys.stdout, sys.stderr = before
 
 
-class _Guarded(io.RawIOBase):
-    """Standard output or stderr; `vital`: whether it raises OutputError when it cannot be written."""
+class _GuardedOutput(io.RawIOBase):
+    """Standard output or stderr."""
 
     def __init__(self, stream: TextIO | None, *, vital: bool) -> None:
-        """`stream`: None where it is closed."""
+        """Wraps a stream.
+
+        Args:
+            stream: The stream, None if it is closed.
+            vital: Whether a failed write raises OutputError. Otherwise the text is dropped.
+        """
         self._stream = stream
         self._vital = vital
         self.over = False
-        """Whether what still comes is dropped."""
+        """Whether further text is dropped."""
 
     def as_text(self) -> TextIO:
-        """A text stream that writes here."""
+        """Returns a text stream that writes to this stream."""
         encoding = self._stream.encoding if self._stream is not None else "utf-8"
         writer = io.BufferedWriter(self)
         return io.TextIOWrapper(writer, encoding, errors="backslashreplace", line_buffering=True)
@@ -62,7 +70,7 @@ class _Guarded(io.RawIOBase):
         return self._stream.fileno()
 
     def write(self, data: Any) -> int | None:
-        """Writes a part or all; the buffer above comes again for the rest."""
+        """Writes a part or all of the data. The buffer above calls it again for the rest."""
         if self.over or (self._stream is None and not self._vital):
             return len(data)
         if self._stream is None:
@@ -79,7 +87,7 @@ class _Guarded(io.RawIOBase):
 
 
 class _ClosedInput(io.RawIOBase):
-    """Standard input where it is closed."""
+    """Replaces a standard input that is closed."""
 
     def readable(self) -> bool:
         return True
@@ -91,7 +99,7 @@ class _ClosedInput(io.RawIOBase):
 def _occupy_closed_numbers() -> None:
     """Opens the null device for each standard stream that is closed.
 
-    Otherwise the next file that is opened gets its number, and what libraries print would go there.
+    Otherwise the next file that is opened gets the number of the stream, and receives what libraries print.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass

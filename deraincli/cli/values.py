@@ -1,7 +1,7 @@
-"""The values that options take: checked while the command line is parsed, and completed by the shell.
+"""The values that options take, for the check of the command line and for completion by the shell.
 
-The names stand here because the tables that they come from import PyTorch, NumPy or PyAV, which would slow
-down every start and every completion. The tests compare them with the tables.
+The names are repeated here because the tables that they come from import PyTorch, NumPy or PyAV, which would
+slow down every start and every completion. The tests compare them with the tables.
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ class Pattern(NamedTuple):
     """Values that are too many to list."""
 
     regex: str
+    """Regular expression that each value matches."""
     words: str
-    """How a message names them."""
+    """Name of the values in messages."""
     metavar: str
+    """Name of the values in the help."""
 
 
 PIXELS = Pattern("[0-9]+", "a number of pixels", "N")
@@ -55,12 +57,15 @@ GPU = Pattern("cuda:[0-9]+", "cuda:N", "cuda:N")
 
 
 def one_of(*names: str, pattern: Pattern | None = None, several: bool = False) -> dict[str, Any]:
-    """Returns the arguments of `typer.Option` for an option that takes one of some values.
+    """Makes the arguments of `typer.Option` for an option that takes one of some values.
 
     Args:
         names: The values.
         pattern: Further values.
         several: Whether the option takes several values, separated by commas.
+
+    Returns:
+        The arguments by name.
     """
 
     def check(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
@@ -79,11 +84,14 @@ def one_of(*names: str, pattern: Pattern | None = None, several: bool = False) -
 
 
 def suggest(*names: str, several: bool = False) -> Callable[[str], list[str]]:
-    """Returns a completion of an option that takes one of some values, or others.
+    """Makes the completion of an option that takes one of some values, or others.
 
     Args:
         names: The values.
         several: Whether the option takes several values, separated by commas.
+
+    Returns:
+        A function that returns the completions of a part of a value.
     """
 
     def complete(incomplete: str) -> list[str]:
@@ -94,11 +102,14 @@ def suggest(*names: str, several: bool = False) -> Callable[[str], list[str]]:
 
 
 def suggest_models(*others: str, several: bool = False) -> Callable[[str], list[str]]:
-    """Returns a completion of an option that takes a model.
+    """Makes the completion of an option that takes a model.
 
     Args:
         others: Further values, such as the classical methods.
         several: Whether the option takes several values, separated by commas.
+
+    Returns:
+        A function that returns the completions of a part of a value.
     """
 
     def complete(incomplete: str) -> list[str]:
@@ -110,13 +121,21 @@ def suggest_models(*others: str, several: bool = False) -> Callable[[str], list[
 
 
 def _origin(context: typer.Context, parameter: typer.CallbackParam) -> str:
-    """Returns the option, or the environment variable that its value comes from."""
+    """Returns the name of the option or of the environment variable that the value comes from."""
     source = context.get_parameter_source(parameter.name)
     from_environment = source is not None and source.name == "ENVIRONMENT"
     return str(parameter.envvar) if from_environment else max(parameter.opts, key=len)
 
 
 def listed(names: tuple[str, ...], pattern: Pattern | None = None) -> str:
-    """Returns the values as a sentence lists them: `a, b or c`."""
+    """Lists values for a sentence.
+
+    Args:
+        names: At least two values.
+        pattern: Further values.
+
+    Returns:
+        The list in the form `a, b or c`.
+    """
     *first, last = [*names, *([pattern.words] if pattern else [])]
     return f"{', '.join(first)} or {last}"

@@ -122,7 +122,14 @@ def mean_psnr(values: Iterable[float]) -> float:
 
 
 def mean_score(scores: Iterable[Score]) -> Score:
-    """Returns the mean PSNR, as `mean_psnr` takes it, and the mean SSIM of at least one image."""
+    """Computes mean scores.
+
+    Args:
+        scores: Scores of at least one image.
+
+    Returns:
+        The mean PSNR by `mean_psnr` and the mean SSIM.
+    """
     psnrs, ssims = zip(*scores, strict=True)
     return Score(mean_psnr(psnrs), statistics.fmean(ssims))
 

@@ -1,4 +1,4 @@
-"""`derain attn`: the attention maps of a picture, or of all in a folder."""
+"""`derain attn` shows the attention maps of a picture or of all pictures in a folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Backend = Annotated[
 
 
 class _Request(NamedTuple):
-    """What the command line asks for, found on the disk."""
+    """What the command line asks for, with the files that were found."""
 
     source: Path
     jobs: Jobs
@@ -149,18 +149,18 @@ def command(
     results = MapFolder(folder, wanted, settings, overwrite=overwrite)
     request = _Request(source, jobs, results, wanted, max_pixels, out)
     waiting, failed = _waiting(request)
-    looks: list[Look] = []
+    inspected: list[Inspected] = []
     if waiting:
         derainer = options.open_model(asked, out, found)
-        looks = [look for name in waiting if (look := _tried(derainer, name, request))]
-    failed += len(waiting) - len(looks)
-    summarise(source, len(jobs.pictures), looks, failed, threshold, out)
+        inspected = [one for name in waiting if (one := _inspect(derainer, name, request))]
+    failed += len(waiting) - len(inspected)
+    summarise(source, len(jobs.pictures), inspected, failed, threshold, out)
     if failed or jobs.unlisted:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
-    """What needs no model to be loaded to be known."""
+    """Raises UsageError for a method without maps before a model is loaded."""
     from deraincli.model_zoo.resolve import find_classical_method
 
     if backend == "onnxruntime":
@@ -180,12 +180,21 @@ def _report_what_is_left_out(jobs: Jobs, out: Output) -> None:
     if jobs.links:
         out.note(f"{jobs.links} symbolic links to folders, or out of the folder given, were not followed.")
     if jobs.results:
-        out.note(f"{jobs.results} files that an earlier run wrote are no pictures to look at.")
+        out.note(f"{jobs.results} files that an earlier run wrote are no pictures to inspect.")
 
 
 def _waiting(request: _Request) -> tuple[list[str], int]:
-    """The pictures that are to be looked at, and how many cannot be, as files of theirs exist; of a folder,
-    those that are done are left out. Raises OutputError where nothing can be written at all.
+    """Finds the pictures to inspect and reports the others.
+
+    Args:
+        request: What the command line asks for.
+
+    Returns:
+        Names of the pictures that are not done yet, and the number of those whose results exist already but
+        are not ours to replace.
+
+    Raises:
+        OutputError: The folder cannot be written, or the results of the only picture exist already.
     """
     jobs, results, out = request.jobs, request.results, request.out
     results.check()
@@ -211,11 +220,11 @@ def _waiting(request: _Request) -> tuple[list[str], int]:
     return waiting, failed
 
 
-def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:
-    """The look at one picture, reported; None where one of several cannot be read."""
+def _inspect(derainer: Derainer, name: str, request: _Request) -> Inspected | None:
+    """Inspects and reports one picture. Returns None if it is one of several and cannot be read."""
     picture = request.jobs.pictures[name]
     try:
-        look = _look(derainer, name, request)
+        inspected = _write_and_score(derainer, name, request)
     except DerainError as error:
         _report(request, picture, {"error": str(error)})
         if len(request.jobs.pictures) == 1 or not isinstance(error, InputError):
@@ -225,15 +234,15 @@ def _tried(derainer: Derainer, name: str, request: _Request) -> Look | None:
     _report(
         request,
         picture,
-        look.record,
+        inspected.record,
         "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}, "
         "|RAM + CAM − 1| {complementarity_gap:.3f}",
     )
-    return look
+    return inspected
 
 
 def _report(request: _Request, picture: Path, result: dict[str, Any], line: str = "") -> None:
-    """One picture's JSON record, or `line` filled in from it; nothing without either."""
+    """Prints the JSON record of one picture, or `line` filled in from it. An empty line is not printed."""
     record = {
         "source": str(picture),
         "output": str(request.results.folder),
@@ -246,7 +255,7 @@ def _report(request: _Request, picture: Path, result: dict[str, Any], line: str 
 
 
 def _default_folder(source: Path) -> Path:
-    """Beside a picture; for a folder, another one beside it, so that no result is taken for a picture."""
+    """Returns the folder of a picture, or a folder beside a folder, where no result is taken for an input."""
     if source.is_file():
         return source.parent
     folder = source.resolve()
@@ -267,7 +276,7 @@ def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Outp
     return asked or "png"
 
 
-def _look(derainer: Derainer, name: str, request: _Request) -> Look:
+def _write_and_score(derainer: Derainer, name: str, request: _Request) -> Inspected:
     """Restores one picture, writes its files and scores its maps."""
     from deraincli.attention_maps.outputs import inspect_file
     from deraincli.attention_maps.scores import complementarity_gap, score_maps
@@ -303,45 +312,55 @@ def _look(derainer: Derainer, name: str, request: _Request) -> Look:
         "threshold": wanted.threshold,
         "complementarity_gap": gap,
     }
-    return Look(name, record | (scores.record() if scores else {}), scores, gap)
+    return Inspected(name, record | (scores.record() if scores else {}), scores, gap)
 
 
 NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
-"""Of either map: the fields of a MapScore and their headings in the table."""
+"""Fields of a MapScore and their headings in the table."""
 
 
-class Look(NamedTuple):
-    """What came out for one picture."""
+class Inspected(NamedTuple):
+    """The result for one picture."""
 
     name: str
+    """Name of the picture."""
     record: dict[str, Any]
-    """The rest of its JSON record."""
+    """JSON record of the picture, apart from source and output."""
     scores: Scores | None
-    """None without ground truth."""
+    """Scores of the maps, None without ground truth."""
     complementarity_gap: float
+    """Mean |RAM + CAM − 1|, 0–1."""
 
 
 def summarise(
-    source: Path, count: int, looks: Sequence[Look], failed: int, threshold: float, out: Output
+    source: Path, count: int, results: Sequence[Inspected], failed: int, threshold: float, out: Output
 ) -> None:
-    """Means over several pictures, the scores as a table, and how many failed.
+    """Prints means over several pictures, a table of scores, and how many pictures failed.
 
-    count: the pictures of `source`, skipped ones among them.
-    Raises InputError if all failed.
+    Args:
+        source: The picture or folder.
+        count: Number of pictures in `source`, also of those that are skipped.
+        results: Results of the pictures.
+        failed: Number of pictures that failed.
+        threshold: Threshold of the scores, 0–1.
+        out: Where to print.
+
+    Raises:
+        InputError: All pictures failed.
     """
     from deraincli.attention_maps.scores import mean_scores
 
     if failed == count:
-        raise InputError(f"None of the {count} pictures could be looked at: see the reasons above.")
+        raise InputError(f"None of the {count} pictures could be inspected: see the reasons above.")
     if failed:
         output.error(f"{failed} of {count} pictures failed.")
-    if not looks:
+    if not results:
         return
-    scored = [(look.name, look.scores, look.complementarity_gap) for look in looks if look.scores is not None]
+    scored = [(one.name, one.scores, one.complementarity_gap) for one in results if one.scores is not None]
     mean = mean_scores([scores for _, scores, _ in scored]) if scored else None
-    gap = fmean(look.complementarity_gap for look in looks)
+    gap = fmean(one.complementarity_gap for one in results)
     if out.json and count > 1:
-        record = {"source": str(source), "count": len(looks), "threshold": threshold}
+        record = {"source": str(source), "count": len(results), "threshold": threshold}
         out.result(record | {"complementarity_gap": gap} | (mean.record() if mean else {}), "")
     elif mean and not out.json and not out.quiet:
         rows = [*scored, (f"mean of {len(scored)}", mean, gap)] if count > 1 else scored
@@ -351,7 +370,7 @@ def summarise(
 
 
 def _cells(name: str, scores: Scores, gap: float) -> Iterator[list[str]]:
-    """Two rows of the table."""
+    """Yields the two rows of a picture in the table."""
     for map_name, score in (("RAM", scores.ram), ("CAM", scores.cam)):
         numbers = (getattr(score, number) for number in NUMBERS)
         shown = ("" if value is None else f"{value:.3f}" for value in numbers)

@@ -1,4 +1,4 @@
-"""`derain batch`: many pictures, unattended."""
+"""`derain batch` restores many pictures unattended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLES = examples(
     "derain batch photos -o results --report page.html",
 )
 NAMED_FAILURES = 20
-"""So many failures are named again at the end."""
+"""Largest number of failures that are listed again at the end."""
 
 
 def command(
@@ -192,7 +192,7 @@ def command(
             _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     except KeyboardInterrupt:
         if not watch:
-            out.note("What is finished is kept: the same command goes on from there.")
+            out.note("Finished pictures are kept: run the same command again to continue.")
             raise
     finally:
         if summary.count or summary.unlisted:
@@ -205,7 +205,7 @@ def command(
 
 
 def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Found:
-    """Finds the jobs, refuses collisions, and reports what is left out."""
+    """Finds the jobs, checks that no two write the same file, and reports what is left out."""
     from deraincli.batch.jobs import refuse_collisions
 
     found = request.find()
@@ -226,7 +226,7 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
 
 
 def _unsupported(files: Sequence[Path]) -> str:
-    """Counts and names files that were probably meant to be restored, too."""
+    """Counts and names the files that the user probably also wanted to restore."""
     from deraincli.imaging.formats import VIDEO_SUFFIXES
 
     named = ", ".join(f"'{file}'" for file in files[:NAMED_FAILURES])
@@ -286,22 +286,22 @@ def _follow(
     *,
     fail_fast: bool,
 ) -> None:
-    """Tells and counts the outcomes. Raises OutputError when the disk gives up."""
+    """Reports and counts the outcomes. Raises OutputError if the disk accepts nothing more."""
     with closing(outcomes):  # type: ignore[type-var]
         for outcome in outcomes:
             summary.add(outcome)
             progress.advance(summary)
-            _tell(outcome, out)
+            _report(outcome, out)
             if outcome.fatal:
                 raise OutputError(
-                    "Nothing more can be written there: make room, then the same command goes on."
+                    "Nothing more can be written there: make room, then run the same command again."
                 )
             if outcome.error and fail_fast:
                 out.note("Stopped at the first failure, as --fail-fast asks.")
                 return
 
 
-def _tell(outcome: Outcome, out: Output) -> None:
+def _report(outcome: Outcome, out: Output) -> None:
     for note in outcome.notes:
         out.note(note)
     if outcome.error:
@@ -331,7 +331,7 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
 
 
 def _advise(summary: BatchSummary, asked: LoadOptions, out: Output) -> None:
-    """Reports how many photos changed, and what to try where little did."""
+    """Reports how many photos changed, and what to try if some hardly did."""
     from deraincli.restoration.change import what_to_try
 
     compared, little = len(summary.compared), summary.hardly_changed

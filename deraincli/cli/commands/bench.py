@@ -1,4 +1,4 @@
-"""`derain bench`: how large, how fast, how much memory, against what."""
+"""`derain bench` measures size, speed and memory of models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLES = examples(
     "derain bench --models balnet-lite,ddn,prenet --size 320,640",
 )
 LARGEST_SIDE = 1_000_000
-"""Far beyond any device's memory; PyTorch counts the bytes of much larger pictures wrong."""
+"""Largest side in pixels, far beyond any device's memory. PyTorch miscounts the bytes of much larger ones."""
 
 
 def command(
@@ -139,7 +139,7 @@ def command(
     ] = False,
 ) -> None:
     """Measure speed, memory and size of models on this machine."""
-    if roofline:  # PyTorch's profiler reads it when PyTorch is loaded; without, its log goes to stderr
+    if roofline:  # PyTorch's profiler reads this when PyTorch is loaded, else its log goes to stderr
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     from deraincli.benchmark.runner import BenchmarkRequest, benchmark
 
@@ -236,7 +236,7 @@ def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: 
 
 
 def _report_failures(sheets: Sequence[SizeReport]) -> None:
-    """Names what failed, and exits accordingly."""
+    """Reports the failures and exits with the code for them."""
     failed = [row for sheet in sheets for row in sheet.rows if row.error]
     for row in failed:
         output.error(f"{row.subject.name} in {row.precision}: {row.error}")

@@ -1,4 +1,4 @@
-"""`derain compare`: one picture through several models, side by side."""
+"""`derain compare` shows the results of several models for one picture side by side."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def command(
 
 @dataclass(frozen=True)
 class _Run:
-    """What a model made of the picture, and how."""
+    """The result of a model, and how the model ran."""
 
     version: Version
     seconds: float
@@ -168,7 +168,7 @@ def _restored(label: str, asked: LoadOptions, image: Image, out: Output) -> _Run
 
 
 def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
-    """The models by what they are called: as they are known, or, where that is ambiguous, as typed."""
+    """Returns the models by their labels: their names, or, where those are equal, the typed values."""
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.models.classical.registry import CLASSICAL_METHODS
 
@@ -180,7 +180,7 @@ def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
 
 
 def _sheet_format(destination: Path) -> str | None:
-    """The format of a contact sheet; None for a page. Raises UsageError for any other suffix."""
+    """Returns the format of a contact sheet, None for a page. Raises UsageError for any other suffix."""
     from deraincli.imaging.formats import format_of
 
     if destination.suffix.lower() in PAGE_SUFFIXES:
@@ -212,9 +212,9 @@ def _print(
     measure: Protocol | None,
     out: Output,
 ) -> None:
-    """The JSON object, or the scores as a table and where the comparison is.
+    """Prints the JSON object, or a table of the scores and the path of the comparison.
 
-    measure: how the versions were scored; None without ground truth.
+    `measure` is the protocol of the scores, None without ground truth.
     """
     rows = []
     for version in versions:

@@ -1,4 +1,4 @@
-"""`derain data`: what lies on disk, before it is trained or tested on."""
+"""`derain data` inspects data sets before training or testing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deraincli.evaluation.dataset_summary import Inspection
 
 NAMED = 10
-"""So many files of a kind are named; the others are counted."""
+"""Largest number of files of a kind that are named. The others are counted."""
 
 app = typer.Typer(cls=Group, help="Inspect a data set before you train or test on it.", no_args_is_help=True)
 

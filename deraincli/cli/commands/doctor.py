@@ -1,4 +1,4 @@
-"""`derain doctor`: whether everything is in place."""
+"""`derain doctor` checks the installation."""
 
 from __future__ import annotations
 

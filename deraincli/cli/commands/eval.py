@@ -1,4 +1,4 @@
-"""`derain eval`: PSNR and SSIM of models or ready results on a paired set."""
+"""`derain eval` measures PSNR and SSIM of models or existing results on a paired set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXAMPLES = examples(
     "derain eval Rain100L --models balnet-lite,balnet-small --protocol all",
 )
 WORST = 5
-"""So many images are named below the table."""
+"""Number of images that are listed below the table."""
 
 
 def command(
@@ -179,7 +179,7 @@ def command(
 
 
 def _load(asked: LoadOptions, space: Workspace, out: Output, *, alone: bool) -> ModelMethod:
-    """A model as a method, called as the user did where there are several."""
+    """Loads a model as a method. If there are several models, it gets the name that the user typed."""
     from deraincli.evaluation.methods import ModelMethod
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.identity import results_identity
@@ -206,7 +206,7 @@ def _evaluate(
     max_pixels: int,
     out: Output,
 ) -> tuple[list[Scored], list[Failed]]:
-    """Scores everything; names what fails. Raises InputError if all does."""
+    """Scores all pairs and reports failures. Raises InputError if every pair fails."""
     from deraincli.evaluation.evaluate import Failed, evaluate
     from deraincli.evaluation.methods import RainyInput
 
@@ -223,7 +223,7 @@ def _evaluate(
                     scored.append(outcome)
                 meter(len(scored) + len(failed), len(pairs), outcome.pair.name)
     except KeyboardInterrupt:
-        out.note("What is finished is kept: the same command goes on from there.")
+        out.note("Finished pictures are kept: run the same command again to continue.")
         raise
     if not scored:
         raise InputError(f"None of the {len(pairs)} pairs could be scored: see the reasons above.")

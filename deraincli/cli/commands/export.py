@@ -1,4 +1,4 @@
-"""`derain weights export`: a model for other programs or for `--backend onnxruntime`."""
+"""`derain weights export` converts a model for other programs or for `--backend onnxruntime`."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ def command(
 
 
 def _try_to_write_in(folder: Path) -> None:
-    """Raises OutputError at once, since the work takes a minute; permissions alone do not show it."""
+    """Raises OutputError if a folder cannot be written, before the work, which takes a minute.
+
+    A trial is necessary, because permissions alone do not show it.
+    """
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -105,7 +108,7 @@ def _try_to_write_in(folder: Path) -> None:
 
 
 def _files(model: str | None, destination: Path | None) -> Sequence[ModelFile]:
-    """Finds the files to export. Raises UsageError if two would go to one destination."""
+    """Finds the files to export. Raises UsageError if there are two but only one destination."""
     from deraincli.model_zoo.resolve import resolve_model
 
     found = resolve_model(model)
@@ -121,7 +124,7 @@ def _cached(model: ModelFile, target: str, precision: str) -> Path:
 
     if target != "onnx":
         raise UsageError(f"Exports to {target} have no place in the cache: name a file with -o.")
-    read_header(model.path)  # complains of a missing or damaged file
+    read_header(model.path)  # raises ModelError if the file is missing or damaged
     path = cached_export(model, precision)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

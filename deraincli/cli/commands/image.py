@@ -1,4 +1,4 @@
-"""`derain image`: one picture."""
+"""`derain image` restores one picture."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def command(
 
 
 def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
-    """Returns the output path; None for standard output.
+    """Returns the output path, None for standard output.
 
-    Complains of the input first, since the output's name may follow from it.
+    Checks the input first, because the name of the output may depend on it.
     """
     content = None if source == STREAM else _content(source)
     return output_path(source, destination, _suffix(Path(source), format, content))
@@ -112,7 +112,7 @@ def _content(source: str) -> str:
 
 
 def _suffix(source: Path, format: str | None, content: str | None) -> str:
-    """Returns the suffix of an output that is named after the input: that of the input where it fits."""
+    """Returns the suffix of an output that is named after the input: that of the input if it fits."""
     from deraincli.imaging.formats import FORMATS, PICTURE_SUFFIXES, format_named
 
     named = None if format is None else format_named(format)
@@ -137,7 +137,7 @@ def _save_options(
 
 
 def _read(source: str, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:
-    """Decodes the input, before any model is loaded. Returns it with the seconds that this took."""
+    """Decodes the input, before a model is loaded. Returns it with the seconds that this took."""
     from deraincli.restoration.restore_file import read_for
 
     given: Path | bytes = _read_stdin() if source == STREAM else Path(source)
@@ -161,7 +161,7 @@ def _restore(
     if asked.model is not None and asked.model.startswith("hf:"):
         from deraincli.model_zoo.resolve import resolve_model
 
-        found = resolve_model(asked.model)  # a download shows a bar of its own
+        found = resolve_model(asked.model)  # a download shows its own bar
     with out.progress("loading the model") as meter:
         from deraincli.restoration.restore_file import restore_picture
 
@@ -181,7 +181,7 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
 
 
 def _described(derainer: Derainer, restored: RestoredFile, read_seconds: float) -> dict[str, object]:
-    """The JSON record of a restored picture, but for its names."""
+    """Returns the JSON record of a restored picture, without source and output."""
     return {
         "status": "done",
         "width": restored.size.width,
@@ -204,7 +204,7 @@ def _report(record: Mapping[str, object], restored: RestoredFile, out: Output) -
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
-    """Says what to try where little was changed."""
+    """Prints what to try if the picture hardly changed."""
     from deraincli.restoration.change import what_to_try
 
     if restored.change.little:

@@ -1,4 +1,4 @@
-"""`derain synth`: rainy and clean pairs from clean photos."""
+"""`derain synth` makes pairs of rainy and clean pictures from clean photos."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def command(
     before = f", {len(there)} were there already" if there else ""
     out.line(f"Pairs made in {seconds:.1f} s: {len(missing) - failed}{before}; they lie in {destination}")
     if failed:
-        _complain(failed, len(plans))
+        _report_failures(failed, len(plans))
     if planned_set.unlisted:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -114,7 +114,7 @@ def command(
 def _make(
     planned: PlannedPair, request: SynthesisRequest, max_pixels: int, overwrite: bool, out: Output
 ) -> bool:
-    """Makes a pair and reports it; False if the photo cannot be used."""
+    """Makes a pair and reports it. Returns False if the photo cannot be used."""
     from deraincli.datasets.synthetic import make
 
     began = time.perf_counter()
@@ -135,14 +135,14 @@ def _make(
 
 
 def _record(planned: PlannedPair) -> dict[str, Any]:
-    """What is known of a pair beforehand, for --json."""
+    """Returns the part of a pair's JSON record that is known before the pair is made."""
     files = {side: str(path) for side, path in planned.files.items()}
     paths = {"output": files["input"], "target": files["target"], "mask": files["mask"]}
     return {"source": str(planned.photo), **paths, "status": "failed", "error": None}
 
 
-def _complain(failed: int, count: int) -> NoReturn:
-    """Raises InputError if nothing could be made, else ends with the code for some failures."""
+def _report_failures(failed: int, count: int) -> NoReturn:
+    """Raises InputError if nothing could be made, else exits with the code for some failures."""
     if failed == count:
         raise InputError("No pair could be made: see the reasons above.")
     output.error(f"{failed} of {count} pairs could not be made.")

@@ -1,4 +1,4 @@
-"""`derain train`: from a config file to a model file."""
+"""`derain train` trains a network by a config file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ EXAMPLES = examples(
     "derain train config.toml -o runs/first --resume",
 )
 SMOOTHING = 0.98
-"""Of the running means of the losses shown."""
+"""Weight of the past in the running means of the losses, 0–1."""
 NAMED = 10
-"""So many unusable pictures are named; the others are counted."""
+"""Largest number of unusable pictures that are named. The others are counted."""
 
 
 def command(
@@ -120,7 +120,9 @@ def command(
             said.line(_beginning(run))
             best = run.train(reporter)
         except KeyboardInterrupt:
-            said.line(f"Stopped after step {run.trainee.step}; the same command with --resume goes on.")
+            said.line(
+                f"Stopped after step {run.trainee.step}. To continue, run the same command with --resume."
+            )
             raise
         finally:
             reporter.close()
@@ -136,7 +138,7 @@ def command(
 
 
 def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool) -> Iterator[str]:
-    """The options that stand for keys of the config. A file given here is relative to where one is."""
+    """Returns options as settings of the config. A relative path starts at the current folder here."""
     if warm_start is not None:
         path = options.path(warm_start)
         yield f"warm_start={jsonlib.dumps(str(path.resolve()) if path.exists() else warm_start)}"
@@ -147,7 +149,7 @@ def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool
 
 
 def _beginning(run: Run) -> str:
-    """What is about to be trained, on what, and from where."""
+    """Describes what is trained, on which pictures, and where it starts."""
     config, step = run.config, run.trainee.step
     steps = f"{config.optimiser.steps} steps"
     if step >= config.optimiser.steps:
@@ -174,11 +176,11 @@ def _report_left_out(skipped: list[str], said: Output) -> None:
 
 
 def _silence(progress: Progress) -> None:
-    """The other processes of a run say nothing."""
+    """Receives progress and prints nothing, for all processes of a run but the first."""
 
 
 class _Reporter:
-    """Shows a run: a live line on a terminal, else a line at every validation; and TensorBoard, if there."""
+    """Shows a run on a live line (without a terminal: a line per validation) and in TensorBoard."""
 
     def __init__(self, out: Output, batch: int, folder: Path, step: int) -> None:
         from deraincli.training.tensorboard_writer import open_board
@@ -202,7 +204,7 @@ class _Reporter:
         speed, left = self._pace(progress)
         pace = f"{losses}  crops {self._means['PSNR']:.2f} dB  {speed:.3g} images/s"
         best = f"best {progress.best.psnr:.2f} dB" if progress.best.step else ""
-        # A run that ends by its time makes as many steps as it gets to.
+        # The number of steps of a run that ends by its time is not known.
         self._meter(progress.step, round(progress.step / progress.share), f"{pace}  {best}")
         if progress.validation is not None:
             v = progress.validation
@@ -213,13 +215,13 @@ class _Reporter:
             )
 
     def _pace(self, progress: Progress) -> tuple[float, str]:
-        """Images a second, and the time left."""
+        """Formats the images per second and the time left."""
         assert self._began is not None
         began, first = self._began
         elapsed, steps, share = (
             time.monotonic() - began,
             progress.step - first.step,
-            progress.share - first.share,  # 0, too, where the time was up when the run was resumed
+            progress.share - first.share,  # also 0 if the time was up when the run was resumed
         )
         if not share:
             return 0.0, ""
@@ -227,7 +229,7 @@ class _Reporter:
         return steps * self._batch / elapsed, f"{left} left"
 
     def close(self) -> None:
-        """Takes the live line away and writes what TensorBoard has not yet."""
+        """Removes the live line and writes the remaining data for TensorBoard."""
         self._meter.close()
         if self._board is not None:
             self._board.close()

@@ -1,4 +1,4 @@
-"""`derain video`: every picture of a video."""
+"""`derain video` restores every picture of a video."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXAMPLES = examples(
 
 
 class _Pipe:
-    """Standard output as a file that cannot be searched, wherever it leads."""
+    """Standard output as a file that cannot seek, even if it is redirected to a file."""
 
     def write(self, data: bytes) -> int:
         return sys.stdout.buffer.write(data)
@@ -136,7 +136,7 @@ def command(
 
 
 def _destination(source: str, destination: str | None) -> Path | None:
-    """Returns the output path; None for standard output."""
+    """Returns the output path, None for standard output."""
     path = options.path(source)
     if not path.name:  # "." or "/"
         raise InputError(f"'{source}' is a folder: name a video in it.")
@@ -144,16 +144,16 @@ def _destination(source: str, destination: str | None) -> Path | None:
 
 
 def _refuse_picture(source: str) -> None:
-    """Raises InputError for a file with a single picture, which FFmpeg would take as well."""
+    """Raises InputError for a file with a single picture, which FFmpeg would accept, too."""
     from deraincli.imaging.formats import FORMATS, recognise
 
     head = b""
-    with suppress(OSError):  # what cannot be read is told where it is opened
+    with suppress(OSError):  # a file that cannot be read is reported when it is opened
         if Path(source).is_file():
             with Path(source).open("rb") as file:
                 head = file.read(16)
     kind = recognise(head)
-    # By its name, too: a bare stream of Motion JPEG begins like a JPEG.
+    # The name counts, too, because a bare stream of Motion JPEG begins like a JPEG.
     if kind and Path(source).suffix.lower() in FORMATS[kind].suffixes:
         raise InputError(f"'{source}' is a picture: restore it by derain image.")
 
@@ -190,7 +190,7 @@ def _choices(
 
 
 def _seconds(option: str, text: str | None) -> Fraction | None:
-    """Seconds of 90, 1:30 or 0:01:30.5."""
+    """Parses a time such as 90, 1:30 or 0:01:30.5 to seconds."""
     if text is None:
         return None
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text, re.ASCII):
@@ -204,7 +204,7 @@ def _seconds(option: str, text: str | None) -> Fraction | None:
 
 
 def _check_source(source: str, chosen: VideoOptions) -> None:
-    """Refuses a file that cannot be restored before the model is loaded, which takes seconds."""
+    """Checks that a file can be restored before the model is loaded, which takes seconds."""
     from deraincli.video.restorer import check
 
     if source != STREAM:
@@ -212,7 +212,7 @@ def _check_source(source: str, chosen: VideoOptions) -> None:
 
 
 def _load(asked: LoadOptions, chosen: VideoOptions, meter: Any, out: Output) -> tuple[VideoRestorer, str]:
-    """The loaded model at work, and what its results depend on."""
+    """Loads the model. Returns its restorer and a text for everything that determines the results."""
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.identity import results_identity
     from deraincli.video.restorer import VideoRestorer
@@ -225,7 +225,7 @@ def _load(asked: LoadOptions, chosen: VideoOptions, meter: Any, out: Output) -> 
 def _restore(
     restorer: VideoRestorer, source: str, target: Path | None, job: str, overwrite: bool, out: Output
 ) -> VideoResult:
-    """Restores from and to wherever the user said."""
+    """Restores from a file or standard input to a file or standard output."""
     given: Path | BinaryIO = sys.stdin.buffer if source == STREAM else Path(source)
     if target is None:
         result = restorer.to_stream(given, _Pipe())
@@ -235,7 +235,7 @@ def _restore(
         try:
             return restorer.to_file(given, target, job=job, overwrite=overwrite)
         except KeyboardInterrupt:
-            out.note("What is finished is kept: give the same command again to go on.")
+            out.note("Finished pictures are kept: run the same command again to continue.")
             raise
     from deraincli.files.atomic import open_atomically
 
@@ -244,10 +244,10 @@ def _restore(
 
 
 def _exceptions(result: VideoResult) -> str:
-    """How many pictures are not restored ones, for the summary."""
+    """Describes how many pictures were not restored, for the summary."""
     counts = {"repeated for damaged ones": result.repeated, "left as they were": result.passed}
-    told = [f"{count} {what}" for what, count in counts.items() if count]
-    return f" ({', '.join(told)})" if told else ""
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _describe(restorer: VideoRestorer, result: VideoResult) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`derain weights`: the models at hand, and those of the Hugging Face Hub."""
+"""`derain weights` manages the shipped models and those of the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ModelArgument = Annotated[
 ]
 
 VERDICTS = {True: "ok", False: "WRONG", None: "not known elsewhere"}
-"""Of a check, in words."""
+"""Outcome of a check in words."""
 
 
 @app.command("list", cls=Command, epilog=examples("derain weights list"))
@@ -137,7 +137,7 @@ def verify(
 
 
 def _verified(model: str, device: str, out: output.Output) -> bool:
-    """Checks one model, reports, and returns whether it passed."""
+    """Checks and reports one model. Returns whether it passed."""
     from deraincli.diagnostics.verify import verify as check
 
     try:
