@@ -50,7 +50,7 @@ class Row:
         return self.batch * self.flops / self.latency.median if self.latency and self.flops else None
 
     def record(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the row as a dict for JSON."""
         paper, rate = self.subject.paper_figures, self.images_per_second
         return {
             "model": self.subject.name,
@@ -90,7 +90,7 @@ class SizeReport:
         return any(row.error is None for row in self.rows)
 
     def record(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the report as a dict for JSON."""
         return {
             "device": self.machine.device,
             "processor": self.machine.name,

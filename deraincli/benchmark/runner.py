@@ -136,7 +136,7 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
         return
     if isinstance(entry.runner, TorchBackend) and entry.backend == "eager":
         activations = entry.runner.bytes_per_pixel() * row.batch * row.side**2
-        if activations > free_memory(device):  # known at once, rather than after minutes
+        if activations > free_memory(device):  # reported at once, because a trial would take minutes
             row.error = _shortage(row)
             return
     try:

@@ -37,7 +37,7 @@ class Timing:
     runs: int
 
     def milliseconds(self) -> dict[str, float]:
-        """For JSON."""
+        """Returns the times in milliseconds as a dict for JSON."""
         values = {"median": self.median, "p5": self.p5, "p95": self.p95}
         return {name: round(1000 * value, 3) for name, value in values.items()}
 

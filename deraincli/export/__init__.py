@@ -1,1 +1,1 @@
-"""Models for other programs: ONNX and torch.export files, checked against PyTorch."""
+"""Exports models to ONNX and torch.export files for other programs and checks them against PyTorch."""
