@@ -1,1 +1,1 @@
-"""Data sets on disk, pairs of rainy and clean pictures, and batches of crops."""
+"""Finds, reads and makes data sets of rainy and clean pictures."""

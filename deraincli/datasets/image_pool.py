@@ -1,7 +1,7 @@
-"""The pictures that training crops are cut from: clean photos, or pairs of rainy and clean ones.
+"""The pictures from which training crops are cut, either clean photos or pairs of rainy and clean pictures.
 
-All are decoded once at the start, so that what cannot be read is known before training rather than in the
-middle of it. They stay in memory as far as a budget allows; the others are read again for every crop.
+All pictures are decoded once at the start, so that unreadable ones are known before the training. They stay
+in memory as far as a budget allows. The others are read again for every crop.
 """
 
 from __future__ import annotations
@@ -26,31 +26,36 @@ from deraincli.parallel import ordered_map, usable_cpus
 
 
 class ImageSource(NamedTuple):
-    """One scene on disk."""
+    """One scene on disk, either a photo or a pair."""
 
     path: Path
-    """Of the photo, or of the rainy picture of a pair."""
+    """Path of the photo, or of the rainy picture of a pair."""
     read: Callable[[], Views]
-    """Raises InputError, naming the file, if it cannot be decoded or a pair has two sizes."""
+    """Reads the scene. Raises InputError if a file cannot be decoded or the sizes of a pair differ."""
 
 
 class ImagePool:
-    """A fixed sequence of scenes, each aligned pictures of at least a crop's size.
+    """A fixed sequence of scenes, each of one or two aligned pictures that are at least as large as a crop.
 
-    skipped: a sentence for every scene left out: unreadable, too small, or of two sizes.
-    known: scenes that belong to a known test set, with its name; they are not left out.
+    Attributes:
+        skipped: One sentence for each scene that is left out. It is unreadable, it is too small, or its
+            pictures differ in size.
+        known: Scenes that belong to a known test set, with the name of the set. They are not left out.
     """
 
     def __init__(
         self, files: Sequence[ImageSource], *, smallest_side: int, budget: int, strict: bool
     ) -> None:
-        """Reads everything once.
+        """Reads all scenes once.
 
         Args:
-            files: the scenes.
-            smallest_side: scenes with a shorter side, in pixels, are left out.
-            budget: bytes of decoded pictures to keep in memory.
-            strict: raise InputError for the first scene that would be left out.
+            files: The scenes.
+            smallest_side: Shortest allowed side in pixels. Smaller scenes are left out.
+            budget: Bytes of decoded pictures to keep in memory.
+            strict: Whether a scene that would be left out raises an error instead.
+
+        Raises:
+            InputError: `strict` is set and a scene would be left out.
         """
         self.skipped: list[str] = []
         self.known: list[tuple[Path, str]] = []
@@ -80,9 +85,13 @@ class ImagePool:
 
 
 def clean_photos(folder: Path) -> list[ImageSource]:
-    """The `photo_files` of a folder of clean photos.
+    """Returns the photos of a folder that must hold clean photos only.
 
-    Raises InputError if there is no such folder, or a paired set is in it, half of which is rainy.
+    Args:
+        folder: The folder. Its sub-folders are included.
+
+    Raises:
+        InputError: There is no such folder, it cannot be listed, or it holds a paired set.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder of photos '{folder}': check its name.")
@@ -95,9 +104,13 @@ def clean_photos(folder: Path) -> list[ImageSource]:
 
 
 def photo_files(folder: Path) -> list[ImageSource]:
-    """Returns every picture below a folder in the order of their paths.
+    """Returns the pictures of a folder and its sub-folders, sorted by path.
 
-    A sub-folder that cannot be listed is a source that cannot be read, so it is reported as pictures are.
+    A sub-folder that cannot be listed becomes a source that cannot be read, so that it is reported like an
+    unreadable picture.
+
+    Args:
+        folder: The folder.
 
     Raises:
         InputError: The folder cannot be listed.
@@ -110,17 +123,35 @@ def photo_files(folder: Path) -> list[ImageSource]:
 
 
 def pair_files(folder: Path) -> list[ImageSource]:
-    """Every pair of a folder, in any layout that is recognised. Raises InputError if nothing pairs."""
+    """Returns the pairs of a folder in any layout that can be recognised.
+
+    Args:
+        folder: The folder of the set.
+
+    Raises:
+        InputError: There is no such folder, or it holds no pairs.
+    """
     return [pair_file(pair) for pair in find_pairs(folder).pairs]
 
 
 def pair_file(pair: Pair) -> ImageSource:
-    """A pair as a scene of two views, rainy and clean."""
+    """Returns a pair as a scene of two pictures, rainy and clean.
+
+    Args:
+        pair: The pair.
+    """
     return ImageSource(pair.rainy, partial(_read_views, pair))
 
 
 def eight_bit_rgb(pixels: Pixels) -> Picture:
-    """H×W×1 or H×W×3, uint8 or uint16, to H×W×3 uint8."""
+    """Converts a picture to 8-bit RGB.
+
+    Args:
+        pixels: The picture, H×W×1 or H×W×3 of uint8 or uint16.
+
+    Returns:
+        The picture, H×W×3 of uint8.
+    """
     if pixels.dtype == np.uint16:
         pixels = np.rint(pixels / 257).astype(np.uint8)
     return as_rgb(pixels)
@@ -142,7 +173,7 @@ def _read_views(pair: Pair) -> Views:
 class _Found(NamedTuple):
     views: Views
     known: str | None
-    """The test set that one of the views belongs to."""
+    """Name of the test set to which one of the pictures belongs, or None."""
 
 
 def _attempt(file: ImageSource, smallest_side: int) -> _Found | InputError:

@@ -1,8 +1,8 @@
-"""The on-disk layouts of paired deraining sets: which folders hold what, and how names pair.
+"""The layouts of paired deraining sets on disk, which say how rainy and clean pictures pair.
 
-A layout is a row of LAYOUTS: a few rules, each naming the folder of rainy pictures, the folder of clean ones,
-and for both the pattern of a file name's stem, whose first group is the key the two share. Names pair, never
-listing order. A new layout is a new row.
+A layout is a row of LAYOUTS and has a few rules. A rule names the folder of rainy pictures, the folder of
+clean ones, and for each a regular expression for the stems of file names. Its first group is the key that the
+two pictures of a pair share. Pictures pair by name, never by their order. A new layout is a new row.
 """
 
 from __future__ import annotations
@@ -17,39 +17,50 @@ from deraincli.files.walk import natural_path, pictures, walk
 
 @dataclass(frozen=True)
 class Rule:
-    """Where rainy and clean pictures lie, relative to the set's folder, and the stems that pair there."""
+    """The folders of rainy and clean pictures, and the stems that pair there."""
 
     rainy_folder: str
+    """Folder of the rainy pictures, relative to the set's folder."""
     rainy_stem: str
+    """Regular expression for their stems. Its first group is the key."""
     clean_folder: str
+    """Folder of the clean pictures, relative to the set's folder."""
     clean_stem: str
+    """Regular expression for their stems. Its first group is the key."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Files that pair, as (rainy, clean), and the pictures beside them that do not; both in natural order."""
+    """The pictures of a set that pair, and those that do not, both in natural order."""
 
     pairs: tuple[tuple[Path, Path], ...]
+    """The pairs, each a rainy and a clean picture. The clean one may belong to several pairs."""
     unpaired: tuple[Path, ...]
+    """Pictures in the same folders that belong to no pair."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A way of laying out a paired set.
-
-    name: what `--layout` takes.
-    description: folders and names, as a reader would draw them.
-    rules: tried in order; the first that pairs anything is the one.
-    protocol: the evaluation protocol papers use on sets laid out like this.
-    """
+    """A layout of paired sets on disk."""
 
     name: str
+    """The value of `--layout`."""
     description: str
+    """Folders and file names, for users."""
     rules: tuple[Rule, ...]
+    """Rules that are tried in order. The first that finds a pair is used."""
     protocol: str = "prenet"
+    """The evaluation protocol that papers use for sets in this layout."""
 
     def match(self, folder: Path) -> Matches:
-        """The pairs of the first rule that finds any in the folder; no pairs at all if none does."""
+        """Returns the matches of the first rule that finds a pair, or empty matches if no rule does.
+
+        Args:
+            folder: The set's folder.
+
+        Raises:
+            InputError: A folder of a rule cannot be listed.
+        """
         for rule in self.rules:
             matches = _apply(rule, folder)
             if matches.pairs:
@@ -68,7 +79,10 @@ def _apply(rule: Rule, folder: Path) -> Matches:
 
 
 def _keys(paths: list[Path], stem_pattern: str) -> list[tuple[Path, str]]:
-    """(path, key) of the files whose stem fits; a stem that occurs twice (1.png, 1.jpg) is ambiguous."""
+    """Returns the files whose stem matches, each with its key.
+
+    Files with the same stem, such as 1.png and 1.jpg, are ambiguous and left out.
+    """
     stems = Counter(path.stem for path in paths)
     matched = ((path, re.fullmatch(stem_pattern, path.stem)) for path in paths if stems[path.stem] == 1)
     return [(path, match[1]) for path, match in matched if match]
@@ -77,14 +91,17 @@ def _keys(paths: list[Path], stem_pattern: str) -> list[tuple[Path, str]]:
 ANY = r"(.+)"
 RAIN = r"rain-(\w+)"
 NORAIN = r"norain-(\w+)"
-MAYBE_PREFIXED = r"(?:(?:no)?rain-)?(\w+)"  # inside rain/ or norain/ the folder says which it is
+MAYBE_PREFIXED = r"(?:(?:no)?rain-)?(\w+)"  # rain/ and norain/ need no prefix in the names of files
 
 CLEAN_FOLDERS = frozenset({"target", "gt", "ground_truth", "groundtruth", "norain"})
-"""Names, in small letters, that paired sets give to the folder of their clean pictures."""
+"""Names in lower case that paired sets give to the folder of their clean pictures."""
 
 
 def clean_side(folder: Path) -> Path | None:
-    """Returns the first folder below whose name says that it holds the clean half of a paired set, if any.
+    """Returns the first sub-folder whose name is that of the clean half of a paired set, or None.
+
+    Args:
+        folder: The folder to search, with all its sub-folders.
 
     Raises:
         InputError: The folder cannot be listed.
@@ -138,4 +155,4 @@ LAYOUTS: dict[str, Layout] = {
         HALVES,
     )
 }
-"""Every layout by name, in the order they are tried."""
+"""All layouts by name, in the order in which they are tried."""

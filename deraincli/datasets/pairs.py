@@ -1,7 +1,8 @@
-"""Paired sets: every rainy picture with its ground truth, whatever the layout on disk.
+"""Finds and reads paired sets, in which every rainy picture has a ground truth, in any known layout.
 
-found = find_pairs(Path("Rain100L"))
-found.layout, len(found.pairs), found.unpaired, fingerprint(found.pairs)
+Example:
+    found = find_pairs(Path("Rain100L"))
+    print(found.layout.name, len(found.pairs), len(found.unpaired), fingerprint(found.pairs))
 """
 
 from __future__ import annotations
@@ -26,41 +27,44 @@ Content = Literal["rainy", "clean"]
 
 @dataclass(frozen=True)
 class Pair:
-    """A rainy picture and its ground truth.
-
-    name: stem of the rainy file, unique within a set.
-    rainy, clean: the files; one and the same where a picture holds both halves.
-    rainy_half: which half is the rainy one then, None otherwise.
-    """
+    """A rainy picture and its ground truth."""
 
     name: str
+    """Stem of the rainy file, which is unique within a set."""
     rainy: Path
+    """File of the rainy picture."""
     clean: Path
+    """File of the ground truth. It is the same file if a picture holds both halves."""
     rainy_half: Half | None = None
+    """The rainy half of a picture that holds both halves, None otherwise."""
 
 
 @dataclass(frozen=True)
 class PairedSet:
-    """What was found in a folder.
-
-    layout: how it lies on disk, a row of `layouts.LAYOUTS`.
-    pairs: at least one, by name in natural order.
-    unpaired: pictures in the layout's folders that have no partner (or an ambiguous name).
-    """
+    """The pairs of a folder."""
 
     folder: Path
+    """Folder of the set."""
     layout: Layout
+    """Layout of the set, a row of `layouts.LAYOUTS`."""
     pairs: tuple[Pair, ...]
+    """The pairs in natural order of their names. There is at least one."""
     unpaired: tuple[Path, ...]
+    """Pictures in the layout's folders that have no partner or an ambiguous name."""
 
 
 def find_pairs(folder: Path, layout: str | None = None, left: Content | None = None) -> PairedSet:
-    """Pair the pictures of a folder by name.
+    """Pairs the pictures of a folder by name.
 
-    layout: a name in `layouts.LAYOUTS`; None recognises it.
-    left: for pictures that hold both halves, which one is on the left. It cannot be recognised, so such a
-        set is only read when this is given.
-    Raises InputError when there is no such folder or nothing in it pairs, UsageError for impossible requests.
+    Args:
+        folder: The folder of the set.
+        layout: A name in `layouts.LAYOUTS`. If it is None, the layout is recognised.
+        left: The half that is on the left in pictures that hold both halves. It cannot be recognised, so such
+            a set is read only if this is given.
+
+    Raises:
+        InputError: There is no such folder, it cannot be listed, or it holds no pairs.
+        UsageError: There is no such layout, or `layout` and `left` contradict each other.
     """
     if not folder.is_dir():
         raise InputError(f"'{folder}' is no folder: name the one that holds the pictures.")
@@ -75,9 +79,14 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
 
 
 def pair_folders(rainy: Path, clean: Path) -> PairedSet:
-    """Pair the pictures of two folders, wherever they lie, by equal names or by those of any layout.
+    """Pairs the pictures of two folders by equal names or by the names of any layout.
 
-    Raises InputError when one is no folder or nothing pairs.
+    Args:
+        rainy: The folder of the rainy pictures.
+        clean: The folder of the clean pictures.
+
+    Raises:
+        InputError: There is no such folder, it cannot be listed, or no pictures pair.
     """
     for folder in (rainy, clean):
         if not folder.is_dir():
@@ -92,10 +101,18 @@ def pair_folders(rainy: Path, clean: Path) -> PairedSet:
 
 
 def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
-    """Decode a pair: (rainy, clean), each H×W×C, uint8 or uint16, C = 1 (grey) or 3 (RGB), of one size.
+    """Decodes the pictures of a pair.
 
-    Raises InputError, which names the file, when one cannot be decoded in full or has more than max_pixels
-    (UnreadableImageError), or when the two differ in size.
+    Args:
+        pair: The pair.
+        max_pixels: Largest number of pixels that is read.
+
+    Returns:
+        The rainy and the clean picture. Each is H×W×C of uint8 or uint16, where C is 1 (grey) or 3 (RGB). H
+        and W are equal.
+
+    Raises:
+        InputError: A picture cannot be read completely or is too large, or the pictures differ in size.
     """
     rainy = decode(pair.rainy, max_pixels=max_pixels).pixels
     if pair.rainy_half is not None:
@@ -110,7 +127,10 @@ def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
 
 
 def digest(pair: Pair) -> str:
-    """Returns the SHA-256 (hex) of a pair's content: the bytes of both files, whatever they are called.
+    """Returns the SHA-256 of the content of a pair's files, in hexadecimal digits. Names do not count.
+
+    Args:
+        pair: The pair.
 
     Raises:
         InputError: A file cannot be read.
@@ -124,10 +144,13 @@ def digest(pair: Pair) -> str:
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:
-    """Returns 16 hex digits that stand for the content of a set.
+    """Returns 16 hexadecimal digits that identify the content of a set.
 
-    One changed byte, a missing or a doubled pair gives another fingerprint. Names, order and the layout on
-    disk do not matter. A pair that cannot be read counts as missing.
+    A changed byte, a missing pair or a repeated pair gives another fingerprint. Names, the order of the pairs
+    and the layout do not count. A pair that cannot be read counts as missing.
+
+    Args:
+        pairs: The pairs of the set.
     """
     workers = min(8, usable_cpus())
     digests = ordered_map(_digest_if_readable, pairs, workers=workers, ahead=2 * workers)
@@ -165,7 +188,7 @@ def _candidates(layout: str | None, left: Content | None) -> list[Layout]:
 
 
 def _match(folder: Path, layouts: list[Layout]) -> tuple[Layout, Matches]:
-    """The first layout that pairs anything; the last one and no pairs if none does."""
+    """Returns the first layout that finds a pair, or the last layout with empty matches if none does."""
     for layout in layouts:
         matches = layout.match(folder)
         if matches.pairs:

@@ -1,7 +1,10 @@
-"""A set of rainy and clean pictures made from clean photos.
+"""Makes a set of rainy and clean pictures from clean photos.
 
-planned = plan(photos, folder, copies=1).pairs
-make(planned[0], SynthesisRequest(recipe, seed=1), …)      # input/NAME.png, target/NAME.png, mask/NAME.png
+Example:
+    planned = plan(photos, folder, copies=1).pairs
+    make(planned[0], SynthesisRequest(recipe, seed=1), max_pixels=100_000_000, overwrite=False)
+
+This writes `input/NAME.png`, `target/NAME.png` and `mask/NAME.png`.
 """
 
 from __future__ import annotations
@@ -29,15 +32,17 @@ from deraincli.imaging.image import Image
 from deraincli.rain.synthesis import Recipe, synthesise
 
 HEAD = 1 << 16
-"""Bytes at the start of a file in which the note on how it was made must lie."""
+"""Number of bytes at the start of a file that are searched for the note on how it was made."""
 
 
 @dataclass(frozen=True)
 class SynthesisRequest:
-    """Which rain, drawn from which seed."""
+    """The rain to add, and the seed of its randomness."""
 
     recipe: Recipe
+    """Kind and strength of the rain."""
     seed: int
+    """The seed, 0 or larger."""
 
 
 @dataclass(frozen=True)
@@ -45,38 +50,49 @@ class PlannedPair:
     """One pair to make."""
 
     photo: Path
+    """The clean photo."""
     name: str
-    """The photo below the folder that was given, with / between the parts; seeds go by it."""
+    """Path of the photo relative to the given folder, with / between the parts. The rain depends on it."""
     copy: int
-    """Which of several pairs of this photo, from 0."""
+    """Number of the pair among those of the photo, from 0."""
     folder: Path
-    """Where `input`, `target` and `mask` lie."""
+    """The folder of `input`, `target` and `mask`."""
     stem: str
+    """Stem of the pair's file names."""
 
     @property
     def files(self) -> dict[str, Path]:
-        """The three files by what they show, in the order they are written: the rainy one ends a pair."""
+        """The three files by their folders, in the order in which they are written.
+
+        The rainy picture is last, so a pair that has it is complete.
+        """
         return {side: self.folder / side / f"{self.stem}.png" for side in ("mask", "target", "input")}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The pairs to make, and what had to be left out."""
+    """The pairs to make, and the folders that are left out."""
 
     pairs: list[PlannedPair]
+    """The pairs to make."""
     unlisted: list[InputError]
     """An error for each sub-folder that cannot be listed."""
 
 
 def plan(source: Path, destination: Path, copies: int) -> Plan:
-    """Plans the pairs to make of a photo, or of all photos below a folder, as one paired set.
+    """Plans the pairs of one paired set.
 
-    Pairs of a photo in a sub-folder are called SUB-NAME; with several copies, NAME-1, NAME-2, …. Hidden files
-    and the contents of `destination` are left out.
+    The pair of a photo in a sub-folder is called SUB-NAME. Several copies are called NAME-1, NAME-2, ….
+    Hidden files and the contents of `destination` are left out.
+
+    Args:
+        source: A photo, or a folder of photos. Its sub-folders are included.
+        destination: The folder of the set.
+        copies: Number of pairs for each photo, at least 1.
 
     Raises:
-        InputError: there is no photo, or the folder cannot be listed.
-        UsageError: the folders are one and the same, or two pairs would have the same name.
+        InputError: There is no photo, the file is not a picture, or no folder can be listed.
+        UsageError: Source and destination are the same folder, or two pairs would have the same name.
     """
     if os.path.realpath(source) == os.path.realpath(destination):
         raise UsageError(
@@ -95,9 +111,15 @@ def plan(source: Path, destination: Path, copies: int) -> Plan:
 
 
 def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool) -> bool:
-    """Whether the pair is there already, made in the very same way.
+    """Returns whether a pair exists already and was made in the same way.
 
-    Raises OutputError if a file of its name is there that was made otherwise, unless it may be overwritten.
+    Args:
+        planned: The pair.
+        request: The rain to add.
+        overwrite: Whether existing files may be replaced. If so, no pair counts as finished.
+
+    Raises:
+        OutputError: A file of the pair exists and was made in another way, or cannot be read.
     """
     if overwrite:
         return False
@@ -115,21 +137,28 @@ def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool
 def make(
     planned: PlannedPair, request: SynthesisRequest, *, max_pixels: int, overwrite: bool
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Make a pair and write its files: 8-bit RGB in sRGB, and the mask in grey.
+    """Makes a pair and writes its files, two 8-bit pictures in sRGB and a grey mask.
 
-    The bytes depend on the request, the photo and its name alone, not on what else is made.
+    The files depend only on the request, the photo, its name and the number of the copy. They do not depend
+    on other pairs.
+
+    Args:
+        planned: The pair.
+        request: The rain to add.
+        max_pixels: Largest number of pixels that is read.
+        overwrite: Whether existing files that were made in another way may be replaced.
 
     Returns:
-        (width, height), and sentences for the user.
+        The width and the height in pixels, and sentences for the user.
 
     Raises:
-        InputError: the photo cannot be read in full, or is too large.
-        OutputError: a file cannot be written.
+        InputError: The photo cannot be read completely, or is too large.
+        OutputError: A file cannot be written.
     """
     photo = decode(planned.photo, max_pixels=max_pixels)
     clean = to_display_rgb(photo)
     rainy, mask = synthesise(clean, request.recipe, _generator(planned, request.seed))
-    # Rounded up, so that 0 in the file means no rain at all; the margin is for float32.
+    # The mask is rounded up, so that 0 in the file means no rain at all. The margin is for float32 errors.
     share = np.ceil(mask * 255 - 1e-3).astype(np.uint8)
     note = _note(planned, request)
     pictures = {"mask": share[..., None], "target": clean, "input": rainy}
@@ -143,7 +172,7 @@ def make(
 def _photos(source: Path, destination: Path) -> tuple[list[Path], list[InputError]]:
     """Returns the photos, and an error for each sub-folder that cannot be listed."""
     if not source.is_dir():
-        content_format(source)  # raises for a file that is no picture
+        content_format(source)  # raises for a file that is not a picture
         return [source], []
     found = walk(source, apart=destination)
     photos = sorted((source / name for name in (*found.names, *found.outside)), key=natural_path)
@@ -166,13 +195,16 @@ def _refuse_namesakes(plans: Sequence[PlannedPair]) -> None:
 
 
 def _generator(planned: PlannedPair, seed: int) -> np.random.Generator:
-    """Depends on seed, name and copy; the same on file systems that decompose letters with accents."""
+    """Returns a random generator that depends only on seed, name and copy.
+
+    Accents in the name count alike on all file systems, some of which store them as separate characters.
+    """
     name = unicodedata.normalize("NFC", planned.name).encode()
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name).digest()), planned.copy])
 
 
 def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:
-    """How a file was made, as the body of a PNG's tEXt chunk."""
+    """Returns a note on how a file was made, as the body of a PNG's tEXt chunk."""
     facts = {"deraincli": __version__, "photo": planned.name, "copy": planned.copy, "seed": request.seed}
     return b"Comment\0" + json.dumps(facts | asdict(request.recipe)).encode()
 
