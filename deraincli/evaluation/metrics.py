@@ -3,7 +3,8 @@
 Two papers that both print "PSNR on Y" may differ by more than a decibel. A number here therefore always
 belongs to a protocol, which fixes the luminance, the rounding and the SSIM window. Each protocol reproduces
 the script named in its `source`. Scripts that share a formula agree. GNU Octave 7.3 (rgb2ycbcr, fspecial,
-filter2, imfilter) gave the same numbers to 5e-7 dB and 5e-9 SSIM. tests/octave_metrics.m repeats the check.
+filter2, imfilter) gave the same numbers to 5e-7 dB and 5e-9 SSIM. tests/evaluation/octave_metrics.m repeats
+the check.
 
 Most protocols convert a grey picture to three equal channels, because their scripts read colour. `mprnet`
 compares grey values directly, as its script does. 16-bit values are divided by 257 to the 0–255 scale.

@@ -1,1 +1,1 @@
-"""Pictures as files: decoding, encoding, colour, and which file becomes which."""
+"""Decodes and encodes picture files, with their colours and metadata."""

@@ -1,8 +1,8 @@
-"""Pixels between Pillow, OpenCV and NumPy.
+"""Converts pixels between Pillow, OpenCV and NumPy.
 
-Pillow reads 8-bit pictures and 16-bit grey; 16-bit colour it reduces to 8 bits without a word, so that
-goes through OpenCV. Pillow keeps RGB at four bytes a pixel, so a picture of N pixels needs 7·N bytes
-for the moment of its copying and 3·N afterwards.
+Pillow reads 8-bit pictures and 16-bit grey. It silently reduces 16-bit colour to 8 bits, so OpenCV reads
+that. Pillow stores RGB at four bytes per pixel. A picture of N pixels therefore needs 7·N bytes while it is
+copied and 3·N afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLAIN_MODES = {
     "YCbCr": "RGB",
     "RGBA": "RGBA",
     "RGBa": "RGBA",
-    # NumPy knows their byte orders, whereas Pillow's conversions between them clip at 255.
+    # Not converted to one byte order, because Pillow's conversions clip at 255 and NumPy reads all of them.
     "I;16": "I;16",
     "I;16L": "I;16L",
     "I;16B": "I;16B",
@@ -38,17 +38,27 @@ _PLAIN_MODES = {
 
 
 def plain_mode(picture: PIL.Image.Image) -> str | None:
-    """Name the mode, of L, LA, RGB, RGBA and the I;16, that holds the picture without loss, if any."""
+    """Returns the mode that holds a picture without loss.
+
+    Args:
+        picture: The picture, in any mode.
+
+    Returns:
+        L, LA, RGB, RGBA or one of the I;16 modes, or None if none of them holds the picture.
+    """
     if picture.mode == "P":
         return "RGBA" if picture.has_transparency_data else "RGB"
     return _PLAIN_MODES.get(picture.mode)
 
 
 def from_pillow(picture: PIL.Image.Image) -> tuple[Pixels, Pixels | None]:
-    """Copy a picture of mode L, LA, RGB, RGBA or an I;16 into arrays.
+    """Copies a picture into arrays.
+
+    Args:
+        picture: A loaded picture in mode L, LA, RGB, RGBA or one of the I;16 modes.
 
     Returns:
-        Pixels H×W×1 or H×W×3 and alpha H×W or None, uint16 for I;16 and else uint8.
+        Pixels H×W×1 or H×W×3, and alpha H×W or None. Both are uint16 for I;16 modes, otherwise uint8.
     """
     width, height = picture.size
     channels = len(picture.getbands())
@@ -66,7 +76,15 @@ def from_pillow(picture: PIL.Image.Image) -> tuple[Pixels, Pixels | None]:
 
 
 def to_pillow(pixels: Pixels, alpha: Pixels | None) -> PIL.Image.Image:
-    """Make a picture of mode L, LA, RGB or RGBA of 8-bit arrays H×W×C and H×W."""
+    """Converts arrays to a picture of mode L, LA, RGB or RGBA.
+
+    Args:
+        pixels: H×W×1 or H×W×3, uint8.
+        alpha: H×W, uint8, or None.
+
+    Returns:
+        The picture.
+    """
     picture = PIL.Image.fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]))
     if alpha is not None:
         picture.putalpha(PIL.Image.fromarray(np.ascontiguousarray(alpha)))
@@ -74,15 +92,18 @@ def to_pillow(pixels: Pixels, alpha: Pixels | None) -> PIL.Image.Image:
 
 
 def deep_colour(data: bytes) -> Pixels:
-    """Decode a PNG or TIFF of 16-bit colour.
+    """Decodes a PNG or TIFF of 16-bit colour.
 
-    Orientation tags of TIFFs are applied, as Pillow does too.
+    Orientation tags of TIFFs are applied, as Pillow also does.
+
+    Args:
+        data: The whole file.
 
     Returns:
         H×W×3 RGB or H×W×4 RGBA, uint16.
 
     Raises:
-        ValueError: where OpenCV makes anything else of it.
+        ValueError: OpenCV cannot decode it as 16-bit colour.
     """
     import cv2
 
@@ -98,9 +119,9 @@ def deep_colour(data: bytes) -> Pixels:
 
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
-    """Keep OpenCV from printing, above all about tags of TIFFs that it does not know.
+    """Keeps OpenCV from printing, mainly about unknown TIFF tags.
 
-    Its log level belongs to the whole process, so one thread at a time changes it and puts it back.
+    The log level is global to the process. The lock lets only one thread at a time change and restore it.
     """
     import cv2
 
@@ -114,7 +135,15 @@ def _silent_opencv() -> Iterator[None]:
 
 
 def upright(array: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation (1–8; TIFF 6.0, tag 274) to H×W or H×W×C; returns it C-contiguous."""
+    """Turns an array upright by an EXIF orientation (TIFF 6.0, tag 274).
+
+    Args:
+        array: H×W or H×W×C.
+        orientation: EXIF orientation, 1–8.
+
+    Returns:
+        The upright array, C-contiguous. Orientations 5–8 swap height and width.
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,6 +1,6 @@
-"""AVIF at the level of its boxes: depth, and colours by code points.
+"""Reads and writes boxes of AVIF files that Pillow does not expose, for bit depth and colour space.
 
-Specifications: AV1-ISOBMFF, section 2.3; ISO/IEC 14496-12, section 12.1.5; code points: ITU-T H.273.
+Specifications: AV1-ISOBMFF, section 2.3; ISO/IEC 14496-12, section 12.1.5; ITU-T H.273 for code points.
 """
 
 from __future__ import annotations
@@ -8,17 +8,31 @@ from __future__ import annotations
 _COLOURS = b"colrnclx"
 _UNSPECIFIED, _BT709, _SRGB_CURVE = 2, 1, 13
 _SRGB_PRIMARIES = (_BT709, _UNSPECIFIED)
-_SRGB_CURVES = (_SRGB_CURVE, _BT709, _UNSPECIFIED, 6)  # 6 is BT.601's name for the curve of BT.709
+_SRGB_CURVES = (_SRGB_CURVE, _BT709, _UNSPECIFIED, 6)  # 6 is BT.601's code for the curve of BT.709
 
 
 def is_deeper_than_8_bit(data: bytes) -> bool:
-    """Read high_bitdepth of the AV1 codec configuration box."""
+    """Returns whether the AV1 codec configuration box sets high_bitdepth.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        True for 10 or 12 bits per channel.
+    """
     box = data.find(b"av1C")
     return box >= 0 and bool(int.from_bytes(data[box + 6 : box + 7], "big") & 0x40)
 
 
 def colour_chunks(data: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """The colours as PNG's cICP chunk tells them; nothing where they are sRGB's or untold."""
+    """Returns the colour space as PNG's cICP chunk states it.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        Type and body of one cICP chunk. Empty if the file states sRGB or no colour space.
+    """
     box = data.find(_COLOURS)
     points = data[box + len(_COLOURS) :][:4] if box >= 0 else b""
     if len(points) < 4:
@@ -30,6 +44,14 @@ def colour_chunks(data: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def with_colours(data: bytes, cicp: bytes) -> bytes:
-    """Write the primaries and the curve of a cICP chunk into a file that Pillow has encoded."""
+    """Writes the primaries and the transfer curve of a cICP chunk into an encoded file.
+
+    Args:
+        data: A file that Pillow encoded.
+        cicp: Body of the cICP chunk.
+
+    Returns:
+        The changed file.
+    """
     start = data.index(_COLOURS) + len(_COLOURS)
     return data[:start] + bytes((0, cicp[0], 0, cicp[1])) + data[start + 4 :]

@@ -1,4 +1,7 @@
-"""What a file holds beside its picture, EXIF, XMP and profile: it is left out, and the user hears of it."""
+"""Finds what a file holds besides its picture, EXIF, XMP and ICC profile.
+
+Such content is left out of the restored file, and the user gets a note.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,16 @@ BEHIND = "What the file holds beside the picture (a video, a gain map, a preview
 
 
 def notes(picture: ImageFile, data: bytes, format: str, *, claimed: bool) -> tuple[str, ...]:
-    """One note on descriptions and one on further content, where there are any.
+    """Describes what is left out.
 
     Args:
-        picture: opened, from `data`.
-        data: the whole file.
-        format: a key of `formats.FORMATS`.
-        claimed: the XMP spoke of further content.
+        picture: The picture, opened from `data`.
+        data: The whole file.
+        format: A key of `formats.FORMATS`.
+        claimed: Whether the XMP mentions further content.
+
+    Returns:
+        At most one sentence about descriptions and one about further content.
     """
     found = tuple(dict.fromkeys(_descriptions(picture, data, format)))
     note = f"Of the descriptions only EXIF and XMP are kept; left out: {', '.join(found)}."
@@ -40,7 +46,7 @@ def _descriptions(picture: ImageFile, data: bytes, format: str) -> Iterator[str]
 
 
 def _behind(data: bytes, format: str) -> bytes:
-    """What follows the end of the picture, without padding."""
+    """Returns the data after the end of the picture, without padding."""
     if format == "JPEG":
         return jpeg.behind(data)
     ends = {"PNG": png.end, "WEBP": _end_of_riff}

@@ -1,7 +1,7 @@
-"""Big-endian BigTIFFs, which Pillow does not read, as TIFFs of the usual kind.
+"""Converts big-endian BigTIFFs, which Pillow does not read, to classic TIFFs.
 
-The samples stay where they are; directories with 32-bit offsets are put behind them.
-Structure: TIFF 6.0, section 2; BigTIFF by Adobe, Aware Systems and LibTIFF.
+The samples keep their place. Directories with 32-bit offsets are appended after them. The structure follows
+TIFF 6.0, section 2, and the BigTIFF specification by Adobe, Aware Systems and LibTIFF.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from PIL.ExifTags import IFD
 
 _SIGNATURE = b"MM\0+"
-_MOST = 2**32 - 2**16  # 32-bit offsets, with room for directories
+_MOST = 2**32 - 2**16  # the reach of 32-bit offsets, less room for directories
 _LONG8, _SIGNED_LONG8, _DIRECTORY8 = 16, 17, 18
 _SHORTER = {_LONG8: 4, _SIGNED_LONG8: 9, _DIRECTORY8: 4}
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -21,10 +21,17 @@ _DEEPEST = 1_000
 
 
 def as_classic(data: bytes) -> bytes:
-    """Return a TIFF that any reader takes; files of other kinds come back as they are.
+    """Converts a big-endian BigTIFF to a classic TIFF.
+
+    Args:
+        data: The whole file, of any format.
+
+    Returns:
+        The classic TIFF. Files of other kinds are returned unchanged.
 
     Raises:
-        ValueError, struct.error: it is damaged, or larger than 32-bit offsets reach.
+        ValueError: It is damaged, or too large for 32-bit offsets.
+        struct.error: It is damaged.
     """
     if data[:4] != _SIGNATURE:
         return data
@@ -37,7 +44,7 @@ def as_classic(data: bytes) -> bytes:
 
 
 def _converted(data: bytes, block: bytearray, start: int, depth: int = 0) -> int:
-    """Append the directory at `start`, and all that follow it, to `block`; return where it begins."""
+    """Appends the directory at `start` and all that follow it to `block`, and returns its new offset."""
     if start == 0:
         return 0
     if depth > _DEEPEST:
@@ -52,7 +59,7 @@ def _converted(data: bytes, block: bytearray, start: int, depth: int = 0) -> int
 
 
 def _entry(data: bytes, block: bytearray, position: int, depth: int) -> bytes:
-    """The 20 bytes of an entry as 12, and its data where a reader of them looks."""
+    """Converts a directory entry from 20 bytes to 12 and appends data that does not fit inside it."""
     tag, kind, count = struct.unpack_from(">HHQ", data, position)
     size = _TYPE_SIZES.get(kind, 1) * count
     (offset,) = struct.unpack_from(">Q", data, position + 12) if size > 8 else (position + 12,)
@@ -70,7 +77,7 @@ def _entry(data: bytes, block: bytearray, position: int, depth: int) -> bytes:
 
 
 def _append(block: bytearray, body: bytes) -> int:
-    """Put bytes at the next even offset, and return it."""
+    """Appends bytes at the next even offset and returns that offset."""
     block.extend(bytes(len(block) % 2))
     start = len(block)
     block.extend(body)

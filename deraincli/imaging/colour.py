@@ -1,4 +1,7 @@
-"""Conversions of whole pictures, in bands of rows so that no second copy of a large one appears."""
+"""Converts pixels between grey, RGB, bit depths and colour spaces.
+
+Large pictures are converted in bands of rows, so that intermediate arrays stay small.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,26 @@ from deraincli.imaging.image import Pixels
 
 
 def grey_to_rgb(grey: NDArray[Any]) -> NDArray[Any]:
-    """H×W×1 to H×W×3, three equal channels."""
+    """Converts grey to RGB.
+
+    Args:
+        grey: H×W×1 of any dtype.
+
+    Returns:
+        H×W×3 with three equal channels.
+    """
     return np.repeat(grey, 3, axis=2)
 
 
 def rgb_to_grey(rgb: NDArray[Any]) -> NDArray[Any]:
-    """H×W×3 to H×W×1 by BT.601 luma, integers rounded; three equal channels come back as they are."""
+    """Converts RGB to grey by BT.601 luma. Three equal channels keep their value.
+
+    Args:
+        rgb: H×W×3 of any dtype.
+
+    Returns:
+        H×W×1 of the same dtype. Unsigned integers are rounded.
+    """
     grey = np.empty((*rgb.shape[:2], 1), rgb.dtype)
     for rows in row_bands(*rgb.shape[:2]):
         luma = rgb[rows].astype(np.float64) @ (0.299, 0.587, 0.114)
@@ -29,10 +46,13 @@ def rgb_to_grey(rgb: NDArray[Any]) -> NDArray[Any]:
 
 
 def to_8_bit(deep: Pixels) -> NDArray[np.uint8]:
-    """Round 0–65535 to 0–255, to the nearest: 65535 = 255 · 257.
+    """Rounds 16-bit values to the nearest 8-bit values. 65535 equals 255 · 257.
 
     Args:
-        deep: uint16, H×W or H×W×C.
+        deep: H×W or H×W×C, uint16, 0–65535.
+
+    Returns:
+        The same shape, uint8, 0–255.
     """
     shallow = np.empty(deep.shape, np.uint8)
     for rows in row_bands(*deep.shape[:2]):
@@ -41,27 +61,32 @@ def to_8_bit(deep: Pixels) -> NDArray[np.uint8]:
 
 
 def unpremultiply(pixels: Pixels, alpha: Pixels) -> None:
-    """Turn colours stored as colour × alpha into straight ones, in place; under alpha 0 they become black.
+    """Converts premultiplied colours to straight ones in place. Colours under alpha 0 become black.
 
     Args:
-        pixels: uint16, H×W×C.
-        alpha: uint16, H×W.
+        pixels: Colours multiplied by alpha, H×W×C, uint16.
+        alpha: H×W, uint16.
     """
     for rows in row_bands(*alpha.shape):
         weight = alpha[rows][..., None].astype(np.uint32)
-        # 65535 · 65535 + 32767 still fits 32 bits.
+        # The largest value, 65535 · 65535 + 32767, fits in 32 bits.
         straight = (pixels[rows].astype(np.uint32) * 65535 + weight // 2) // np.maximum(weight, 1)
         pixels[rows] = np.where(weight > 0, np.minimum(straight, 65535), 0)
 
 
 def to_srgb(picture: PIL.Image.Image, icc: bytes) -> PIL.Image.Image | None:
-    """Convert a grey, RGB or CMYK picture from its ICC profile to sRGB.
+    """Converts a picture from its ICC profile to sRGB.
 
-    Relative colorimetric with black point compensation, as photo editors do, and without Little CMS's
-    tables of 33 steps, which are wrong by up to ten levels in the shadows of linear profiles.
+    The conversion is relative colorimetric with black point compensation, as in photo editors. It does not
+    use Little CMS's tables of 33 steps, which are wrong by up to ten levels in the shadows of linear
+    profiles.
+
+    Args:
+        picture: A grey, RGB or CMYK picture.
+        icc: Its ICC profile.
 
     Returns:
-        An RGB picture, or None where the profile is damaged or made for another kind of picture.
+        An RGB picture, or None if the profile is damaged or does not fit the picture's mode.
     """
     try:
         return ImageCms.profileToProfile(
@@ -77,5 +102,12 @@ def to_srgb(picture: PIL.Image.Image, icc: bytes) -> PIL.Image.Image | None:
 
 
 def as_rgb(pixels: Pixels) -> Pixels:
-    """H×W×1 or H×W×3 → H×W×3: grey is repeated, RGB returned as it is."""
+    """Returns a picture as RGB.
+
+    Args:
+        pixels: H×W×1 or H×W×3.
+
+    Returns:
+        H×W×3. Grey is repeated in three channels. RGB is returned without a copy.
+    """
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

@@ -1,4 +1,4 @@
-"""A file or bytes to a picture in memory, or one sentence on why not."""
+"""Decodes a file or bytes to a picture in memory. Errors are one sentence each."""
 
 from __future__ import annotations
 
@@ -37,29 +37,32 @@ from deraincli.imaging.formats import avif_supported, is_video, recognise
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import decode_errors
 
-# Pillow logs damaged metadata on its way to a picture or an error, which we report ourselves. The handler
-# leaves its log to whoever configures logging, rather than to stderr.
+# Pillow logs damaged metadata, which we report ourselves. Without a handler, logging would print to stderr.
+# Applications can still configure Pillow's log.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _TILE_SIZE = (322, 323)
-_FIRST_TURNED = 5  # of the orientations 1–8; from here on width and height change places
+_FIRST_TURNED = 5  # orientations 5–8 swap width and height
 
 
 def decode(source: Path | bytes, *, max_pixels: int) -> Image:
-    """Read a JPEG, PNG, WebP, TIFF, BMP or AVIF of one frame, whole and upright.
+    """Decodes a JPEG, PNG, WebP, TIFF, BMP or AVIF of one frame and turns it upright.
 
-    The content decides on the format, not the name. 16-bit grey and colour stay 16 bit; palettes
-    become RGB; CMYK becomes sRGB, with a note. Transparent colours of PNGs become alpha.
-    Of a JPEG that holds further pictures (a preview, a gain map) the first is read.
+    The format is recognised by the content, not by the name. 16-bit grey and colour keep their depth.
+    Palettes become RGB. CMYK becomes sRGB, with a note. Transparent colours of PNGs become alpha. If a JPEG
+    holds further pictures, such as a preview or a gain map, only the first is read.
 
     Args:
-        source: a regular file, or the bytes of one.
-        max_pixels: refuse more than this many, before any is decoded. For TIFF and WebP Pillow's own
-            limit, twice `PIL.Image.MAX_IMAGE_PIXELS`, holds as well.
+        source: A regular file, or the bytes of one.
+        max_pixels: Larger pictures are refused before they are decoded. Pillow's own limit of twice
+            `PIL.Image.MAX_IMAGE_PIXELS` also applies to TIFF and WebP.
+
+    Returns:
+        The picture with its metadata and notes.
 
     Raises:
-        InputError: the file is missing or cannot be read.
-        UnreadableImageError: it is damaged, truncated, too large, or of a kind that is not handled.
+        InputError: The file is missing or cannot be read.
+        UnreadableImageError: The picture is damaged, truncated, too large or not of a supported kind.
     """
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
@@ -83,18 +86,24 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
 
 
 def content_format(path: Path) -> str:
-    """Returns the format that the first bytes of a file show, a key of `formats.FORMATS`.
+    """Recognises the format of a file by its first bytes.
+
+    Args:
+        path: The file.
+
+    Returns:
+        A key of `formats.FORMATS`.
 
     Raises:
         InputError: The file is missing or cannot be read.
-        UnreadableImageError: It is empty, or of a kind that is not handled.
+        UnreadableImageError: The file is empty or not of a supported kind.
     """
     with open_regular(path) as file:
         return _known_format(file.read(16), path)
 
 
 def _known_format(head: bytes, source: Path | bytes) -> str:
-    """Returns the format of a source that starts with `head`. Raises UnreadableImageError."""
+    """Returns the format of a source that starts with `head`, or raises UnreadableImageError."""
     name, suffix = ("The picture", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
     if not head:
         raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
@@ -109,10 +118,16 @@ def _known_format(head: bytes, source: Path | bytes) -> str:
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BufferedReader]:
-    """Opens a picture's file for reading.
+    """Opens a regular file for reading.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The open file.
 
     Raises:
-        InputError: The file is missing, is a folder, a pipe or a device, or cannot be read.
+        InputError: The file is missing, cannot be read, or is a folder, a pipe or a device.
     """
     try:
         kind = path.stat().st_mode
@@ -131,12 +146,12 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
 def _read(path: Path) -> bytes:
     with open_regular(path) as file:
         head = file.read(16)
-        # A huge file of another kind is not read to its end.
+        # Only pictures are read to the end, because other files may be huge.
         return head + file.read() if recognise(head) else head
 
 
 def _open(data: bytes, format: str) -> ImageFile:
-    """Parse the header. The classes are called directly because `PIL.Image.open` adds its own limit."""
+    """Parses the header. Calls Pillow's classes directly, because `PIL.Image.open` adds its own limit."""
     readers: dict[str, Callable[[BytesIO], ImageFile]] = {
         "JPEG": JpegImageFile,
         "PNG": PngImageFile,
@@ -155,22 +170,22 @@ def _open(data: bytes, format: str) -> ImageFile:
 
 @cache
 def _silence_libtiff() -> None:
-    """Stop Pillow's libtiff from printing to stderr; what goes wrong comes back as an exception anyway."""
+    """Stops Pillow's libtiff from printing to stderr. Its errors also arrive as exceptions."""
     library = ctypes.CDLL(PIL.Image.core.__file__)  # type: ignore[attr-defined]
     for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
-        if hasattr(library, setter):  # not where it is linked in with its names hidden
+        if hasattr(library, setter):  # missing if libtiff is linked statically with hidden symbols
             getattr(library, setter)(None)
 
 
 def _tile_size(picture: ImageFile) -> tuple[int, int]:
-    """Width and height of a TIFF's tiles, which may be larger than the picture; 0 without tiles."""
+    """Returns width and height of a TIFF's tiles, which may exceed the picture. 0 if there are no tiles."""
     tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
     width, height = (tags.get(tag, 0) for tag in _TILE_SIZE)
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
 
 
 def _check_whole(data: bytes, format: str, name: str) -> None:
-    """Refuse what the decoders would let pass: they fill up missing ends and skip checksums."""
+    """Refuses damaged files that decoders accept, because they fill missing parts and skip checksums."""
     try:
         if format == "PNG":
             png.check(data)
@@ -185,7 +200,7 @@ def _check_whole(data: bytes, format: str, name: str) -> None:
 
 
 def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
-    stored = metadata.orientation(picture) if format == "TIFF" else 1  # loading turns TIFFs, and forgets it
+    stored = metadata.orientation(picture) if format == "TIFF" else 1  # loading turns a TIFF and loses this
     with decode_errors(name, format):
         picture.load()
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)

@@ -1,4 +1,4 @@
-"""Pictures as a screen or a page shows them."""
+"""Converts pictures for display on a screen or in a report."""
 
 from __future__ import annotations
 
@@ -15,18 +15,33 @@ from deraincli.imaging.image import Image
 
 
 def to_display_rgb(image: Image) -> NDArray[np.uint8]:
-    """The picture as H×W×3 uint8 in sRGB, without its transparency."""
-    # BMP is the format that holds just this.
+    """Converts a picture to 8-bit sRGB without transparency.
+
+    Args:
+        image: The picture.
+
+    Returns:
+        H×W×3 RGB, uint8.
+    """
+    # BMP holds 8 bits without a profile or alpha, so fitting to it converts all three.
     pixels = fit_to_format(replace(image, alpha=None), "BMP").pixels
     return grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels.astype(np.uint8, copy=False)
 
 
 def shrink_to(pixels: NDArray[Any], longest_side: int) -> NDArray[Any]:
-    """H×W or H×W×C of any dtype, made smaller where a side is longer than `longest_side`."""
+    """Shrinks pixels so that no side is longer than `longest_side`.
+
+    Args:
+        pixels: H×W or H×W×C of any dtype.
+        longest_side: Largest allowed side in pixels.
+
+    Returns:
+        The smaller array, or the same one if it already fits.
+    """
     height, width = pixels.shape[:2]
     scale = longest_side / max(height, width)
     if scale >= 1:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    # OpenCV drops a single channel.
+    # The reshape restores a single channel, which OpenCV drops.
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *pixels.shape[2:])

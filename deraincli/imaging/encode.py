@@ -1,4 +1,4 @@
-"""A picture in memory to the bytes of a file."""
+"""Encodes a picture in memory to the bytes of a file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from deraincli.imaging import arrays, avif, colour, metadata, png, resolution, t
 from deraincli.imaging.formats import FORMATS
 from deraincli.imaging.image import Image
 
-_JPEG_BLOCK = 65_533  # what a marker's 16-bit length leaves
+_JPEG_BLOCK = 65_533  # largest body that a marker's 16-bit length allows
 _EXIF_PREFIX = b"Exif\0\0"
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-_TIFF_BYTES = 2**32 - 2**24  # 32-bit offsets, with room for metadata
+_TIFF_BYTES = 2**32 - 2**24  # the reach of 32-bit offsets, less room for metadata
 
-_SRGB_GAMMA = 45_455  # 100,000 / 2.2, as PNG counts
+_SRGB_GAMMA = 45_455  # 100,000 / 2.2, the unit of gAMA chunks
 
 _BMP_RESOLUTION = 5e7
-"""Pixels an inch that still fit, as pixels a metre, into 31 bits."""
+"""Largest resolution in pixels per inch. BMP stores pixels per metre in 31 bits."""
 
 _WEBP_QUALITY = 95
 _JPEG_QUALITY = 95
@@ -32,21 +32,25 @@ _LOSSLESS = 100
 
 
 def encode(image: Image, format: str, *, quality: int | None = None, keep_metadata: bool = True) -> bytes:
-    """Write a picture as the bytes of a file.
+    """Encodes a picture.
 
-    PNG, TIFF and BMP are lossless. JPEG is written without chroma subsampling (4:4:4), as is AVIF.
-    Alpha is exact everywhere but in an AVIF for which a quality below 100 is asked.
+    PNG, TIFF and BMP are lossless. JPEG and AVIF are written without chroma subsampling (4:4:4). Alpha is
+    exact in every format, except in an AVIF with a quality below 100.
 
     Args:
-        image: adapted first (see `fit_to_format`) where the format holds less than it has.
-        format: a key of `FORMATS`.
-        quality: 1–100 for JPEG (default 95), WebP (95) and AVIF (90, with alpha 100); 100 makes WebP
-            lossless. No effect on the others.
-        keep_metadata: False drops EXIF and XMP. The ICC profile stays, since the colours depend on it.
+        image: The picture. `fit_to_format` first reduces it to what the format can hold.
+        format: A key of `FORMATS`.
+        quality: 1–100 for JPEG (default 95), WebP (95) and AVIF (90, or 100 with alpha). 100 makes WebP
+            lossless. Other formats ignore it.
+        keep_metadata: Whether EXIF and XMP are written. The ICC profile always is, because the colours
+            depend on it.
+
+    Returns:
+        The content of the file.
 
     Raises:
-        UsageError: the quality is out of range.
-        OutputError: the format cannot hold the picture.
+        UsageError: The quality is out of range.
+        OutputError: The format cannot hold the picture.
     """
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"Quality {quality} is not between 1 and 100.")
@@ -54,14 +58,21 @@ def encode(image: Image, format: str, *, quality: int | None = None, keep_metada
 
 
 def fit_to_format(image: Image, format: str, *, keep_metadata: bool = True) -> Image:
-    """Bring a picture to what a format can hold, with a note for every loss.
+    """Reduces a picture to what a format can hold and adds a note for every loss.
 
-    16 bits are rounded to 8; alpha that is opaque everywhere is dropped; colours are converted to sRGB
-    where their profile has no place; EXIF and XMP are left out where there is no room for them.
-    A picture that fits already comes back as it is, so calling it twice changes nothing.
+    If the format cannot hold them, 16 bits are rounded to 8, alpha that is opaque everywhere is dropped,
+    colours are converted to sRGB, and EXIF and XMP are left out. A second call changes nothing.
+
+    Args:
+        image: The picture.
+        format: A key of `FORMATS`.
+        keep_metadata: Whether EXIF and XMP are kept.
+
+    Returns:
+        The reduced picture.
 
     Raises:
-        OutputError: sides too long for the format, or transparency that it cannot hold.
+        OutputError: The sides are too long for the format, or it cannot hold the transparency.
     """
     limits = FORMATS[format]
     _check_size(image, format)
@@ -80,7 +91,7 @@ def fit_to_format(image: Image, format: str, *, keep_metadata: bool = True) -> I
         )
     if image.icc and not (limits.icc and (limits.grey or image.icc[16:20] != b"GRAY")):
         image = _as_srgb(image, format)
-    if image.png_chunks and format != "PNG" and not _told_by_avif(image, format):
+    if image.png_chunks and format != "PNG" and not _stated_by_avif(image, format):
         image = _without_png_chunks(image, format)
     return _with_metadata_that_fits(image, format)
 
@@ -113,10 +124,10 @@ def _as_srgb(image: Image, format: str) -> Image:
     )
 
 
-def _told_by_avif(image: Image, format: str) -> bool:
-    """Whether AVIF tells the same by its own code points."""
-    told = [(kind, len(body)) for kind, body in image.png_chunks]
-    return format == "AVIF" and image.icc is None and told == [(b"cICP", 4)]
+def _stated_by_avif(image: Image, format: str) -> bool:
+    """Returns whether AVIF's own code points can state the same colour space."""
+    stated = [(kind, len(body)) for kind, body in image.png_chunks]
+    return format == "AVIF" and image.icc is None and stated == [(b"cICP", 4)]
 
 
 def _without_png_chunks(image: Image, format: str) -> Image:
@@ -135,7 +146,7 @@ def _with_metadata_that_fits(image: Image, format: str) -> Image:
         return _noted(image, f"{format} holds no EXIF or XMP: they are left out.", exif=None, xmp=None)
     if image.resolution and not FORMATS[format].resolution:
         image = _without_resolution(image, format)
-    # TIFF stores EXIF among its own tags, and Pillow takes the orientation out of AVIF's.
+    # Both need parsed EXIF. TIFF stores it among its own tags, and AVIF without its orientation.
     if format in ("TIFF", "AVIF") and image.exif and metadata.parsed_exif(image.exif) is None:
         image = _noted(image, metadata.DAMAGED_EXIF, exif=None)
     if format == "JPEG" and image.exif and len(image.exif) + len(_EXIF_PREFIX) > _JPEG_BLOCK:
@@ -146,7 +157,7 @@ def _with_metadata_that_fits(image: Image, format: str) -> Image:
 
 
 def _without_resolution(image: Image, format: str) -> Image:
-    """Leave the resolution out, with a note unless EXIF tells it or nobody chose it."""
+    """Removes the resolution. Adds a note unless EXIF states it or it is a mere default."""
     assert image.resolution is not None
     parsed = metadata.parsed_exif(image.exif) if image.exif else None
     if resolution.is_a_screens(image.resolution) or (parsed is not None and Base.XResolution in parsed):
@@ -160,7 +171,7 @@ def _noted(image: Image, note: str, **changes: Any) -> Image:
 
 
 def _saved(image: Image, format: str, **options: Any) -> bytes:
-    """Let Pillow write it; options without a value are left out, as not every format accepts None."""
+    """Encodes with Pillow. Omits options that are None, because not every format accepts None."""
     file = BytesIO()
     given = {name: value for name, value in options.items() if value is not None}
     arrays.to_pillow(image.pixels, image.alpha).save(file, format, **given)
@@ -205,7 +216,7 @@ def _avif(image: Image, quality: int | None) -> bytes:
         quality=quality,
         subsampling="4:4:4",
         icc_profile=image.icc,
-        # Pillow would take the orientation out itself, and arrange the rest anew.
+        # If the orientation stayed, Pillow would remove it and rewrite the whole block.
         exif=metadata.without_orientation(image.exif) if image.exif else None,
         xmp=image.xmp,
     )

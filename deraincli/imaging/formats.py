@@ -1,4 +1,4 @@
-"""The picture formats: how they are named and recognised, and what each can hold."""
+"""Lists the picture formats, their names and signatures, and what each can hold."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ class Format(NamedTuple):
     """What a format can hold."""
 
     suffixes: tuple[str, ...]
-    """Lower case, the usual one first."""
+    """Suffixes in lower case, the usual one first."""
     max_side: int
-    """Most pixels along a side that its encoder takes."""
+    """Largest side in pixels that its encoder accepts."""
     deep: bool
-    """16 bits a channel."""
+    """Whether it holds 16 bits per channel."""
     alpha: bool
+    """Whether it holds transparency."""
     grey: bool
-    """One channel, always; otherwise grey may be stored as equal RGB, which rules out a grey ICC profile."""
+    """Whether grey always has one channel. If it may become RGB, a grey ICC profile cannot be kept."""
     icc: bool
+    """Whether it holds an ICC profile."""
     metadata: bool
-    """EXIF and XMP."""
+    """Whether it holds EXIF and XMP."""
     resolution: bool = True
-    """Pixels an inch, outside of EXIF."""
+    """Whether it holds a print resolution outside EXIF."""
 
 
 FORMATS = {
     "JPEG": Format(
         (".jpg", ".jpeg", ".jpe", ".jfif"),
-        max_side=65_500,  # libjpeg's JPEG_MAX_DIMENSION; the format itself ends at 65,535
+        max_side=65_500,  # libjpeg's JPEG_MAX_DIMENSION, less than the format's own 65,535
         deep=False,
         alpha=False,
         grey=True,
@@ -43,7 +45,7 @@ FORMATS = {
     ),
     "TIFF": Format((".tif", ".tiff"), 2**31 - 1, deep=True, alpha=True, grey=True, icc=True, metadata=True),
     "BMP": Format((".bmp", ".dib"), 2**31 - 1, deep=False, alpha=False, grey=True, icc=False, metadata=False),
-    # 32,768 is what libavif decodes by default; Pillow has it store grey with alpha as RGB.
+    # libavif decodes at most 32,768 by default. Pillow stores grey with alpha as RGB.
     "AVIF": Format(
         (".avif",), 32_768, deep=False, alpha=True, grey=False, icc=True, metadata=True, resolution=False
     ),
@@ -63,10 +65,16 @@ _SIGNATURES = (
 
 
 def format_of(path: Path) -> str:
-    """Name the format that a file of this name is to be written in.
+    """Returns the format in which a file is written, by its suffix.
+
+    Args:
+        path: The file to write.
+
+    Returns:
+        A key of `FORMATS`.
 
     Raises:
-        UsageError: for a suffix of no known format, or of one that this machine cannot write.
+        UsageError: The suffix is unknown, or this machine cannot write its format.
     """
     format = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if format is None or (format == "AVIF" and not avif_supported()):
@@ -78,10 +86,16 @@ def format_of(path: Path) -> str:
 
 
 def format_named(name: str) -> str:
-    """The key of `FORMATS` that a user means by `jpg`, `PNG`, ….
+    """Returns the format that a user names, such as `jpg` or `PNG`.
+
+    Args:
+        name: The name in any case.
+
+    Returns:
+        A key of `FORMATS`.
 
     Raises:
-        UsageError: there is no such format.
+        UsageError: There is no such format.
     """
     names = {"jpg": "JPEG", "tif": "TIFF"} | {key.lower(): key for key in FORMATS}
     if name.lower() not in names:
@@ -90,7 +104,14 @@ def format_named(name: str) -> str:
 
 
 def recognise(head: bytes) -> str | None:
-    """Name the format of a file that starts with `head` (16 bytes are enough), whatever its name says."""
+    """Recognises a format by the first bytes of a file.
+
+    Args:
+        head: The first bytes. 16 are enough.
+
+    Returns:
+        A key of `FORMATS`, or None for any other content.
+    """
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
@@ -99,7 +120,7 @@ def recognise(head: bytes) -> str | None:
 
 
 def avif_supported() -> bool:
-    """Whether this Pillow was built with AVIF, which it knows since 11.3."""
+    """Returns whether this Pillow supports AVIF, which requires at least version 11.3."""
     try:
         from PIL import AvifImagePlugin
     except ImportError:
@@ -120,7 +141,7 @@ OTHER_PICTURE_SUFFIXES = frozenset(
         *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"),
     )
 )
-"""Of pictures that cannot be read here."""
+"""Suffixes of pictures that cannot be read here."""
 VIDEO_SUFFIXES = frozenset(
     (
         *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv"),
@@ -136,11 +157,19 @@ _VIDEO_SIGNATURES = (
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, for WMV
 )
 _STILL_BRANDS = (b"hei", b"hev", b"mif1", b"msf1", b"avi", b"crx ", b"jxl ", b"jp2 ")
-"""How the brand of a file begins that has an ISO container, as MP4 has, but holds pictures."""
+"""First bytes of the brands of still pictures that use the same ISO container as MP4."""
 
 
 def is_video(head: bytes, suffix: str = "") -> bool:
-    """Whether a file is a video by its first bytes (16 are enough), or else by its suffix."""
+    """Returns whether a file is a video, by its first bytes or by its suffix.
+
+    Args:
+        head: The first bytes. 16 are enough.
+        suffix: Suffix of the file's name, considered if the first bytes show no known container.
+
+    Returns:
+        True for a video.
+    """
     if head[4:8] == b"ftyp":
         return not head[8:12].startswith(_STILL_BRANDS)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
@@ -149,4 +178,7 @@ def is_video(head: bytes, suffix: str = "") -> bool:
 
 
 DEFAULT_MAX_PIXELS = 178_000_000
-"""Larger pictures are refused unless asked for: a small file can claim any size. Every format allows it."""
+"""Default limit of a picture's pixels, because a small file can claim any size.
+
+The decoders of all formats accept this many.
+"""

@@ -1,4 +1,4 @@
-"""What a picture is inside the program."""
+"""Defines a picture in memory."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ Pixels: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """A decoded picture, upright, with everything that is to survive its restoration."""
+    """A decoded, upright picture with everything that its restored file keeps."""
 
     pixels: Pixels
-    """H×W×C, C-contiguous, uint8 or uint16 over the full range; C = 1 is grey, C = 3 is RGB."""
+    """H×W×C, C-contiguous, uint8 or uint16 over the full range. C is 1 for grey and 3 for RGB."""
     alpha: Pixels | None
-    """H×W of the same dtype, straight (not premultiplied); None where the picture has no transparency."""
+    """H×W of the same dtype, straight (not premultiplied). None if the picture has no transparency."""
     icc: bytes | None
-    """The ICC profile that gives `pixels` their meaning; None stands for sRGB."""
+    """ICC profile of `pixels`. None stands for sRGB."""
     exif: bytes | None
-    """EXIF as a TIFF structure, without the `Exif\\0\\0` prefix, orientation 1, no thumbnail."""
+    """EXIF as a TIFF structure without the prefix `Exif\\0\\0`, with orientation 1 and no thumbnail."""
     xmp: bytes | None
-    """The XMP packet, orientation 1, no thumbnails, no claims about data outside of it."""
+    """XMP packet with orientation 1, without thumbnails and without references to data outside it."""
     format: str
-    """The format it was read from, a key of `formats.FORMATS`."""
+    """Format that the picture was read from, a key of `formats.FORMATS`."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user on whatever is not as it was in the file."""
+    """Sentences for the user on every difference from the file."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
-    """Colours and aspect as PNG chunks, type and body; put back in a PNG, and cICP in an AVIF."""
+    """Type and body of PNG chunks for colours and aspect. A PNG keeps all of them, an AVIF only cICP."""
     resolution: Resolution | None = None
-    """Pixels an inch as the file states them outside its EXIF, of the upright picture."""
+    """Resolution of the upright picture in pixels per inch, as the file states it outside EXIF."""
 
 
 Picture = NDArray[np.uint8]
-"""H×W×3 RGB."""
+"""A picture H×W×3 RGB, uint8."""
 
 
 Views = tuple[Picture, ...]
-"""Aligned pictures of one size and scene: (clean,) or (rainy, clean)."""
+"""Aligned pictures of one size and scene, either (clean,) or (rainy, clean)."""

@@ -1,4 +1,4 @@
-"""JPEG at the level of its segments: whether the picture is whole, and what lies beside it.
+"""Reads the segments of JPEG files to check that they are complete and to find further content.
 
 Specification: ITU-T T.81, annex B.
 """
@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import simplejpeg
 
-# Stuffed zeros, restart markers and fill bytes are no such marker, so one ends entropy-coded data as well.
+# Stuffed zeros, restart markers and fill bytes do not match, so a match also ends entropy-coded data.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE, _COMMENT = 0xDA, 0xD9, 0xFE
 _APP1, _APP13 = 0xE1, 0xED
-_DESCRIPTIONS = frozenset((*range(0xE0, 0xEE), 0xEF, _COMMENT))  # 0xEE says how colours are stored
+_DESCRIPTIONS = frozenset((*range(0xE0, 0xEE), 0xEF, _COMMENT))  # 0xEE is excluded: it sets the colour space
 _LAST_COEFFICIENT = 63
 _SHORTEST_SCAN = 6
-"""Bytes of a scan's header for one component, without its length."""
+"""Bytes of the header of a scan of one component, without the length field."""
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _IPTC = b"8BIM\x04\x04"
 
@@ -28,21 +28,27 @@ _SURPLUS_AT_END = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 
 
 class Segment(NamedTuple):
-    """A marker and what belongs to it."""
+    """A marker and its data."""
 
     marker: int
     """The byte after 0xFF."""
     start: int
-    """Where the marker stands in the file."""
+    """Offset of the marker in the file."""
     body: bytes
-    """What follows the length; empty for the end-of-image marker."""
+    """Data after the length field. Empty for the end-of-image marker."""
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Every segment of the first picture in the file, up to its end-of-image marker.
+    """Finds all segments of the first picture in a file.
+
+    Args:
+        data: The whole file.
+
+    Yields:
+        The segments up to the end-of-image marker.
 
     Raises:
-        ValueError: that marker never comes.
+        ValueError: There is no end-of-image marker.
     """
     position = 2
     while found := _MARKER.search(data, position):
@@ -56,10 +62,13 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def check(data: bytes) -> None:
-    """Make sure that every scan is there and is complete: decoders fill up what is missing.
+    """Checks that all scans are present and complete, because decoders silently fill missing parts.
+
+    Args:
+        data: The whole file.
 
     Raises:
-        ValueError: something is missing or damaged.
+        ValueError: Something is missing or damaged.
     """
     parts = list(segments(data))
     if not _covers_every_coefficient(parts):
@@ -69,13 +78,27 @@ def check(data: bytes) -> None:
 
 
 def behind(data: bytes) -> bytes:
-    """What stands behind the first picture, without padding: a video, a gain map, a preview."""
+    """Returns the data after the first picture, such as a video, a gain map or a preview.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        The data without padding. Empty if there is none.
+    """
     end = next(part.start for part in segments(data) if part.marker == _END_OF_IMAGE)
     return data[end + 2 :].strip(b"\0\xff")
 
 
 def left_out(data: bytes) -> Iterator[str]:
-    """Name the descriptions in the file that no other format has a place for."""
+    """Lists descriptions in the file that are not kept.
+
+    Args:
+        data: The whole file.
+
+    Yields:
+        Names for the user. They may repeat.
+    """
     for marker, _, body in segments(data):
         if marker == _APP13 and _IPTC in body:
             yield "IPTC"
@@ -86,10 +109,10 @@ def left_out(data: bytes) -> Iterator[str]:
 
 
 def _covers_every_coefficient(parts: list[Segment]) -> bool:
-    """Whether each component's 64 coefficients were sent to their last bit (T.81, G.1.1.1).
+    """Returns whether the scans hold all bits of all 64 coefficients of each component (T.81, G.1.1.1).
 
     Raises:
-        ValueError: the header of a scan is damaged.
+        ValueError: The header of a scan is damaged.
     """
     frame = next((part.body for part in parts if part.marker in _START_OF_FRAME), b"")
     wanted = {(component, k) for component in frame[6::3] for k in range(_LAST_COEFFICIENT + 1)}
@@ -98,16 +121,16 @@ def _covers_every_coefficient(parts: list[Segment]) -> bool:
         if len(scan) < _SHORTEST_SCAN or len(scan) != 4 + 2 * scan[0]:
             raise ValueError("the header of a scan is damaged")
         components, (first, last, bits) = scan[1 : 1 + 2 * scan[0] : 2], scan[-3:]
-        if bits & 15 == 0:  # the lowest bit still to come
+        if bits & 15 == 0:  # the number of low bits still to come
             wanted -= {(component, k) for component in components for k in range(first, last + 1)}
     return any_frame and not wanted
 
 
 def _is_damaged(parts: list[Segment], data: bytes) -> bool:
-    """Let libjpeg read all scans, and hear the warnings that Pillow passes over.
+    """Returns whether libjpeg warns about the data. Pillow ignores these warnings.
 
-    An eighth of the size is the fastest, and reads the same data. An error of another kind says nothing
-    about the data: Pillow has the last word on varieties.
+    Decoding to an eighth of the size is the fastest and reads the same data. Other errors do not count,
+    because Pillow supports more kinds of JPEG and reports errors itself.
     """
     end = parts[-1].start
     try:
@@ -118,7 +141,7 @@ def _is_damaged(parts: list[Segment], data: bytes) -> bool:
 
 
 def _bare(parts: list[Segment], data: bytes) -> bytes:
-    """The picture without descriptions, of which libjpeg would complain first and then fall silent."""
+    """Returns the picture without descriptions, because libjpeg reports only its first warning."""
     scans = next(part.start for part in parts if part.marker == _START_OF_SCAN)
     header = (part for part in parts if part.start < scans and part.marker not in _DESCRIPTIONS)
     tables = (data[part.start : part.start + 4 + len(part.body)] for part in header)
@@ -126,6 +149,6 @@ def _bare(parts: list[Segment], data: bytes) -> bytes:
 
 
 def _is_padding(reason: str, data: bytes) -> bool:
-    """Whether libjpeg complains of nothing but one byte repeated behind the last scan."""
+    """Returns whether libjpeg only warns about one repeated byte after the last scan."""
     found = _SURPLUS_AT_END.search(reason)
     return found is not None and len(set(data[-int(found[1]) :])) == 1

@@ -1,8 +1,8 @@
-"""EXIF: out of a file, and made true for the picture that is written.
+"""Reads EXIF and corrects it for the restored picture.
 
-The restored picture is upright and without rain, so the orientation becomes 1 and embedded thumbnails
-(upside down, rainy) go. EXIF is edited in place, byte for byte, because maker notes hold offsets that
-do not survive a rewriting. Structure: TIFF 6.0, section 2; CIPA DC-008 (Exif 2.32), section 4.
+The restored picture is upright and without rain. The orientation therefore becomes 1, and embedded
+thumbnails are removed. EXIF is edited in place, because maker notes hold offsets that a rewrite would break.
+The structure follows TIFF 6.0, section 2, and CIPA DC-008 (Exif 2.32), section 4.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIFF_TAGS = (
     *(Base.HostComputer, Base.Rating, Base.RatingPercent, Base.Copyright),
     *(Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject),
 )
-"""What of a TIFF's first directory describes the picture rather than the layout of the file."""
+"""Tags of a TIFF's first directory that describe the picture, not the layout of the file."""
 
 _JPEG_THUMBNAIL = (0x0201, 0x0202)
 _RAW_THUMBNAIL = (0x0111, 0x0117)
@@ -36,26 +36,33 @@ _FOCAL_PLANE_RESOLUTION = (Base.FocalPlaneXResolution, Base.FocalPlaneYResolutio
 _LONG = 4
 _INLINE = 4
 _HEADER = 8
-"""Bytes before anything else can stand."""
+"""Size of the TIFF header in bytes."""
 _ENTRY = 12
-"""Bytes of an entry of a directory."""
+"""Size of a directory entry in bytes."""
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
 class _Entry(NamedTuple):
     position: int
-    """Where its 12 bytes start."""
+    """Offset of its 12 bytes."""
     value: int
     """Its value, for a single short or long."""
     size: int
-    """Bytes of its data; up to four stand in the entry itself, more at the offset `value`."""
+    """Size of its data in bytes. Up to four bytes lie in the entry itself, more at the offset `value`."""
 
 
 def orientation(picture: PIL.Image.Image) -> int:
-    """EXIF orientation 1–8 of a loaded picture other than a TIFF; XMP's where there is no EXIF; else 1."""
+    """Returns the orientation of a picture, from EXIF or else from XMP.
+
+    Args:
+        picture: The picture. A TIFF must not be loaded yet, other formats must be loaded.
+
+    Returns:
+        The orientation, 1–8. 1 if it is missing or invalid.
+    """
     try:
         stored = picture.getexif().get(Base.Orientation, 1)
-    # Pillow raises nearly anything on damaged EXIF, and such a picture still counts as upright.
+    # Pillow raises almost any exception on damaged EXIF. Such a picture counts as upright.
     except Exception:
         return 1
     return stored if stored in range(1, 9) else 1
@@ -64,16 +71,19 @@ def orientation(picture: PIL.Image.Image) -> int:
 def read_exif(
     picture: PIL.Image.Image, size: tuple[int, int], *, turned: bool
 ) -> tuple[bytes | None, tuple[str, ...]]:
-    """The EXIF of a loaded picture as a TIFF structure, made upright, and notes for the user.
+    """Reads EXIF and corrects it for the upright picture.
 
     Args:
-        picture: loaded.
-        size: width and height of the upright picture.
-        turned: width and height have changed places.
+        picture: The picture, already loaded.
+        size: Width and height of the upright picture in pixels.
+        turned: Whether turning it upright swaps width and height.
+
+    Returns:
+        EXIF as a TIFF structure, or None if it is missing or damaged, and notes for the user.
     """
     try:
         exif = _stored_exif(picture)
-    # As above: a damaged block is no reason to refuse the picture.
+    # As above. The picture is restored without a damaged block.
     except Exception:
         return None, (DAMAGED_EXIF,)
     if not exif:
@@ -85,12 +95,21 @@ def read_exif(
 
 
 def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
-    """Set the orientation to 1 and the size to the picture's, and take the thumbnail out.
+    """Sets the orientation to 1, corrects the size and removes the thumbnail.
 
-    Every other byte stays where it is.
+    All other bytes keep their offsets.
+
+    Args:
+        exif: EXIF as a TIFF structure.
+        size: Width and height of the upright picture in pixels.
+        turned: Whether turning it upright swaps width and height. Resolutions are swapped with them.
+
+    Returns:
+        The corrected EXIF.
 
     Raises:
-        ValueError, struct.error: where it is no readable TIFF structure.
+        ValueError: It is not a TIFF structure.
+        struct.error: It is damaged.
     """
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
@@ -106,13 +125,20 @@ def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
     if turned:
         _exchange(block, order, entries, _RESOLUTION)
         _exchange(block, order, details, _FOCAL_PLANE_RESOLUTION)
-    entries, _ = _directory(block, order, first)  # as they are by now
+    entries, _ = _directory(block, order, first)  # read again after the changes
     _remove_thumbnail(block, order, entries, slice(first, link))
     return bytes(block)
 
 
 def parsed_exif(exif: bytes) -> PIL.Image.Exif | None:
-    """Take EXIF apart for formats that arrange it anew; None where it is too damaged for that."""
+    """Parses EXIF for formats that rewrite it.
+
+    Args:
+        exif: EXIF as a TIFF structure.
+
+    Returns:
+        The parsed tags, or None if it is damaged.
+    """
     parsed = PIL.Image.Exif()
     try:
         parsed.load(exif)
@@ -124,7 +150,14 @@ def parsed_exif(exif: bytes) -> PIL.Image.Exif | None:
 
 
 def exact(tags: Mapping[int, Any]) -> dict[int, Any]:
-    """Prepares tags that Pillow has read to be written: it would make question marks of letters like ö."""
+    """Encodes strings as Latin-1, because Pillow writes letters such as ö as question marks.
+
+    Args:
+        tags: Values by tag, as read by Pillow.
+
+    Returns:
+        Values by tag for Pillow to write.
+    """
     return {
         tag: value.encode("latin-1", "replace") if isinstance(value, str) and not value.isascii() else value
         for tag, value in tags.items()
@@ -132,14 +165,21 @@ def exact(tags: Mapping[int, Any]) -> dict[int, Any]:
 
 
 def without_orientation(exif: bytes) -> bytes:
-    """Takes the orientation out of EXIF made by `upright_exif`; every offset in it still holds."""
+    """Removes the orientation. All offsets stay valid.
+
+    Args:
+        exif: A result of `upright_exif`.
+
+    Returns:
+        EXIF without the tag.
+    """
     order = "<" if exif.startswith(b"II") else ">"
     (first,) = struct.unpack_from(f"{order}I", exif, 4)
     block = bytearray(exif)
     for place in reversed(_places(block, order, first, Base.Orientation)):
         _, link = _directory(block, order, first)
         struct.pack_into(f"{order}H", block, first, (link - first - 2) // _ENTRY - 1)
-        block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no second directory
+        block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no directory follows
     return bytes(block)
 
 
@@ -148,13 +188,13 @@ def _stored_exif(picture: PIL.Image.Image) -> bytes:
         return _exif_of_tiff(picture)
     if exif := picture.info.get("exif", b""):
         return re.sub(b"^(?:Exif\0\0)+", b"", exif)
-    if text := picture.info.get("Raw profile type exif"):  # how ImageMagick stored it in PNG before eXIf
+    if text := picture.info.get("Raw profile type exif"):  # ImageMagick's form in PNG, older than eXIf
         return re.sub(b"^(?:Exif\0\0)+", b"", bytes.fromhex("".join(text.split("\n")[3:])))
     return b""
 
 
 def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
-    """A TIFF is itself what EXIF is modelled on; gather the describing part of it."""
+    """Collects those tags of a TIFF that describe the picture, as EXIF."""
     stored, exif = picture.getexif(), PIL.Image.Exif()
     for tag, value in exact({tag: stored[tag] for tag in TIFF_TAGS if tag in stored}).items():
         exif[tag] = value
@@ -165,7 +205,7 @@ def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
 
 
 def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Entry], int]:
-    """Entries by tag of the directory at `start`, and where its link to the next one stands."""
+    """Returns the entries by tag of the directory at `start` and the offset of its link to the next one."""
     (count,) = struct.unpack_from(f"{order}H", block, start)
     entries = {}
     for position in range(start + 2, start + 2 + 12 * count, 12):
@@ -176,7 +216,7 @@ def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Ent
 
 
 def _places(block: bytearray, order: str, start: int, tag: int) -> list[int]:
-    """Where the entries of a tag stand in a directory: some writers add one that is there already."""
+    """Returns the offsets of all entries of a tag, because some writers repeat a tag."""
     _, link = _directory(block, order, start)
     tags = (
         (place, struct.unpack_from(f"{order}H", block, place)[0]) for place in range(start + 2, link, _ENTRY)
@@ -185,7 +225,7 @@ def _places(block: bytearray, order: str, start: int, tag: int) -> list[int]:
 
 
 def _readable_directory(block: bytearray, order: str, start: int) -> dict[int, _Entry]:
-    """Entries by tag; none where the directory does not lie within the block."""
+    """Returns the entries by tag. Empty if the directory does not lie within the block."""
     try:
         return _directory(block, order, start)[0]
     except struct.error:
@@ -201,7 +241,7 @@ def _set_size(
 
 
 def _exchange(block: bytearray, order: str, entries: dict[int, _Entry], tags: tuple[int, int]) -> None:
-    """Let two entries change their types and values, and keep their tags; one alone gets the other tag."""
+    """Swaps types and values of two entries. If only one is present, it gets the other tag."""
     present = [tag for tag in tags if tag in entries]
     if len(present) == 1:
         other = tags[1 - tags.index(present[0])]
@@ -212,9 +252,9 @@ def _exchange(block: bytearray, order: str, entries: dict[int, _Entry], tags: tu
 
 
 def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], directory: slice) -> None:
-    """Cut the link to the second directory, and blank the thumbnail that it describes.
+    """Removes the link to the second directory and the thumbnail that it describes.
 
-    Some writers leave the link out, or let it point anywhere: the first directory is as readable.
+    Some writers omit the link, or let it point anywhere. The first directory is readable all the same.
     """
     link = directory.stop
     data = (entry for entry in entries.values() if entry.size > _INLINE)
@@ -232,7 +272,7 @@ def _remove_thumbnail(block: bytearray, order: str, entries: dict[int, _Entry], 
 
 
 def _blank(block: bytearray, start: int, length: int) -> None:
-    """Cut `length` bytes off the end, or overwrite them where others follow, whose offsets must hold."""
+    """Removes bytes at the end. Elsewhere it overwrites them with zeros, so that later offsets stay valid."""
     if start + length >= len(block):
         del block[start:]
     else:

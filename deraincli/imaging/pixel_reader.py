@@ -1,4 +1,4 @@
-"""The samples of an opened picture at their full depth, whichever library can read them."""
+"""Reads the samples of an opened picture at full depth, with Pillow or OpenCV."""
 
 from __future__ import annotations
 
@@ -22,20 +22,18 @@ _MODES = {"I": "32-bit or signed integers", "F": "floating-point numbers", "LAB"
 
 
 def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
-    """Read a loaded picture of any mode but CMYK.
-
-    Pillow must have loaded it without complaint: it notices broken data that OpenCV fills up.
+    """Reads the pixels of a picture of any mode except CMYK.
 
     Args:
-        picture: loaded, from `data`.
-        data: the whole file.
-        name: what error messages call it.
+        picture: The picture, already loaded from `data`. Loading detects damage that OpenCV silently fills.
+        data: The whole file.
+        name: Name of the picture in error messages.
 
     Returns:
-        Pixels H×W×1 or H×W×3 and alpha H×W or None; TIFFs upright, the others as stored.
+        Pixels H×W×1 or H×W×3, and alpha H×W or None, uint8 or uint16. TIFFs are upright, others as stored.
 
     Raises:
-        UnreadableImageError: samples of another kind than 8 or 16 bits of grey, palette or RGB.
+        UnreadableImageError: The samples are not 8 or 16 bits of grey, palette or RGB.
     """
     if isinstance(picture, PngImageFile):
         return _read_png(picture, data, name)
@@ -46,10 +44,17 @@ def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | N
 
 @contextmanager
 def decode_errors(name: str, format: str) -> Iterator[None]:
-    """Turn what decoders raise into one sentence; only calls into them belong inside.
+    """Converts all exceptions of decoders to UnreadableImageError. Wrap only calls of decoders in it.
 
-    On damaged data Pillow raises OSError, SyntaxError, ValueError, struct.error, IndexError, KeyError,
-    TypeError, DecompressionBombError and more, so there is no shorter list than Exception.
+    Pillow raises many types on damaged data, among them OSError, SyntaxError, ValueError, struct.error,
+    IndexError, KeyError, TypeError and DecompressionBombError. Therefore this catches Exception.
+
+    Args:
+        name: Name of the picture in the error message.
+        format: Format in the error message.
+
+    Raises:
+        UnreadableImageError: The decoder failed.
     """
     try:
         yield
@@ -76,7 +81,7 @@ def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | Non
 def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
     bits, colour_type = png.header(data)
     if bits == 16 and colour_type != png.GREY:
-        picture.close()  # it has served as the check; its four bytes a pixel are wanted back
+        picture.close()  # its loading was the check; this frees four bytes per pixel
         with decode_errors(name, "PNG"):
             deep = arrays.deep_colour(png.bare(data))
         colours, alpha = _split(deep, 1 if colour_type == png.GREY_ALPHA else 3)
@@ -92,11 +97,11 @@ def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, 
     tags = picture.tag_v2
     if picture.mode in ("RGB", "RGBA") and max(tags.get(Base.BitsPerSample, (1,))) == 16:
         return _read_deep_tiff(picture, data, name)
-    if tags.get(Base.BitsPerSample) == (12,):  # Pillow would leave them at 0–4095 of 65535
+    if tags.get(Base.BitsPerSample) == (12,):  # Pillow would read them as 0–4095 of 65535
         raise UnreadableImageError(f"{name} stores 12 bits a sample: convert it to 8 or 16 bits first.")
     colours, alpha = _read_by_pillow(picture, name)
     if colours.dtype == np.uint16 and tags.get(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
-        np.invert(colours, out=colours)  # Pillow heeds it for 8 bits only
+        np.invert(colours, out=colours)  # Pillow inverts only 8-bit samples
     return colours, alpha
 
 
@@ -106,11 +111,11 @@ def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pix
         raise UnreadableImageError(
             f"{name} stores 16-bit colours in separate planes: save it with interleaved channels first."
         )
-    picture.close()  # as above
+    picture.close()  # frees memory, as above
     with decode_errors(name, "TIFF"):
         deep = arrays.deep_colour(data)
     colours, alpha = _split(deep, 3)
-    if not has_alpha:  # a fourth channel, if any, has no stated meaning
+    if not has_alpha:  # a fourth channel has no stated meaning
         return colours, None
     if alpha is not None and tags.get(_EXTRA_SAMPLES) == (_PREMULTIPLIED,):
         colour.unpremultiply(colours, alpha)

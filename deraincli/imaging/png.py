@@ -1,4 +1,4 @@
-"""PNG at the level of its chunks: checksums, colour keys, metadata, and 16-bit encoding.
+"""Reads and writes chunks of PNG files, for checksums, colour keys, metadata and 16-bit encoding.
 
 Specification: W3C PNG, third edition.
 """
@@ -26,17 +26,23 @@ _METADATA_KEYWORDS = ("XML:com.adobe.xmp", "Raw profile type exif")
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 _SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_ONLY_METHODS = b"\0\0"  # of compression and filtering
+_ONLY_METHODS = b"\0\0"  # the only ones for compression and filtering
 _INTERLACED = 1
 _INFLATE_STEP = 1 << 18
 _SUB_FILTER = 1
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Type and body of every chunk up to IEND.
+    """Iterates over the chunks of a file up to IEND.
+
+    Args:
+        data: The whole file.
+
+    Yields:
+        Type and body of a chunk.
 
     Raises:
-        ValueError: at a chunk that is cut off or fails its checksum.
+        ValueError: A chunk is cut off or fails its checksum.
     """
     view, position, kind = memoryview(data), len(_SIGNATURE), b""
     while kind != b"IEND":
@@ -54,16 +60,19 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def check(data: bytes) -> None:
-    """Make sure that the chunks are whole and hold every line: decoders leave missing ones black.
+    """Checks that all chunks are intact and hold every line, because decoders leave missing lines black.
+
+    Args:
+        data: The whole file.
 
     Raises:
-        ValueError: something is missing or fails its checksum.
+        ValueError: Something is missing or fails its checksum.
     """
     _check_header(data)
     inflater, missing = zlib.decompressobj(), _stream_length(data)
     try:
         for kind, body in chunks(data):
-            # In slices, because every step copies what it leaves of its input.
+            # Each step copies the rest of its input, so the input is passed in slices.
             for start in range(0, len(body) if kind == b"IDAT" else 0, _INFLATE_STEP):
                 compressed: bytes | memoryview = body[start : start + _INFLATE_STEP]
                 while compressed and missing > 0:
@@ -76,10 +85,10 @@ def check(data: bytes) -> None:
 
 
 def _check_header(data: bytes) -> None:
-    """Checks what Pillow does not, and what libpng would print complaints about.
+    """Checks the header for errors that Pillow ignores or that libpng prints.
 
     Raises:
-        ValueError: the header is missing, doubled or damaged, or there is no palette where one is needed.
+        ValueError: The header is missing, repeated or damaged, or a required palette is missing.
     """
     kinds = [kind for kind, _ in chunks(data)]
     if kinds[0] != b"IHDR" or kinds.count(b"IHDR") > 1:
@@ -91,7 +100,7 @@ def _check_header(data: bytes) -> None:
 
 
 def _stream_length(data: bytes) -> int:
-    """Bytes of all lines with their filter bytes, for the passes of Adam7 if interlaced."""
+    """Returns the uncompressed size of all lines with their filter bytes, for each pass if interlaced."""
     width, height = struct.unpack_from(">II", data, 16)
     bits, colour_type, interlaced = data[24], data[25], data[28]
     samples = _SAMPLES[colour_type]
@@ -104,12 +113,26 @@ def _stream_length(data: bytes) -> int:
 
 
 def header(data: bytes) -> tuple[int, int]:
-    """Bits a sample and colour type, out of the IHDR chunk."""
+    """Reads the IHDR chunk.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        Bits per sample and colour type.
+    """
     return data[24], data[25]
 
 
 def colour_key(data: bytes) -> tuple[int, ...] | None:
-    """The one transparent colour of a grey or RGB picture, in the range that Pillow decodes to."""
+    """Returns the transparent colour of a grey or RGB picture.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        One or three values in the range that Pillow decodes to, or None if there is no such colour.
+    """
     bits, colour_type = header(data)
     body = next((body for kind, body in chunks(data) if kind == b"tRNS"), None)
     if body is None or colour_type not in (GREY, RGB):
@@ -120,22 +143,32 @@ def colour_key(data: bytes) -> tuple[int, ...] | None:
 
 
 def kept_chunks(data: bytes, *, turned: bool) -> tuple[tuple[bytes, bytes], ...]:
-    """The chunks that say how to show the colours where there is no ICC profile, and the pixels' aspect.
+    """Returns the chunks that define colours without an ICC profile, and the aspect of the pixels.
 
     Args:
-        data: the file.
-        turned: width and height have changed places.
+        data: The whole file.
+        turned: Whether turning the picture upright swaps width and height. The aspect is swapped with them.
+
+    Returns:
+        Type and body of each chunk.
     """
     kept = tuple((kind, bytes(body)) for kind, body in chunks(data) if kind in _COLOUR_CHUNKS)
     aspect = next((bytes(body) for kind, body in chunks(data) if kind == b"pHYs"), b"")
-    if len(aspect) != 9 or aspect[8] == _PER_METRE:  # a resolution is kept as such
+    if len(aspect) != 9 or aspect[8] == _PER_METRE:  # a resolution is kept elsewhere, in `Image.resolution`
         return kept
     across, down = aspect[:4], aspect[4:8]
     return (*kept, (b"pHYs", (down + across if turned else across + down) + aspect[8:]))
 
 
 def left_out(data: bytes) -> Iterator[str]:
-    """Name the texts in the file that are neither EXIF nor XMP."""
+    """Lists texts in the file that are neither EXIF nor XMP.
+
+    Args:
+        data: The whole file.
+
+    Yields:
+        Names for the user. They may repeat.
+    """
     for kind, body in chunks(data):
         keyword = bytes(body[:80]).split(b"\0")[0].decode("latin-1") if kind in _TEXT_CHUNKS else ""
         if keyword and keyword not in _METADATA_KEYWORDS:
@@ -143,14 +176,25 @@ def left_out(data: bytes) -> Iterator[str]:
 
 
 def end(data: bytes) -> int:
-    """Where the file's last chunk ends."""
+    """Returns the offset of the end of the last chunk.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        The offset in bytes.
+    """
     return len(_SIGNATURE) + sum(12 + len(body) for _, body in chunks(data))
 
 
 def bare(data: bytes) -> bytes:
-    """The picture without whatever libpng complains about or acts upon: optional chunks and surplus data.
+    """Removes optional chunks and surplus data, which libpng would warn about or apply.
 
-    Its lines are no longer compressed, which costs no more time than copying them.
+    Args:
+        data: The whole file, without a palette.
+
+    Returns:
+        A file with the same samples. They are stored uncompressed, which takes no longer than a copy.
     """
     inflater, length = zlib.decompressobj(), _stream_length(data)
     compressed = b"".join(body for kind, body in chunks(data) if kind == b"IDAT")
@@ -160,7 +204,14 @@ def bare(data: bytes) -> bytes:
 
 
 def encode(image: Image) -> bytes:
-    """Encode 8- or 16-bit grey or RGB, with or without alpha, and all metadata."""
+    """Encodes a picture with all its metadata.
+
+    Args:
+        image: 8- or 16-bit grey or RGB, with or without alpha.
+
+    Returns:
+        The content of the file.
+    """
     if image.pixels.dtype == np.uint16:
         stream = _deep(image.pixels, image.alpha)
     else:
@@ -184,7 +235,7 @@ def _metadata(image: Image) -> Iterator[bytes]:
 
 
 def _deep(pixels: Pixels, alpha: Pixels | None) -> bytes:
-    """Encode uint16 H×W×C. Pillow has no 16-bit colour and OpenCV no grey with alpha."""
+    """Encodes uint16 H×W×C. Pillow supports no 16-bit colour, and OpenCV no grey with alpha."""
     height, width, colours = pixels.shape
     colour_type = {1: GREY, 3: RGB}[colours] | (0 if alpha is None else GREY_ALPHA)
     stride = 2 * (colours if alpha is None else colours + 1)

@@ -1,4 +1,4 @@
-"""The print size of a picture: pixels an inch, across and down."""
+"""Reads and converts the print resolution of a picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeAlias
 import PIL.Image
 
 Resolution: TypeAlias = tuple[float, float]
+"""Pixels per inch, horizontal and vertical."""
 
 _CENTIMETRES = 2.54
 _METRES = 0.0254
@@ -17,8 +18,15 @@ _PER_INCH, _PER_CENTIMETRE = 1, 2
 
 
 def read(picture: PIL.Image.Image) -> Resolution | None:
-    """The resolution that a loaded picture states outside its EXIF, as stored; None where it states none."""
-    if picture.format == "JPEG":  # Pillow would make 72 of what is missing
+    """Reads the resolution that a picture states outside EXIF.
+
+    Args:
+        picture: The picture, already loaded.
+
+    Returns:
+        The resolution before the picture is turned upright, or None if it states none.
+    """
+    if picture.format == "JPEG":  # Pillow's `dpi` is 72 if none is stated
         scale = {_PER_INCH: 1.0, _PER_CENTIMETRE: _CENTIMETRES}.get(picture.info.get("jfif_unit", 0), 0.0)
         across, down = (scale * density for density in picture.info.get("jfif_density", (0, 0)))
     else:
@@ -28,12 +36,27 @@ def read(picture: PIL.Image.Image) -> Resolution | None:
 
 
 def is_a_screens(resolution: Resolution) -> bool:
-    """Whether it is what programs write where nobody chose one."""
+    """Returns whether a resolution is 72 or 96, the defaults that programs write for screens.
+
+    Args:
+        resolution: The resolution.
+
+    Returns:
+        True for such a default.
+    """
     return all(round(value) in _OF_SCREENS for value in resolution)
 
 
 def whole(resolution: Resolution | None, most: int = 65_535) -> tuple[int, int] | None:
-    """Round to whole pixels an inch, as JFIF counts."""
+    """Rounds a resolution to whole pixels per inch, the unit of JFIF.
+
+    Args:
+        resolution: The resolution, or None.
+        most: Largest value. JFIF stores 16 bits.
+
+    Returns:
+        The resolution, 1 to `most`, or None.
+    """
     if resolution is None:
         return None
     across, down = (min(max(1, round(value)), most) for value in resolution)
@@ -41,6 +64,13 @@ def whole(resolution: Resolution | None, most: int = 65_535) -> tuple[int, int] 
 
 
 def per_metre(resolution: Resolution) -> tuple[int, int]:
-    """Convert to whole pixels a metre, as PNG counts."""
+    """Converts a resolution to whole pixels per metre, the unit of PNG.
+
+    Args:
+        resolution: The resolution.
+
+    Returns:
+        Pixels per metre, horizontal and vertical.
+    """
     across, down = (min(round(value / _METRES), 2**31 - 1) for value in resolution)
     return across, down

@@ -1,4 +1,4 @@
-"""Pictures read at a small size."""
+"""Reads pictures at a small size."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from deraincli.imaging.pixel_reader import decode_errors
 
 
 def read_thumbnail(file: Path, longest_side: int, *, max_pixels: int) -> Pixels:
-    """Reads a picture upright and makes it smaller where a side is longer than `longest_side`.
+    """Reads a picture upright and shrinks it so that no side is longer than `longest_side`.
 
-    A JPEG is decoded at an eighth of its size or more, which takes a fraction of the time.
+    A large JPEG is decoded at a reduced size of down to one eighth, which takes a fraction of the time.
+
+    Args:
+        file: The picture.
+        longest_side: Largest allowed side in pixels.
+        max_pixels: Larger pictures are refused.
 
     Returns:
-        Pixels H×W×1 or H×W×3.
+        Pixels H×W×1 or H×W×3, uint8 or uint16.
 
     Raises:
         InputError: The file is missing or cannot be read.
-        UnreadableImageError: It is damaged, too large, or of a kind that is not handled.
+        UnreadableImageError: The picture is damaged, too large or not of a supported kind.
     """
     if content_format(file) == "JPEG":
         pixels = _read_jpeg(file, longest_side, max_pixels)
@@ -33,9 +38,9 @@ def read_thumbnail(file: Path, longest_side: int, *, max_pixels: int) -> Pixels:
 
 
 def _read_jpeg(file: Path, longest_side: int, max_pixels: int) -> Pixels | None:
-    """Returns a JPEG, decoded to sides of at least `longest_side` if it has them.
+    """Decodes a JPEG at a reduced size of at least `longest_side`.
 
-    None leaves the file to `decode`: CMYK has to be converted, and too many pixels have to be refused.
+    Returns None for CMYK and for too many pixels, which `decode` converts or refuses.
     """
     with file.open("rb") as data, decode_errors(f"'{file}'", "JPEG"):
         picture = JpegImageFile(data)

@@ -1,7 +1,8 @@
-"""TIFF writing: any depth, alpha, EXIF, XMP and ICC, deflated in strips.
+"""Writes TIFFs of any depth, with alpha, EXIF, XMP and ICC profile, compressed by deflate in strips.
 
-Pillow cannot write 16-bit colour and OpenCV no metadata, so the strips are ours and the directory is
-Pillow's. Specification: TIFF 6.0; predictor 2 from its section 14; deflate from Adobe's supplement 2.
+Pillow cannot write 16-bit colour, and OpenCV cannot write metadata. This module therefore writes the strips
+itself and leaves the directory to Pillow. It follows TIFF 6.0, with predictor 2 from section 14 and deflate
+from Adobe's supplement 2.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ _INCH = 2
 
 
 def encode(image: Image) -> bytes:
-    """Encode 8- or 16-bit grey or RGB, with or without alpha, and all metadata.
+    """Encodes a picture with all its metadata.
 
-    16-bit grey with alpha is stored as RGB, since neither Pillow nor OpenCV reads it; a profile of grey
-    forbids that.
-    EXIF is stored as far as `metadata.parsed_exif` can take it apart.
+    16-bit grey with alpha is stored as RGB, because neither Pillow nor OpenCV reads it. With a grey ICC
+    profile it stays grey. EXIF that `metadata.parsed_exif` cannot parse is omitted.
+
+    Args:
+        image: 8- or 16-bit grey or RGB, with or without alpha.
+
+    Returns:
+        The content of the file.
     """
     grey_profile = image.icc is not None and image.icc[16:20] == b"GRAY"
     if image.pixels.dtype == np.uint16 and image.alpha is not None and not grey_profile:

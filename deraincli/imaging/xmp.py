@@ -1,7 +1,7 @@
-"""XMP made true for the picture that is written.
+"""Corrects XMP for the restored picture.
 
-The restored picture is upright, and it comes without thumbnails and without what stood beside it in the
-file. Every other byte of the packet stays. Structure: ISO 16684-1.
+The restored picture is upright. Its file has no thumbnails and none of the further content of the original
+file. All other bytes of the packet stay. The structure follows ISO 16684-1.
 """
 
 from __future__ import annotations
@@ -23,17 +23,21 @@ _CLAIMS_OF_CONTENT = {
     b"http://ns.adobe.com/hdr-gain-map/1.0/": rb"\w+",
     b"http://ns.apple.com/HDRGainMap/1.0/": rb"\w+",
 }
-"""Properties, by namespace, that speak of data outside the packet: a video, a gain map, a sound."""
+"""Properties by namespace that refer to data outside the packet, such as a video, a gain map or a sound."""
 _CLAIMS_OF_XMP = {b"http://ns.adobe.com/xmp/note/": rb"HasExtendedXMP"}
+"""Properties by namespace that refer to further XMP in the file."""
 
 
 def upright(xmp: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
-    """Set the orientation to 1 and the size to that of the picture, and take thumbnails out.
+    """Sets the orientation to 1, corrects the size and removes thumbnails.
 
     Args:
-        xmp: the packet.
-        size: width and height of the upright picture.
-        turned: width and height have changed places.
+        xmp: The packet.
+        size: Width and height of the upright picture in pixels.
+        turned: Whether turning it upright swaps width and height. Resolutions are swapped with them.
+
+    Returns:
+        The corrected packet.
     """
     xmp = _THUMBNAILS.sub(b"", _ORIENTATION.sub(rb"\g<1>1", xmp))
     for pattern, length in zip((_WIDTH, _HEIGHT), size, strict=True):
@@ -44,12 +48,26 @@ def upright(xmp: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
 
 
 def claims_more(xmp: bytes | None) -> bool:
-    """Whether the packet promises a video, a gain map or the like elsewhere in the file."""
+    """Returns whether a packet refers to content elsewhere in the file, such as a video or a gain map.
+
+    Args:
+        xmp: The packet as stored, or None.
+
+    Returns:
+        True if it does. More XMP does not count.
+    """
     return xmp is not None and _without_properties(xmp, _CLAIMS_OF_CONTENT) != xmp
 
 
 def without_claims(xmp: bytes) -> bytes:
-    """Take out the properties that promise a video, a gain map or more XMP elsewhere in the file."""
+    """Removes properties that refer to a video, a gain map or more XMP elsewhere in the file.
+
+    Args:
+        xmp: The packet.
+
+    Returns:
+        The packet without them.
+    """
     return _without_properties(xmp, _CLAIMS_OF_CONTENT | _CLAIMS_OF_XMP)
 
 
@@ -62,7 +80,7 @@ def _without_properties(xmp: bytes, properties: dict[bytes, bytes]) -> bytes:
 
 
 def _without(xmp: bytes, name: bytes) -> bytes:
-    """Take a property out, whether it is written as an attribute or as an element."""
+    """Removes a property in its forms as an attribute and as an element."""
     xmp = re.sub(rb"\s" + name + rb"\s*=\s*(\"[^\"]*\"|'[^']*')", b"", xmp)
     element = rb"<(" + name + rb")(?:\s[^>]*)?(?:/>|(?<!/)>.*?</\1\s*>)"
     return re.sub(element, b"", xmp, flags=re.DOTALL)
