@@ -55,7 +55,7 @@ def machine_cpus() -> int:
 def allowed_cpus() -> int:
     """Returns the number of CPUs that the scheduler gives this process (`taskset`, cpusets).
 
-    Returns all CPUs where the system cannot tell.
+    Returns all CPUs if the system does not report it.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine_cpus()
 

@@ -27,8 +27,11 @@ class Machine:
     memory: int
     """Memory of the CUDA device, otherwise of the machine, in bytes."""
     torch: str
+    """Version of PyTorch."""
     python: str
+    """Version of Python."""
     system: str
+    """Operating system and architecture."""
     load: float | None
     """Load average of the last minute. None where the system does not provide it."""
 

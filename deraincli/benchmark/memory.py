@@ -29,10 +29,15 @@ class Pass:
     name: str
     """Name of the target."""
     side: int
+    """Side of the square pictures in pixels."""
     batch: int
+    """Number of pictures."""
     precision: str
+    """Precision of the computation."""
     backend: str
+    """Name of the backend."""
     threads: int
+    """Number of CPU threads that PyTorch uses."""
 
 
 class Peak(NamedTuple):

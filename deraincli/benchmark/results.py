@@ -17,9 +17,13 @@ class Row:
     """One model in one precision at one size. Fields that were not measured are None."""
 
     subject: Target
+    """Target that was measured."""
     precision: str
+    """Precision of the computation."""
     backend: str
+    """Backend that computed."""
     batch: int
+    """Number of pictures per pass."""
     side: int
     """Side in pixels after padding to the network's multiple."""
     parameters: int | None = None
@@ -80,13 +84,15 @@ class SizeReport:
     side: int
     """Requested side in pixels, before padding."""
     machine: Machine
+    """Machine at the time of the measurement."""
     rows: list[Row]
+    """One row per target, precision and backend."""
     roofs: dict[str, float]
     """Operations per second of the matrix product by precision. Empty if not measured."""
 
     @property
     def measured(self) -> bool:
-        """Whether at least one row has figures."""
+        """Whether at least one row was measured without an error."""
         return any(row.error is None for row in self.rows)
 
     def record(self) -> dict[str, Any]:

@@ -20,11 +20,12 @@ from deraincli.benchmark.workloads import synchronise
 from deraincli.inference.backends.torch_device import PRECISIONS
 
 SIDE_ON_CPU = 1024
+"""Rows and columns of the matrices on a CPU, enough to reach its peak."""
 SIDE_ON_DEVICE = 8192
-"""Matrices of this many rows and columns are large enough to reach the peak."""
+"""Rows and columns of the matrices on other devices, enough to reach their peak."""
 
 PATCH = 4
-"""Side of a convolution's kernel. For smaller kernels PyTorch uses the other library on one thread."""
+"""Side of a convolution's kernel. With smaller ones, PyTorch uses the library for products on one thread."""
 
 PREFIX = "layer "
 """Prefix of a layer's name in the profiler."""

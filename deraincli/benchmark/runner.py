@@ -30,7 +30,9 @@ SLOWEST = 10
 """Number of layers that a roofline lists."""
 
 OnNote = Callable[[str], None]
+"""Callback that receives a sentence about how a target runs."""
 OnProgress = Callable[[int, int, str], None]
+"""Callback that receives the steps done, the number of steps and a description."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,25 @@ class BenchmarkRequest:
     """What to measure. Rows are all combinations of target, precision and backend, in this order."""
 
     subjects: Sequence[Target]
+    """Targets to measure."""
     sides: Sequence[int] = (320,)
     """Sides of the square pictures in pixels."""
     precisions: Sequence[str] = ("auto",)
+    """Precisions of the computation. `auto` depends on the device."""
     backends: Sequence[str] = ("eager",)
+    """Names of the backends."""
     device: str = "auto"
+    """Name of the device. `auto` chooses it."""
     batch: int = 1
+    """Number of pictures per pass."""
     rounds: int = 15
+    """Number of timed runs of each workload. Slow workloads run fewer."""
     threads: int | None = None
     """Number of CPU threads. None leaves the choice to PyTorch."""
     file_to_file: bool = False
+    """Whether to time pictures from file to file as well."""
     roofline: bool = False
+    """Whether to compare with the machine's peak and list the slowest layers."""
 
 
 @dataclass

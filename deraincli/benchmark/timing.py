@@ -29,12 +29,16 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one pass."""
+    """Time of one pass over several runs."""
 
     median: float
+    """Median in seconds."""
     p5: float
+    """5th percentile in seconds."""
     p95: float
+    """95th percentile in seconds."""
     runs: int
+    """Number of timed runs."""
 
     def milliseconds(self) -> dict[str, float]:
         """Returns the times in milliseconds as a dict for JSON."""

@@ -45,11 +45,14 @@ without these.
 
 
 class Loss(NamedTuple):
-    """Mean PSNR on a paired set, protocol `prenet`, in dB."""
+    """PSNR of fp32 and int8 on a paired set, by protocol `prenet`."""
 
     fp32: float
+    """Mean PSNR of fp32 in dB."""
     int8: float
+    """Mean PSNR of int8 in dB."""
     pictures: int
+    """Number of pictures scored."""
 
     @property
     def decibels(self) -> float:
@@ -98,7 +101,7 @@ def quantise(model: bytes, description: Description, pairs: Sequence[Pair], *, m
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     exact = onnx.load_from_string(model)
-    # The quantiser advises to preprocess, which these graphs do not need.
+    # Hides the quantiser's advice to preprocess the graph, which these graphs do not need.
     with tempfile.TemporaryDirectory() as folder, quiet_log(None, logging.ERROR):
         file = Path(folder) / "int8.onnx"
         quantize_static(

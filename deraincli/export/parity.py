@@ -22,8 +22,11 @@ class Difference(NamedTuple):
     """Absolute difference of two results for the same pictures, on the 0–1 range."""
 
     maximum: float
+    """Largest difference of any sample."""
     mean: float
+    """Mean over the pictures of each picture's mean difference."""
     pictures: int
+    """Number of pictures compared."""
 
 
 def rainy_photos() -> Iterator[NDArray[np.uint8]]:

@@ -2,7 +2,8 @@
 %     octave-cli --norc tests/evaluation/octave_metrics.m RAINY.png CLEAN.png
 % Needs Octave and its image package (Debian: octave octave-image). tests/evaluation/test_metrics_octave.py runs
 % it where they are installed. Octave 7.3 with image 2.14 agreed with deraincli.evaluation.metrics to 5e-7 dB
-% and 5e-9 SSIM on Rain12 (481x321), AGAN (720x480) and enlarged Rain100H pictures (963x642): down-sampling by 1, 2 and 3.
+% and 5e-9 SSIM on Rain12 (481x321), AGAN (720x480) and enlarged Rain100H pictures (963x642), for down-sampling
+% by 1, 2 and 3.
 pkg load image
 
 function y = luminance(rgb)

@@ -6,8 +6,8 @@ background B and rain R, both between 0 and O, that minimise
     |O − B − R|² + α|∇B|₁ + β|R|² − γ Σ log G_B(patch of B) − γ Σ log G_R(patch of R).
 
 G_B is a mixture of Gaussians learnt from clean photos. G_R is a mixture learnt from the flattest window of
-the picture itself, where only rain varies. The solver is half-quadratic splitting: gradients and patches get
-auxiliary variables H and g, which a weight ω couples to the layers. ω doubles at every step.
+the picture itself, where only rain varies. The sum is minimised by half-quadratic splitting. Gradients and
+patches get auxiliary variables H and g, which a weight ω couples to the layers. ω doubles at every step.
 
 Some choices are ours. The paper does not give the first ω, see FIRST_COUPLING. A pixel takes the mean of the
 patches that cover it instead of their sum. Patches of rain lose their own mean, which is mostly background.
