@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 import tomllib
@@ -211,6 +212,20 @@ def test_the_example_network_works() -> None:
     exec(block, names_there)
     network = names_there["Tiny"](names_there["TinyConfig"]())
     assert network(torch.zeros(1, 3, 8, 9)).image.shape == (1, 3, 8, 9)
+
+
+def test_the_first_training_run_works(derain, workplace: Path) -> None:
+    """Every command of the section runs in order. Only the number of steps and the crops are smaller."""
+    shorter = ["optimiser.steps=2", "validate_every=2", "data.batch=1", "data.crop=32"]
+    script, *lines = shell_lines((ROOT / "docs/training.md").read_text(), section="A first run")
+    runpy.run_path(script.removeprefix("python "), run_name="__main__")
+    calls = [call for line in lines for call in derain_calls(line)]
+    assert [call[0] for call in calls] == ["synth", "train", "eval", "image"]
+    for call in calls:
+        settings = [word for setting in shorter for word in ("--set", setting)] if call[0] == "train" else []
+        done = derain(*call, *settings)
+        assert done.code == 0, done.err
+    assert (workplace / calls[-1][calls[-1].index("-o") + 1]).exists()
 
 
 def test_the_training_config_is_valid(tmp_path: Path) -> None:
