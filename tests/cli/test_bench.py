@@ -138,7 +138,7 @@ def test_a_narrow_terminal_keeps_names_and_tells_rows_apart(derain, monkeypatch)
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--models", "balnet_light"], 1, "balnet-lite"),
+        (["--models", "balnet_light"], 2, "balnet-lite"),
         (["--device", "cuda:99"], 1, "cpu"),
         (["--device", "cpu", "--precision", "fp16"], 1, "fp32"),
         (["--device", "cpu", "--backend", "cudagraphs"], 1, "eager"),

@@ -108,9 +108,11 @@ def test_a_bar_shows_square_brackets_as_they_are(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(sys, "stderr", Terminal())
+    output.stderr.cache_clear()
     meter = output.Meter(label, shown=True, patience=0)
     meter(1, 3, label)
     meter.close()
+    output.stderr.cache_clear()
     assert sys.stderr.getvalue().count(label) >= 2  # type: ignore[attr-defined]
 
 

@@ -219,7 +219,7 @@ def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> N
     ("arguments", "code", "says"),
     [
         (["--set", "data.clena=[]"], 2, "did you mean data.clean"),
-        (["--set", "precision=fp16", "--device", "cpu"], 1, "CUDA alone"),
+        (["--set", "precision=fp16", "--device", "cpu"], 1, "on CUDA only"),
         (["--device", "cuda:99"], 1, "no device"),
         (["--set", "data.validation=nowhere"], 1, "nowhere"),
         (["--set", 'data.clean=["nowhere"]'], 1, "no folder of photos"),

@@ -15,7 +15,7 @@ from picture_files import by_opencv
 from deraincli.errors import DerainError, UnreadableImageError
 from deraincli.imaging.decode import decode
 
-# The decoder ignores these, but pytest resets the filters for every test.
+# `process.prepare` ignores these, but pytest resets the filters for every test.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")
 
 LIMIT = 10**7
@@ -26,7 +26,9 @@ from pathlib import Path
 from deraincli.errors import DerainError
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
+from deraincli.process import prepare
 
+prepare()
 for path in sorted(Path(sys.argv[1]).rglob("*")):
     if path.is_file():
         try:
@@ -40,7 +42,7 @@ for path in sorted(Path(sys.argv[1]).rglob("*")):
 
 
 def test_every_file_is_decoded_or_refused_in_silence(shared_data: Path) -> None:
-    """In a process of its own, so that what C libraries print is seen as well."""
+    """In a process like that of the command line, so that what C libraries print is seen as well."""
     command = [sys.executable, "-c", _DECODE_ALL, str(shared_data / "formats")]
     finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")

@@ -213,7 +213,7 @@ def test_a_warm_start_takes_shipped_models_by_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        (("precision=fp16",), DeviceError, "CUDA alone"),
+        (("precision=fp16",), DeviceError, "on CUDA only"),
         (("loss.adversarial=0.01",), UsageError, "at least 70"),
         (("network=balnet-lite", "network_options={}", "data.crop=40"), UsageError, "multiple of 32"),
         (("optimiser.accumulate=3",), UsageError, "does not divide the 4 crops"),
