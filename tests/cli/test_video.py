@@ -31,7 +31,7 @@ from clips import (
 
 import deraincli
 from deraincli.errors import DeviceError
-from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.derainer import ModelDerainer
 
 UNEVEN = (0, 700, 1201, 1900, 2500, 4001, 4100, 6000, 6400, 9000, 9001, 12000)
 """A variable rate, in ticks of 1/12800 s."""
@@ -582,14 +582,14 @@ def test_the_absence_of_pyav_is_one_sentence(derain, tmp_path: Path, monkeypatch
 
 def _failing(monkeypatch, at: int, error: BaseException) -> None:
     """Makes the network fail at the picture numbered `at`, and only there."""
-    restore, calls = Derainer.restore, iter(range(10**6))
+    restore, calls = ModelDerainer.restore, iter(range(10**6))
 
     def sometimes(self, *arguments, **options):
         if next(calls) == at:
             raise error
         return restore(self, *arguments, **options)
 
-    monkeypatch.setattr(Derainer, "restore", sometimes)
+    monkeypatch.setattr(ModelDerainer, "restore", sometimes)
 
 
 def _distance(one: np.ndarray, other: np.ndarray) -> float:
