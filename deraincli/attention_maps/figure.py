@@ -9,8 +9,8 @@ from typing import Literal
 from deraincli.attention_maps.scores import Map
 from deraincli.errors import InputError
 from deraincli.imaging.display import shrink_to
-from deraincli.installation import install_command
 from deraincli.reporting.contact_sheet import Picture
+from deraincli.runtime.installation import install_command
 
 FigureFormat = Literal["png", "pdf", "svg"]
 

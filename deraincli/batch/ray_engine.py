@@ -17,14 +17,14 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from typing import Any
 
-from deraincli import process
 from deraincli.batch.local_engine import run
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.worker import Worker
 from deraincli.errors import DeviceError, UsageError
 from deraincli.files.manifest import Job
-from deraincli.installation import install_command
 from deraincli.restoration.load import open_model
+from deraincli.runtime import process
+from deraincli.runtime.installation import install_command
 
 BATCH = 16
 """Largest number of pictures that an actor gets at once.

@@ -16,10 +16,10 @@ from deraincli.files.walk import natural_path
 from deraincli.imaging.decode import decode
 from deraincli.imaging.image import Pixels
 from deraincli.imaging.thumbnail import read_thumbnail
-from deraincli.parallel import ordered_map
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
 from deraincli.restoration.change import percent
 from deraincli.restoration.identity import SETTINGS
+from deraincli.runtime.parallel import ordered_map
 
 COMMAND = "derain batch"
 """The first fact of every page. A later run recognises the page by it."""

@@ -17,9 +17,9 @@ import psutil
 import torch
 from torch import nn
 
-from deraincli import process
 from deraincli.benchmark.targets import find_target
 from deraincli.benchmark.workloads import Workload, forward_pass, open_backend
+from deraincli.runtime import process
 
 
 @dataclass(frozen=True)

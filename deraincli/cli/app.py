@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from deraincli import process
 from deraincli._version import __version__
 from deraincli.cli import output
 from deraincli.cli.commands import (
@@ -31,6 +30,7 @@ from deraincli.cli.help import LOOK, MANAGE, MEASURE, RESTORE, TRAIN, Command, G
 from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
+from deraincli.runtime import process
 
 REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),

@@ -22,7 +22,7 @@ from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Picture, Pixels, Views
-from deraincli.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 
 class ImageSource(NamedTuple):

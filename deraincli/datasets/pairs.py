@@ -19,7 +19,7 @@ from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.image import Pixels
-from deraincli.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]

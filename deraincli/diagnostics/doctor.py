@@ -15,12 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from deraincli import parallel
 from deraincli.errors import DerainError
 from deraincli.files.locations import cache_folder, weights_folder
-from deraincli.installation import install_command, repair_command
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.models.header import sha256
+from deraincli.runtime import parallel
+from deraincli.runtime.installation import install_command, repair_command
 
 State = Literal["OK", "warn", "fail"]
 

@@ -15,7 +15,7 @@ from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, Protocol, mean_psnr, psnr
-from deraincli.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 
 @dataclass(frozen=True)

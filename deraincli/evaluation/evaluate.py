@@ -21,7 +21,7 @@ from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Protocol, Score
 from deraincli.evaluation.score_pairs import score_pair
 from deraincli.evaluation.workspace import Workspace
-from deraincli.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 
 @dataclass(frozen=True)

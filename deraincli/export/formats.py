@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from deraincli.inference.backends.export_metadata import METADATA_KEY, Description
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
-from deraincli.process import quiet_log
+from deraincli.runtime.process import quiet_log
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps B×3×H×W in 0–1 to the restored B×3×H×W, not clipped."""

@@ -22,7 +22,7 @@ from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
-from deraincli.process import quiet_log
+from deraincli.runtime.process import quiet_log
 
 ALLOWED_LOSS = 0.05
 """Largest accepted loss of PSNR by int8, in dB."""

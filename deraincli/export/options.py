@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.installation import install_command
 from deraincli.model_zoo.exports import PRECISIONS
+from deraincli.runtime.installation import install_command
 
 TARGETS = ("onnx", "pt2", "safetensors")
 SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}

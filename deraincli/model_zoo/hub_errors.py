@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
 
 from deraincli.errors import ModelError
 from deraincli.models.header import WEIGHTS_FILE
-from deraincli.process import quiet_log
+from deraincli.runtime.process import quiet_log
 
 HUB_ERRORS: tuple[type[Exception], ...] = (
     OSError,

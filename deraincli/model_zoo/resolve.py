@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from deraincli.errors import ModelError, UnknownModelError, UsageError
 from deraincli.files.locations import weights_folder
-from deraincli.installation import repair_command
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED, ShippedModel
 from deraincli.models.header import WEIGHTS_FILE, sha256
+from deraincli.runtime.installation import repair_command
 
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod

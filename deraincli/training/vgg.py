@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deraincli.errors import ModelError
-from deraincli.installation import install_command
 from deraincli.models.pytorch_file import load_plain
+from deraincli.runtime.installation import install_command
 
 FROM_TORCHVISION = "torchvision"
 """Stands for torchvision's IMAGENET1K_V1, which is fetched once and kept in torch's cache."""

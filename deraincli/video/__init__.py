@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 
 from deraincli.errors import InputError
-from deraincli.installation import install_command
+from deraincli.runtime.installation import install_command
 
 
 def require_av() -> None:

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DerainError
 from deraincli.files.atomic import open_atomically, remove_leftovers
-from deraincli.parallel import ordered_map
 from deraincli.restoration.derainer import Derainer
+from deraincli.runtime.parallel import ordered_map
 from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
 from deraincli.video.frames import Converter, display_matrix

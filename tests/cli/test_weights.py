@@ -14,9 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from deraincli.files.locations import weights_folder
-from deraincli.installation import repair_command
 from deraincli.model_zoo import resolve
 from deraincli.model_zoo.catalogue import SHIPPED
+from deraincli.runtime.installation import repair_command
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
 

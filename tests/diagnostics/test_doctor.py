@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deraincli import parallel
 from deraincli.diagnostics import doctor
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo import catalogue
+from deraincli.runtime import parallel
 
 
 def rows(check) -> dict[str, doctor.Finding]:

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from targets import TARGETS
 
-from deraincli.process import prepare
+from deraincli.runtime.process import prepare
 
 SLICE_SECONDS = 15.0
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from deraincli.errors import DerainError
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
-from deraincli.process import prepare
+from deraincli.runtime.process import prepare
 
 prepare()
 for path in sorted(Path(sys.argv[1]).rglob("*")):

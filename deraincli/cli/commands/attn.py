@@ -16,7 +16,7 @@ from deraincli.cli.output import Output
 from deraincli.cli.values import BACKENDS, one_of, suggest
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
-from deraincli.installation import install_command
+from deraincli.runtime.installation import install_command
 
 if TYPE_CHECKING:
     from deraincli.attention_maps.figure import FigureFormat

@@ -15,7 +15,7 @@ from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, TRAINING, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import suggest_models
-from deraincli.installation import install_command
+from deraincli.runtime.installation import install_command
 
 if TYPE_CHECKING:
     from deraincli.training.loop import Progress, Run

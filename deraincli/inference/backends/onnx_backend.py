@@ -15,8 +15,8 @@ from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, ModelError, UsageError
 from deraincli.inference.backends.export_metadata import description_in
 from deraincli.inference.tiling import Tiling, tiling_for
-from deraincli.installation import install_command
-from deraincli.parallel import usable_threads
+from deraincli.runtime.installation import install_command
+from deraincli.runtime.parallel import usable_threads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deraincli.installation import _requirement, install_command, repair_command
+from deraincli.runtime.installation import _requirement, install_command, repair_command
 
-FOLDER = Path(__file__).parents[1]
+FOLDER = Path(__file__).parents[2]
 
 
 def test_from_a_checkout_the_hints_name_its_folder() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deraincli.parallel import ordered_map
+from deraincli.runtime.parallel import ordered_map
 
 
 @settings(max_examples=20, deadline=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deraincli import parallel
+from deraincli.runtime import parallel
 
 
 def test_affinity_is_heeded() -> None:
@@ -18,7 +18,7 @@ def test_affinity_is_heeded() -> None:
     code = (
         "import os; os.environ.pop('OMP_NUM_THREADS', None)\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from deraincli import parallel\n"
+        "from deraincli.runtime import parallel\n"
         "print(parallel.allowed_cpus(), parallel.usable_threads())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ import warnings
 
 import pytest
 
-from deraincli import process
-from deraincli.process import quiet_log
+from deraincli.runtime import process
+from deraincli.runtime.process import quiet_log
 
 SETTINGS = """
 import logging, os, signal, sys, warnings
@@ -78,7 +78,7 @@ def test_importing_and_loading_change_nothing_in_the_process() -> None:
 @needs_glibc
 def test_a_process_of_our_own_uses_freed_memory_again() -> None:
     """The heap takes some rounds to settle."""
-    counts = fresh_pages("import torch; from deraincli import process; process.prepare()")
+    counts = fresh_pages("import torch; from deraincli.runtime import process; process.prepare()")
     assert max(counts[-10:]) < counts[0] / 10
 
 

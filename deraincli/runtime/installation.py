@@ -30,7 +30,7 @@ def repair_command() -> str:
 
 def _checkout() -> Path | None:
     """Returns the folder of the source code that runs, None for an installed copy."""
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[2]
     return folder if (folder / "pyproject.toml").is_file() else None
 
 
