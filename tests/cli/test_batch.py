@@ -18,7 +18,7 @@ import pytest
 from closed import permissions_bind
 
 from deraincli.model_zoo.exports import cached_export
-from deraincli.models.header import sha256
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.restoration import identity
 
 NAMES = ("a.jpg", "b.png", "sub/a.jpg", "sub/deep/c.webp")
@@ -129,7 +129,8 @@ def test_what_is_done_is_skipped_until_something_changes(derain, photos, random_
 def test_another_backend_or_version_of_results_restores_anew(
     derain, photos, small_model, small_export, monkeypatch
 ):
-    export = cached_export("small", sha256(small_model), "fp32")  # where --backend onnxruntime looks
+    (file,) = resolve_model(str(small_model)).files
+    export = cached_export(file, "fp32")  # where --backend onnxruntime looks
     export.parent.mkdir(parents=True)
     shutil.copy(small_export, export)
 

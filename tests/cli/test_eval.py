@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -107,7 +108,10 @@ def test_models_side_by_side_are_saved_and_reported(derain_eval, dataset, model,
         assert (record["device"], record["precision"], record["tile"]) == ("cpu", "fp32", "whole")
     assert "pictures whole" in finished.err
     assert len(list(save.iterdir())) == 2
-    assert report.read_text(encoding="utf-8").count("data:image/webp") == 2 * 4
+    (data,) = re.findall(
+        r'<script type="application/json" id="report">(.*?)</script>', report.read_text(encoding="utf-8")
+    )
+    assert [len(picture["views"]) for picture in json.loads(data)["comparisons"]] == [4, 4]
     for folder in save.iterdir():
         by_files = derain_eval(dataset, "--limit", 2, "--results", folder, "--json")
         assert records(by_files)[0]["images"] == records(finished)[0]["images"]

@@ -17,6 +17,7 @@ import torch
 from deraincli.export.exporter import export_model
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.exports import cached_export
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model, model_bytes
 from deraincli.models.header import sha256
 
@@ -25,12 +26,12 @@ pytest.importorskip("onnxscript")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
 
 
-def cache_export(model: Path, export: Path) -> Path:
-    """Puts an export where `derain weights export` would."""
-    path = cached_export(model.stem, sha256(model), "fp32")
-    path.parent.mkdir(parents=True)
+def cache_export(model: Path | str, export: Path) -> None:
+    """Puts an export of a model where `derain weights export` would."""
+    (file,) = resolve_model(str(model)).files
+    path = cached_export(file, "fp32")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(export.read_bytes())
-    return path
 
 
 def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_path: Path) -> None:
@@ -85,13 +86,6 @@ def test_pytorch_is_not_even_loaded(
     assert PIL.Image.open(out).size == PIL.Image.open(EXAMPLE).size
 
 
-def export_under(name: str, export: Path) -> None:
-    """The small export where that of a shipped model would be."""
-    path = cached_export(name, SHIPPED[name].sha256, "fp32")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(export.read_bytes())
-
-
 def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Path, tmp_path: Path) -> None:
     """Like in PyTorch: an idle specialist for streaks beside a busy one for drops is what drops look like."""
 
@@ -107,13 +101,14 @@ def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Pa
     streak, drop = AUTO_MODEL.members.values()
 
     def ran(*options: str) -> str:
-        done = derain("image", EXAMPLE, "-o", "-", "--format", "bmp", "--backend", "onnxruntime", *options)
-        assert (done.code, len(done.err.splitlines())) == (0, 1), done.err
-        return done.err.split(", ")[-1].split()[0]
+        to = ("-o", tmp_path / "out.bmp", "--overwrite", "--json")
+        done = derain("image", EXAMPLE, *to, "--backend", "onnxruntime", *options)
+        assert done.code == 0, done.err
+        return json.loads(done.out)["model"]
 
     for export, expected in ((idle, drop), (busy, streak)):
-        export_under(streak, export)
-        export_under(drop, busy)
+        cache_export(streak, export)
+        cache_export(drop, busy)
         assert ran() == ran("-m", "balnet-lite") == expected
         assert ran("--task", "drop") == ran("-m", drop) == drop
         assert ran("--task", "streak") == streak
@@ -121,7 +116,7 @@ def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Pa
 
 def test_the_default_needs_both_exports(derain, small_export: Path, tmp_path: Path) -> None:
     streak, drop = AUTO_MODEL.members.values()
-    export_under(streak, small_export)
+    cache_export(streak, small_export)
     done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "--backend", "onnxruntime")
     assert (done.code, f"`derain weights export {drop} --to onnx --precision fp32`" in done.err) == (1, True)
 
@@ -130,7 +125,7 @@ def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path
     streak, drop = AUTO_MODEL.members.values()
     done = derain("weights", "export", "-o", tmp_path / "lite.onnx")
     assert (done.code, streak in done.err, drop in done.err) == (2, True, True)
-    export_under(drop, small_export)
+    cache_export(drop, small_export)
     done = derain("weights", "export")
     assert (done.code, drop in done.err) == (1, True)
     assert "Converting" not in done.err, "what exists is noticed before the work"

@@ -202,7 +202,7 @@ def test_weights_beside_other_things_are_found(tmp_path: Path) -> None:
 def test_every_key_is_accounted_for(tmp_path: Path) -> None:
     path, weights = tmp_path / "net.pth", drawn(PRENET)
     for change, says in (
-        ({"conv_z.0.weight": torch.zeros(32, 64, 3, 3)}, "conv_z.0.weight has no place"),
+        ({"conv_z.0.weight": torch.zeros(32, 64, 3, 3)}, "tensor 'conv_z.0.weight' has no place"),
         ({"conv0.0.weight": torch.zeros(32, 3, 3, 3)}, "its conv0.0.weight has shape"),
         ({"conv0.0.bias": torch.full((32,), torch.nan)}, "conv0.0.bias .* not finite"),
     ):
