@@ -41,3 +41,22 @@ def random_model(config: BALNetConfig | None = None) -> bytes:
     network = kind.build(config)
     torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     return model_bytes(network, ModelInfo("balnet-lite", config, "auto"))
+
+
+CONFIG = """
+network = "prenet"
+network_options = { passes = 2 }
+precision = "fp32"
+validate_every = 3
+
+[data]
+clean = ["clean"]
+validation = "valid"
+crop = 32
+batch = 4
+
+[optimiser]
+steps = 6
+warmup = 2
+"""
+"""Training of a small network for six steps on photos in `clean` and pairs in `valid`."""

@@ -32,32 +32,34 @@ if TYPE_CHECKING:
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import LoadOptions
 
-Model = Annotated[
-    str | None,
-    typer.Option(
+
+def _model(*methods: str, help: str) -> Any:
+    """Declares --model.
+
+    Args:
+        *methods: The classical methods that the command also takes.
+        help: The help text, to which the default is added.
+    """
+    return typer.Option(
         "--model",
         "-m",
         metavar="NAME|PATH|hf:REPO",
         envvar="DERAIN_MODEL",
         show_envvar=False,
-        autocompletion=suggest_models(),
+        autocompletion=suggest_models(*methods),
         rich_help_panel=MODEL,
-        help="A shipped model, a model file or folder, or a model on the Hugging Face Hub. "
-        "Default: the shipped model for --task.",
-    ),
+        help=f"{help} Default: the shipped model for --task.",
+    )
+
+
+Model = Annotated[
+    str | None, _model(help="A shipped model, a model file or folder, or a model on the Hugging Face Hub.")
 ]
 ModelOrMethod = Annotated[
     str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        metavar="NAME|PATH|hf:REPO",
-        envvar="DERAIN_MODEL",
-        show_envvar=False,
-        autocompletion=suggest_models(*CLASSICAL_METHODS),
-        rich_help_panel=MODEL,
-        help="A shipped model, a model file or folder, a model on the Hugging Face Hub, dsc or gmm. "
-        "Default: the shipped model for --task.",
+    _model(
+        *CLASSICAL_METHODS,
+        help="A shipped model, a model file or folder, a model on the Hugging Face Hub, dsc or gmm.",
     ),
 ]
 Models = Annotated[

@@ -109,12 +109,7 @@ class AutoDerainer(Derainer):
     ) -> Restored:
         """Restores a picture with the specialist that `select` returns, which `Restored.model` names.
 
-        Args:
-            pixels: As in `Derainer.restore`.
-            maps: As in `Derainer.restore`.
-            levels: As in `Derainer.restore`.
-            on_progress: As in `Derainer.restore`.
-            on_warning: As in `Derainer.restore`.
+        `Derainer.restore` describes the arguments and the errors.
         """
         return self.select(pixels).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning

@@ -202,12 +202,7 @@ class ModelDerainer(Derainer):
     ) -> Restored:
         """Restores a picture with this model.
 
-        Args:
-            pixels: As in `Derainer.restore`.
-            maps: As in `Derainer.restore`.
-            levels: As in `Derainer.restore`.
-            on_progress: As in `Derainer.restore`.
-            on_warning: As in `Derainer.restore`.
+        `Derainer.restore` describes the arguments and the errors.
         """
         check_shape(pixels)
         grey = pixels.shape[2] == 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from paired import scene, write_picture, write_set
 from test_vgg import CHANNELS, write
+from tiny_models import CONFIG
 
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
 from deraincli.model_zoo.resolve import resolve_model
@@ -21,23 +22,6 @@ from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
 from deraincli.training.tensorboard_writer import open_board
 from deraincli.training.time_budget import Clock
-
-CONFIG = """
-network = "prenet"
-network_options = { passes = 2 }
-precision = "fp32"
-validate_every = 3
-
-[data]
-clean = ["clean"]
-validation = "valid"
-crop = 32
-batch = 4
-
-[optimiser]
-steps = 6
-warmup = 2
-"""
 
 FULL = (
     "loss.perceptual=0.05",

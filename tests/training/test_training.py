@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny_models import CONFIG
 
 from deraincli.errors import TrainingError, UsageError
 from deraincli.models.checkpoint import load_model
@@ -21,23 +22,6 @@ from deraincli.training.data.batches import TrainingData
 from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
-
-CONFIG = """
-network = "prenet"
-network_options = { passes = 2 }
-precision = "fp32"
-validate_every = 3
-
-[data]
-clean = ["clean"]
-validation = "valid"
-crop = 32
-batch = 4
-
-[optimiser]
-steps = 6
-warmup = 2
-"""
 
 
 @pytest.fixture

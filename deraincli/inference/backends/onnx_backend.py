@@ -89,20 +89,7 @@ class OnnxBackend:
         raise UsageError(NO_MAPS)
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """Chooses how to cut pictures.
-
-        The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.
-
-        Args:
-            tile: Largest side of a tile in pixels, "auto" or "off".
-            overlap: Overlap in pixels, or "auto".
-
-        Returns:
-            The tiling.
-
-        Raises:
-            UsageError: The sizes are impossible.
-        """
+        """Chooses how to cut pictures, as `Backend.tiling` describes."""
         margin, multiple = self._description.tile_margin, self._description.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
 

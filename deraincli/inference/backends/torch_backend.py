@@ -84,20 +84,7 @@ class TorchBackend:
         return (self._network,) if self._network is self._exact else (self._network, self._exact)
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """Chooses how to cut pictures.
-
-        The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.
-
-        Args:
-            tile: Largest side of a tile in pixels, "auto" or "off".
-            overlap: Overlap in pixels, or "auto".
-
-        Returns:
-            The tiling.
-
-        Raises:
-            UsageError: The sizes are impossible.
-        """
+        """Chooses how to cut pictures, as `Backend.tiling` describes."""
         margin, multiple = self.tile_margin, self.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
 
