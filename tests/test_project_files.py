@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import command_reference
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from deraincli import __version__
 
@@ -25,6 +28,38 @@ def test_the_citation_names_the_version_of_the_package() -> None:
 def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package() -> None:
     (newest, *_) = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest == __version__
+
+
+def test_the_newest_entry_of_the_changelog_has_a_date() -> None:
+    headings = re.findall(r"^## .*", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert re.fullmatch(r"## \d+\.\d+\.\d+ \(\d{4}-\d{2}-\d{2}\)", headings[0])
+
+
+def test_the_lock_file_pins_what_the_package_requires() -> None:
+    """If this fails, run `uv lock --default-index https://pypi.org/simple`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    (ours,) = [package for package in lock["package"] if package["name"] == project["name"]]
+    wanted = {(text.name, str(text.specifier), "") for text in map(Requirement, project["dependencies"])}
+    for extra, texts in project["optional-dependencies"].items():
+        waiting = list(map(Requirement, texts))
+        while waiting:
+            text = waiting.pop()
+            if text.name == project["name"]:  # an extra that consists of other extras
+                waiting += [Requirement(t) for e in text.extras for t in project["optional-dependencies"][e]]
+            else:
+                wanted.add((text.name, str(text.specifier), extra))
+    locked = set()
+    for entry in ours["metadata"]["requires-dist"]:
+        extra = re.search(r"extra == '(\w+)'", entry.get("marker", ""))
+        bounds = str(SpecifierSet(entry.get("specifier", "")))
+        locked.add((entry["name"], bounds, extra[1] if extra else ""))
+    assert locked == wanted
+
+
+def test_the_lock_file_names_the_public_index_alone() -> None:
+    hosts = set(re.findall(r"\w+://[^/\"]*", (ROOT / "uv.lock").read_text()))
+    assert hosts == {"https://pypi.org", "https://files.pythonhosted.org"}
 
 
 def test_the_command_reference_is_what_the_command_line_says() -> None:
