@@ -1,33 +1,21 @@
-"""Runs tiles through an exported model in ONNX Runtime, without PyTorch and its start-up time."""
+"""Runs exported models in ONNX Runtime."""
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.errors import DeviceError, ModelError, UsageError
-from deraincli.inference.backends.export_metadata import description_in
-from deraincli.inference.tiling import Tiling, tiling_for
+from deraincli.errors import DeviceError, ModelError
+from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.runtime.installation import install_command
 from deraincli.runtime.parallel import usable_threads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-NO_MAPS = "ONNX Runtime gives no attention maps: set backend to 'eager'."
-
-SIDE = 512
-"""Side of a tile, pixels. Smaller tiles take as long per pixel."""
-
-MEMORY_FACTOR = 2.5
-"""Memory that ONNX Runtime takes, as a multiple of PyTorch's activations. Measured on balnet-lite."""
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -37,16 +25,11 @@ _OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation", "o
 _UNLOADABLE = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented")
 
 
-class OnnxBackend:
-    """An exported model on its device.
+class OnnxBackend(ExportBackend):
+    """An exported model in ONNX Runtime."""
 
-    It does not change after it is built, so several threads may run tiles at once.
-    """
-
-    device: str
-    precision: str
     backend = "onnxruntime"
-    notes: tuple[str, ...] = ()
+    memory_factor = 2.5
 
     def __init__(self, path: Path, *, device: str = "auto", precision: str = "auto") -> None:
         """Opens an ONNX file that `derain weights export` made.
@@ -65,79 +48,23 @@ class OnnxBackend:
         self.device = "cpu" if CUDA not in self._session.get_providers() else f"cuda:{number}"
         if self.device == "cpu" and provider == CUDA and device != "auto":
             raise DeviceError("ONNX Runtime does not find CUDA's libraries: set device to 'cpu'.")
-        description = description_in(self._session.get_modelmeta().custom_metadata_map)
-        if description is None:
-            raise ModelError(
-                f"'{path}' does not say how to run it, as exports of this version do: "
-                "make one with `derain weights export --overwrite`."
-            )
-        self._description = description
-        self.precision = description.precision
+        super().__init__(path, self._session.get_modelmeta().custom_metadata_map)
+        self.precision = self.description.precision
         if precision not in ("auto", self.precision):
             raise DeviceError(
                 f"'{path}' computes in {self.precision}, not in '{precision}': leave the precision to auto "
                 "or name another export."
             )
 
-    @property
-    def level_strides(self) -> tuple[int, ...]:
-        """Unavailable, because exports have no maps.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(NO_MAPS)
-
-    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
-        """Chooses how to cut pictures, as `Backend.tiling` describes."""
-        margin, multiple = self._description.tile_margin, self._description.size_multiple
-        return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
-
-    def run_tile(
-        self,
-        tile: NDArray[np.float32],
-        *,
-        maps: bool = False,
-        levels: bool = False,
-        on_progress: OnProgress | None = None,
-        on_warning: OnWarning | None = None,
-    ) -> NDArray[np.float32]:
-        """Restores one tile.
-
-        Args:
-            tile: 3×h×w RGB in 0–1.
-            maps: Must be false.
-            levels: Must be false.
-            on_progress: Receives nothing, because a tile is one step.
-            on_warning: Receives nothing.
-
-        Returns:
-            The restored tile, 3×h×w.
-
-        Raises:
-            MemoryError: The tile is too large for the device.
-            UsageError: Maps are asked for.
-            ModelError: The result is not finite.
-        """
-        if maps or levels:
-            raise UsageError(NO_MAPS)
+    def run_batch(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Runs the model on a batch, as `ExportBackend.run_batch` describes."""
         try:
-            (answer,) = self._session.run(["image"], {"rainy": np.ascontiguousarray(tile[None])})
+            (answer,) = self._session.run(["image"], {"rainy": pictures})
         except Exception as error:  # the errors of ONNX Runtime have no other base class
             if not any(text in str(error) for text in _OUT_OF_MEMORY):
                 raise
             raise MemoryError(str(error)) from None
-        if not np.isfinite(answer).all():
-            raise ModelError(
-                f"The model's answer is not finite in {self.precision}: export it with --precision fp32."
-            )
-        return answer[0]
-
-    def _affordable_side(self, least: int) -> int:
-        """Returns the side of a tile: at least `least`, unless half of the free memory allows less."""
-        free = psutil.virtual_memory().available / 2
-        fits = math.isqrt(int(free / (MEMORY_FACTOR * self._description.bytes_per_pixel)))
-        return max(min(max(SIDE, least), fits), 1)
+        return answer
 
 
 def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0) -> InferenceSession:

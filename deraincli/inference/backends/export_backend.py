@@ -1,0 +1,124 @@
+"""What all engines that run exported models share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from deraincli.callbacks import OnProgress, OnWarning
+from deraincli.errors import ModelError, UsageError
+from deraincli.inference.backends.export_metadata import Description, description_in
+from deraincli.inference.tiling import Tiling, tiling_for
+
+NO_MAPS = "An export gives no attention maps: set backend to 'eager'."
+
+SIDE = 512
+"""Side of a tile, pixels. Smaller tiles take as long per pixel."""
+
+
+class ExportBackend(ABC):
+    """An exported model on its device, without PyTorch and its start-up time.
+
+    It does not change after it is built, so several threads may run tiles at once.
+    """
+
+    device: str
+    precision: str
+    backend: str
+    notes: tuple[str, ...] = ()
+    memory_factor: ClassVar[float]
+    """Memory that the engine takes, as a multiple of PyTorch's activations. Measured on balnet-lite."""
+
+    def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
+        """Reads how to run an export.
+
+        Args:
+            path: The file, for messages.
+            metadata: The metadata of the file.
+
+        Raises:
+            ModelError: `derain weights export` did not make the file.
+        """
+        description = description_in(metadata)
+        if description is None:
+            raise ModelError(
+                f"'{path}' does not say how to run it, as exports of this version do: "
+                "make one with `derain weights export --overwrite`."
+            )
+        self.description: Description = description
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """Unavailable, because exports have no maps.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(NO_MAPS)
+
+    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+        """Chooses how to cut pictures, as `Backend.tiling` describes."""
+        margin, multiple = self.description.tile_margin, self.description.size_multiple
+        return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)
+
+    def run_tile(
+        self,
+        tile: NDArray[np.float32],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> NDArray[np.float32]:
+        """Restores one tile.
+
+        Args:
+            tile: 3×h×w RGB in 0–1.
+            maps: Must be false.
+            levels: Must be false.
+            on_progress: Receives nothing, because a tile is one step.
+            on_warning: Receives nothing.
+
+        Returns:
+            The restored tile, 3×h×w.
+
+        Raises:
+            MemoryError: The tile is too large for the device.
+            UsageError: Maps are asked for.
+            ModelError: The result is not finite.
+        """
+        if maps or levels:
+            raise UsageError(NO_MAPS)
+        answer = self.run_batch(np.ascontiguousarray(tile[None]))
+        if not np.isfinite(answer).all():
+            raise ModelError(
+                f"The model's answer is not finite in {self.precision}: export it with --precision fp32."
+            )
+        return answer[0]
+
+    @abstractmethod
+    def run_batch(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Runs the model on a batch. Neither the input nor the result is checked.
+
+        Args:
+            pictures: B×3×H×W in 0–1. H and W are multiples of the description's `size_multiple`.
+
+        Returns:
+            The restored pictures, B×3×H×W.
+
+        Raises:
+            MemoryError: The batch is too large for the device.
+        """
+
+    def _affordable_side(self, least: int) -> int:
+        """Returns the side of a tile: at least `least`, unless half of the free memory allows less."""
+        free = psutil.virtual_memory().available / 2
+        fits = math.isqrt(int(free / (self.memory_factor * self.description.bytes_per_pixel)))
+        return max(min(max(SIDE, least), fits), 1)
