@@ -7,12 +7,14 @@ import logging
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import PIL.Image
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ExifTags import Base
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -31,6 +33,7 @@ from deraincli.imaging import (
     pixel_reader,
     png,
     resolution,
+    tiff_layout,
     xmp,
 )
 from deraincli.imaging.formats import avif_supported, is_video, recognise
@@ -69,8 +72,9 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     format = _known_format(data[:16], source)
     with decode_errors(name, format):
         data = bigtiff.as_classic(data)
-        picture = _open(data, format)
-        frames = getattr(picture, "n_frames", 1)
+        rearrangement = tiff_layout.needed(data)
+        picture = _open(rearrangement.outline() if rearrangement else data, format)
+        frames = rearrangement.pages if rearrangement else getattr(picture, "n_frames", 1)
     for what, (width, height) in (("has", picture.size), ("has tiles of", _tile_size(picture))):
         if width * height > max_pixels:
             raise UnreadableImageError(
@@ -82,7 +86,17 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
             f"{name} holds {frames} frames or pages: extract the one to restore first."
         )
     _check_whole(data, format, name)
-    return _decode(picture, data, format, name)
+    channels = rearrangement.samples if rearrangement else _channels(picture)
+    if rearrangement:
+        with decode_errors(name, format):
+            data = rearrangement.interleaved()
+            picture = _open(data, format)
+    image = _decode(picture, data, format, name)
+    if rearrangement and rearrangement.grey:
+        image = replace(image, pixels=image.pixels[..., :1].copy())
+    if channels > image.pixels.shape[2] + (image.alpha is not None):
+        image = replace(image, notes=(*image.notes, "Channels besides colours and alpha were left out."))
+    return image
 
 
 def content_format(path: Path) -> str:
@@ -182,6 +196,14 @@ def _tile_size(picture: ImageFile) -> tuple[int, int]:
     tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
     width, height = (tags.get(tag, 0) for tag in _TILE_SIZE)
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+
+
+def _channels(picture: ImageFile) -> int:
+    """Returns how many channels a TIFF stores. 0 for other formats and for CMYK, which is converted."""
+    if not isinstance(picture, TiffImageFile) or picture.mode == "CMYK":
+        return 0
+    channels = picture.tag_v2.get(Base.SamplesPerPixel, 0)
+    return channels if isinstance(channels, int) else 0
 
 
 def _check_whole(data: bytes, format: str, name: str) -> None:

@@ -17,7 +17,7 @@ from deraincli.imaging.image import Pixels
 
 _EXTRA_SAMPLES, _PREMULTIPLIED = 338, 1
 _WHITE_IS_ZERO = 0
-_SEPARATE_PLANES = 2
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 _MODES = {"I": "32-bit or signed integers", "F": "floating-point numbers", "LAB": "CIELAB"}
 
 
@@ -100,6 +100,8 @@ def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, 
     if tags.get(Base.BitsPerSample) == (12,):  # Pillow would read them as 0–4095 of 65535
         raise UnreadableImageError(f"{name} stores 12 bits a sample: convert it to 8 or 16 bits first.")
     colours, alpha = _read_by_pillow(picture, name)
+    if tags.get(_SAMPLE_FORMAT) == (_SIGNED,):  # Pillow reads 8 bits as unsigned
+        raise UnreadableImageError(f"{name} stores signed numbers: convert it to 8 or 16 bits without signs.")
     if colours.dtype == np.uint16 and tags.get(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
         np.invert(colours, out=colours)  # Pillow inverts only 8-bit samples
     return colours, alpha
@@ -107,10 +109,6 @@ def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, 
 
 def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
     tags, has_alpha = picture.tag_v2, picture.mode == "RGBA"
-    if tags.get(Base.PlanarConfiguration) == _SEPARATE_PLANES:
-        raise UnreadableImageError(
-            f"{name} stores 16-bit colours in separate planes: save it with interleaved channels first."
-        )
     picture.close()  # frees memory, as above
     with decode_errors(name, "TIFF"):
         deep = arrays.deep_colour(data)

@@ -159,13 +159,6 @@ def test_other_kinds_of_samples_are_refused(mode: str) -> None:
         decode(saved(PIL.Image.new(mode, (4, 4)), "TIFF"), max_pixels=LIMIT)
 
 
-def test_16_bit_colour_in_separate_planes_is_refused() -> None:
-    planes = texture(8, 9, 3, np.uint16).transpose(2, 0, 1)
-    data = tiff(np.ascontiguousarray(planes), photometric="rgb", planarconfig="separate")
-    with pytest.raises(UnreadableImageError, match="separate planes"):
-        decode(data, max_pixels=LIMIT)
-
-
 def test_bogus_optional_chunk_cannot_break_16_bit(capfd: pytest.CaptureFixture[str]) -> None:
     """If unhandled, libpng prints its opinion of these to stderr, where only our own sentences belong."""
     stored = texture(6, 5, 3, np.uint16)
