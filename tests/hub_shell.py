@@ -48,17 +48,22 @@ class Shell:
             "OMP_NUM_THREADS": "1",
         }
 
-    def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: object, folder: Path | None = None, **variables: str
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "deraincli", *map(str, arguments)],
             env=self.environment | variables,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def __call__(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        return finished(self.start(*arguments, **variables))
+    def __call__(
+        self, *arguments: object, folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return finished(self.start(*arguments, folder=folder, **variables))
 
     def pull(self, address: str = ADDRESS, **variables: str) -> bytes:
         """The bytes of the model file that a pull brings."""

@@ -20,6 +20,8 @@ import yaml
 
 TOKEN = "hf_loopback"
 LICENCES = {"mit", "apache-2.0", "other", "unknown"}
+LARGE = (".safetensors", ".onnx")
+"""Suffixes of files that the Hub stores apart."""
 
 
 @dataclass
@@ -168,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = repository.commits[commit].get(file)
         if data is None:
             return self.answer(404, X_Error_Code="EntryNotFound", X_Repo_Commit=commit)
-        if not file.endswith(".safetensors"):
+        if not file.endswith(LARGE):
             blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
             return self.answer(200, data, ETag=f'"{blob}"', X_Repo_Commit=commit)
         oid = hashlib.sha256(data).hexdigest()
@@ -218,6 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
                 ("pipeline_tag", data.get("pipeline_tag") == "image-to-image"),
                 ("library_name", isinstance(data.get("library_name"), str)),
                 ("tags", all(isinstance(tag, str) for tag in data.get("tags", []))),
+                ("datasets", all(isinstance(name, str) for name in data.get("datasets", []))),
+                ("widget", all(isinstance(each["src"], str) for each in data.get("widget", []))),
+                ("model-index", all(map(_is_model, data.get("model-index", [])))),
             )
             if not fine
         ]
@@ -232,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         files = [
             {
                 "path": file["path"],
-                "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
+                "uploadMode": "lfs" if file["path"].endswith(LARGE) else "regular",
                 "shouldIgnore": False,
             }
             for file in json.loads(body)["files"]
@@ -264,6 +269,16 @@ class _Handler(BaseHTTPRequestHandler):
         return self.json(
             {"success": True, "commitOid": oid, "commitUrl": f"{self.hub.endpoint}/{name}/commit/{oid}"}
         )
+
+
+def _is_model(entry: Any) -> bool:
+    """Whether an entry of a model-index has what the Hub demands."""
+    return bool(entry["name"]) and all(
+        result["task"]["type"]
+        and result["dataset"].keys() >= {"type", "name"}
+        and all(metric["type"] and isinstance(metric["value"], float) for metric in result["metrics"])
+        for result in entry["results"]
+    )
 
 
 REPOSITORY = r"(?P<name>[^/]+/[^/]+)"

@@ -28,6 +28,8 @@ class ShippedModel:
     """Scores of exactly this file. Each is a line of `derain eval SET -m NAME`."""
     known_psnr: float
     """PSNR on the known picture in dB, as `derain weights verify NAME` prints it."""
+    datasets: tuple[str, ...]
+    """Short names of the data sets that the model was trained on, as model cards list them."""
     hub: str | None = None
     """Address on the Hub, pinned by commit, of a file that the package does not contain."""
 
@@ -50,6 +52,8 @@ _RESEARCH = (
     "it commercially should ask what their terms mean for that"
 )
 
+_STREAK_SETS = ("bsds500", "urban100", "elementary", "sun-hays80", "rain200h", "rain200l")
+
 SHIPPED: dict[str, ShippedModel] = {
     "balnet-lite-streak": ShippedModel(
         file="balnet-lite-streak.safetensors",
@@ -67,6 +71,7 @@ SHIPPED: dict[str, ShippedModel] = {
             ReportedScore("5 pairs of Rain200H", "prenet", 27.08, 0.7913),
         ),
         known_psnr=46.72,
+        datasets=_STREAK_SETS,
     ),
     "balnet-lite-drop": ShippedModel(
         file="balnet-lite-drop.safetensors",
@@ -79,6 +84,7 @@ SHIPPED: dict[str, ShippedModel] = {
         "no streaks.",
         scores=(ReportedScore("4 pairs of AGAN's test_a (validation)", "agan", 27.29, 0.8874),),
         known_psnr=33.69,
+        datasets=(*_STREAK_SETS, "agan-raindrop"),
     ),
     "balnet-small": ShippedModel(
         file="balnet-small.safetensors",
@@ -95,6 +101,7 @@ SHIPPED: dict[str, ShippedModel] = {
             ReportedScore("5 pairs of Rain200H", "prenet", 27.33, 0.8086),
         ),
         known_psnr=46.51,
+        datasets=_STREAK_SETS,
     ),
 }
 

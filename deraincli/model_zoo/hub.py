@@ -39,6 +39,9 @@ from deraincli.model_zoo.hub_errors import (
 from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, sha256
 
 CARD_FILE = "README.md"
+ONNX_FILE = "model.onnx"
+RAINY_FILE, RESTORED_FILE = "rainy.jpg", "restored.jpg"
+"""The picture on a model card, before and after."""
 LICENCE_FILE = "LICENSE.md"
 """File with the terms of a licence that has no identifier on the Hub."""
 MAX_TEXT = 1_000_000

@@ -39,6 +39,7 @@ def describe_model(model: str) -> ModelFacts:
         licence=first.entry.licence,
         provenance=first.entry.provenance,
         scores=first.entry.scores,
+        datasets=first.entry.datasets,
     )
     if len(found.files) == 1:
         return facts
@@ -67,7 +68,7 @@ def _described(file: ModelFile, origin: str) -> ModelFacts:
     path = file.path
     header = read_header(path)
     card = path.with_name(hub.CARD_FILE)
-    contents = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents(None, ())
+    contents = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents()
     return ModelFacts(
         name=file.given,
         origin=origin,
@@ -79,4 +80,5 @@ def _described(file: ModelFile, origin: str) -> ModelFacts:
         licence=contents.licence,
         provenance=contents.provenance,
         scores=contents.scores,
+        datasets=contents.datasets,
     )

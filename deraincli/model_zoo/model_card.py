@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
 
-from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
+from deraincli.model_zoo.hub import LICENCE_FILE, ONNX_FILE, RAINY_FILE, RESTORED_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import quiet_library
 from deraincli.model_zoo.model_facts import ReportedScore
 from deraincli.reporting.markdown import markdown_table
@@ -23,9 +24,50 @@ MAX_FRONT = 50_000
 """Largest number of characters of a card's YAML. Longer ones are not read."""
 MAX_FIELD = 1_000
 """Largest number of characters of a licence, an origin or a set's name. Longer ones are ignored."""
+MAX_SETS = 100
+"""Largest number of training sets. Longer lists are ignored."""
 ORIGIN = "## Where it comes from, and what it is not for"
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 """Form of an identifier such as mit or cc-by-nc-4.0. Any other licence consists of terms in words."""
+USE = """\
+## Use it
+
+```sh
+pip install deraincli
+derain image rainy.jpg -o clean.jpg -m {address}
+```
+
+```python
+import PIL.Image
+
+import deraincli
+
+derainer = deraincli.load("{address}")
+derainer(PIL.Image.open("rainy.jpg")).save("clean.png")
+```
+
+The first use downloads the model. After that it works offline. Add @REVISION to the address to pin a
+version."""
+USE_ONNX = """\
+`model.onnx` is the same model for ONNX Runtime, without PyTorch and deraincli:
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+import PIL.Image
+from huggingface_hub import hf_hub_download
+
+session = onnxruntime.InferenceSession(hf_hub_download("{repository}", "model.onnx"))
+multiple = json.loads(session.get_modelmeta().custom_metadata_map["deraincli"])["size_multiple"]
+rainy = np.asarray(PIL.Image.open("rainy.jpg").convert("RGB"), np.float32) / 255
+height, width, _ = rainy.shape
+padded = np.pad(rainy, ((0, -height % multiple), (0, -width % multiple), (0, 0)), "reflect")
+(restored,) = session.run(["image"], {{"rainy": padded.transpose(2, 0, 1)[None]}})
+clean = restored[0, :, :height, :width].transpose(1, 2, 0).clip(0, 1)
+PIL.Image.fromarray((255 * clean).round().astype(np.uint8)).save("clean-onnx.png")
+```"""
 RAIN = {"streak": "rain streaks", "drop": "raindrops on the lens", "auto": "rain streaks and raindrops"}
 PSNR, SSIM = "psnr", "ssim"
 
@@ -33,20 +75,23 @@ PSNR, SSIM = "psnr", "ssim"
 class CardContents(NamedTuple):
     """Facts in a card that are not in the model file."""
 
-    licence: str | None
+    licence: str | None = None
     """An identifier, or the terms in words."""
-    scores: tuple[ReportedScore, ...]
+    scores: tuple[ReportedScore, ...] = ()
     """Scores on data sets."""
     provenance: str | None = None
     """Where the model comes from, in words."""
+    datasets: tuple[str, ...] = ()
+    """Short names of the data sets that the model was trained on."""
 
 
-def write_card(facts: ModelFacts, address: HubAddress) -> str:
+def write_card(facts: ModelFacts, address: HubAddress, files: Collection[str] = ()) -> str:
     """Writes a model card.
 
     Args:
         facts: The facts about the model.
         address: Repository of the card.
+        files: Names of the optional files of the repository: ONNX_FILE, or RAINY_FILE with RESTORED_FILE.
 
     Returns:
         The content of README.md: YAML, then Markdown.
@@ -55,11 +100,13 @@ def write_card(facts: ModelFacts, address: HubAddress) -> str:
         library_name=LIBRARY,
         pipeline_tag=PIPELINE,
         tags=["deraining", "image-restoration", "rain-removal", facts.network, f"rain-{facts.task}"],
+        datasets=list(facts.datasets) or None,
         model_name=address.name,
         eval_results=[result for score in facts.scores for result in _results(score)] or None,
         **_licence(facts.licence),
+        **_widget(facts.task, files),
     )
-    return f"---\n{data.to_yaml()}\n---\n\n{_text(facts, address)}"
+    return f"---\n{data.to_yaml()}\n---\n\n{_text(facts, address, files)}"
 
 
 def read_card(path: Path) -> CardContents:
@@ -74,19 +121,22 @@ def read_card(path: Path) -> CardContents:
     text = path.read_text(encoding="utf-8", errors="replace")
     front, ending, body = text.removeprefix("---").partition("\n---")
     if not (text.startswith("---") and ending) or len(front) > MAX_FRONT:
-        return CardContents(None, ())
+        return CardContents()
     try:
         if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
-            return CardContents(None, ())  # a few lines of aliases can stand for gigabytes
+            return CardContents()  # a few lines of aliases can stand for gigabytes
         with quiet_library():
             data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
     except (ValueError, YAMLError, RecursionError):
-        return CardContents(None, ())
+        return CardContents()
     licence = data.license
     if licence == "other":
         licence = _after(body, "\nLicence: ").removesuffix(".") or data.license_name
     return CardContents(
-        _short(licence), _scores(data.eval_results or []), _short(_after(body, f"\n{ORIGIN}\n\n"))
+        _short(licence),
+        _scores(data.eval_results or []),
+        _short(_after(body, f"\n{ORIGIN}\n\n")),
+        _sets(data.datasets),
     )
 
 
@@ -101,6 +151,13 @@ def _scores(results: list[EvalResult]) -> tuple[ReportedScore, ...]:
         for (dataset, protocol), both in values.items()
         if both.keys() >= {PSNR, SSIM}
     )
+
+
+def _sets(names: object) -> tuple[str, ...]:
+    """Returns the names of data sets, none if a card does not list them as short texts."""
+    if not isinstance(names, list) or len(names) > MAX_SETS:
+        return ()
+    return tuple(name for name in map(_short, names) if name)
 
 
 def _after(body: str, heading: str) -> str:
@@ -148,19 +205,27 @@ def _results(score: ReportedScore) -> list[EvalResult]:
     ]
 
 
-def _text(facts: ModelFacts, address: HubAddress) -> str:
+def _widget(task: str, files: Collection[str]) -> dict[str, Any]:
+    """Returns the picture that the Hub shows, if there is one."""
+    if RAINY_FILE not in files:
+        return {}
+    return {"widget": [{"src": RAINY_FILE, "example_title": RAIN.get(task, "rain").capitalize()}]}
+
+
+def _text(facts: ModelFacts, address: HubAddress, files: Collection[str]) -> str:
     lines = [
         f"# {address.name}",
         "",
         f"Takes {RAIN.get(facts.task, 'rain')} out of photos: a {facts.network} with {facts.parameters:,} "
         f"parameters, run by {LIBRARY}.",
         "",
-        "```sh",
-        "pip install deraincli",
-        f"derain image rainy.jpg -o clean.jpg -m {address}",
-        "```",
-        "",
     ]
+    if RAINY_FILE in files:
+        pictures = (f"![before]({RAINY_FILE})", f"![after]({RESTORED_FILE})")
+        lines += [markdown_table(("before", "after"), [pictures])]
+    lines += [USE.format(address=address), ""]
+    if ONNX_FILE in files:
+        lines += [USE_ONNX.format(repository=address.repository), ""]
     if facts.provenance:
         lines += [ORIGIN, "", facts.provenance, ""]
     if facts.scores:

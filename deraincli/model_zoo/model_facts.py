@@ -44,6 +44,8 @@ class ModelFacts:
     """Where the model comes from, in words. None if it is not stated."""
     scores: tuple[ReportedScore, ...]
     """Scores on data sets."""
+    datasets: tuple[str, ...] = ()
+    """Short names of the data sets that the model was trained on."""
 
     def record(self) -> dict[str, Any]:
         """Returns the facts as a dict for JSON."""

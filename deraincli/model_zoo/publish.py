@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
@@ -20,7 +20,12 @@ from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 
 
 def repository_files(
-    model: str, address: HubAddress, *, licence: str | None = None, scores: Sequence[ReportedScore] = ()
+    model: str,
+    address: HubAddress,
+    *,
+    licence: str | None = None,
+    scores: Sequence[ReportedScore] = (),
+    extras: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Prepares the files of a model's repository.
 
@@ -31,10 +36,12 @@ def repository_files(
         address: The repository.
         licence: Licence that replaces the known one. It must be None for a shipped model.
         scores: Scores to add to the known ones.
+        extras: Content of optional files by name: ONNX_FILE, or RAINY_FILE with RESTORED_FILE. The card shows
+            how to use them.
 
     Returns:
-        The content of each file by its name: weights, config, card, and the terms of the licence if it has no
-        identifier.
+        The content of each file by its name: weights, config, card, the optional files, and the terms of the
+        licence if it has no identifier.
 
     Raises:
         ModelError: There is no such model, or it does not load, or a weight is not finite.
@@ -56,7 +63,8 @@ def repository_files(
     files = {
         WEIGHTS_FILE: path.read_bytes(),
         CONFIG_FILE: json.dumps(config, indent=2, sort_keys=True).encode() + b"\n",
-        CARD_FILE: write_card(known, address).encode(),
+        CARD_FILE: write_card(known, address, extras or ()).encode(),
+        **(extras or {}),
     }
     if known.licence and not has_identifier(known.licence):
         files[LICENCE_FILE] = f"# Terms of {address.name}\n\n{known.licence}\n".encode()

@@ -127,7 +127,11 @@ def check_card(data: bytes, folder: Path) -> None:
     path.write_bytes(data)
     told = read_card(path)
     facts = dataclasses.replace(
-        seed_files.FACTS, licence=told.licence, provenance=told.provenance, scores=told.scores
+        seed_files.FACTS,
+        licence=told.licence,
+        provenance=told.provenance,
+        scores=told.scores,
+        datasets=told.datasets,
     )
     path.write_text(write_card(facts, seed_files.ADDRESS), encoding="utf-8")
     assert read_card(path) == told

@@ -32,6 +32,7 @@ FACTS = ModelFacts(
     *("a model", "file", "prenet", "streak", 168_963, "0" * 64, Path("model.safetensors"), "mit"),
     provenance="Trained on clean photos.",
     scores=(SCORE, ReportedScore("Rain100L", "prenet", 26.83, 0.8246)),
+    datasets=("bsds500", "rain200l"),
 )
 ADDRESS = HubAddress("someone/a-model")
 

@@ -34,7 +34,7 @@ def test_a_shipped_models_card_tells_all_that_the_catalogue_does(tmp_path: Path,
         assert fact in card
     path = tmp_path / "README.md"
     path.write_text(card)
-    assert read_card(path) == CardContents(entry.licence, entry.scores, entry.provenance)
+    assert read_card(path) == CardContents(entry.licence, entry.scores, entry.provenance, entry.datasets)
     assert "pip install deraincli" in card
 
 
@@ -63,7 +63,7 @@ BOMB = "---\nx0: &x0 [a, a]\n{}license: *x40\n---\n".format(
 def test_a_card_without_sense_tells_nothing(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"
     path.write_text(text)
-    assert read_card(path) == CardContents(None, ())
+    assert read_card(path) == CardContents()
 
 
 def test_what_a_card_tells_stays_on_its_line(tmp_path: Path) -> None:
@@ -79,4 +79,4 @@ def test_scores_of_several_protocols_stay_apart(tmp_path: Path) -> None:
     known = replace(describe_model(next(iter(SHIPPED))), licence="mit", scores=scores)
     path = tmp_path / "README.md"
     path.write_text(write_card(known, HubAddress("someone/rain")))
-    assert read_card(path) == CardContents("mit", scores, known.provenance)
+    assert read_card(path) == CardContents("mit", scores, known.provenance, known.datasets)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
+import yaml
 from hub_shell import ADDRESS, NAME, NEW, OLD, Shell, refused
 from loopback_hub import TOKEN, LoopbackHub
 
 from deraincli.model_zoo.catalogue import SHIPPED
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The contents of the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def test_settings_that_forbid_it_are_named(shell: Shell, tmp_path: Path) -> None:
@@ -45,17 +57,61 @@ def test_what_is_pushed_comes_back_byte_for_byte(hub: LoopbackHub, shell: Shell,
     assert shell.pull(HF_TOKEN=TOKEN) == OLD
 
 
+RAINY = Path(__file__).parents[2] / "examples/rainy_chelsea.jpg"
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_model_lies_ready_for_the_hub(hub: LoopbackHub, shell: Shell, name: str) -> None:
-    done = shell(
-        "weights", "push", name, f"hf:someone/{name}", "--json", HF_TOKEN=TOKEN
-    )  # the card is validated
+    repository = f"someone/{name}"
+    done = shell("weights", "push", name, f"hf:{repository}", "--picture", RAINY, "--json", HF_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
-    assert hub.times("POST /api/validate-yaml") == 1
-    assert hashlib.sha256(shell.pull(f"hf:someone/{name}")).hexdigest() == SHIPPED[name].sha256
-    told = json.loads(shell("weights", "info", f"hf:someone/{name}", "--json", HF_HUB_OFFLINE="1").stdout)
+    assert hub.times("POST /api/validate-yaml") == 1  # the card is validated
+    assert hashlib.sha256(shell.pull(f"hf:{repository}")).hexdigest() == SHIPPED[name].sha256
+    told = json.loads(shell("weights", "info", f"hf:{repository}", "--json", HF_HUB_OFFLINE="1").stdout)
     entry = SHIPPED[name]
     assert told["scores"] == [score._asdict() for score in entry.scores]
     assert (told["licence"], told["provenance"]) == (entry.licence, entry.provenance)
+    assert told["datasets"] == list(entry.datasets)
     terms = Path(told["file"]).with_name("LICENSE.md").read_text()
     assert entry.licence in terms
+
+
+def test_a_stranger_can_use_what_a_card_shows(
+    hub: LoopbackHub, shell: Shell, small_model: Path, tmp_path: Path
+) -> None:
+    """Runs the commands and the Python of a card in an empty folder, then offline by the pinned address."""
+    pytest.importorskip("onnxscript")
+    push = ["weights", "push", small_model, ADDRESS, "--onnx", "--picture", RAINY, "--json"]
+    done = shell(*push, HF_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    commit = json.loads(done.stdout)["commit"]
+    files = hub.repositories[NAME].commits[commit]
+    card = files["README.md"].decode()
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert [files[example["src"]] for example in front["widget"]] == [files["rainy.jpg"]]
+    assert all(name in files for name in re.findall(r"!\[\w*\]\((.*?)\)", card))
+
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    (folder / "rainy.jpg").write_bytes(files["rainy.jpg"])
+    commands = [line for line in blocks(card, "sh")[0].splitlines() if line.startswith("derain ")]
+    snippets = blocks(card, "python")
+    assert (len(commands), len(snippets)) == (1, 2)
+    for command in commands:
+        done = shell(*shlex.split(command)[1:], folder=folder)
+        assert done.returncode == 0, done.stderr
+    for snippet in snippets:
+        subprocess.run([sys.executable, "-c", snippet], check=True, cwd=folder, env=shell.environment)
+    by_torch, by_onnx = (np.asarray(PIL.Image.open(folder / f"clean{end}.png")) for end in ("", "-onnx"))
+    assert by_torch.shape == by_onnx.shape == np.asarray(PIL.Image.open(RAINY)).shape
+    assert np.abs(by_torch.astype(int) - by_onnx).mean() < 1  # PyTorch may compute in bf16
+    assert (folder / "clean.jpg").exists()
+    assert hub.times(f"GET /{NAME}/resolve/{commit}/config.json") > 0  # the Hub counts downloads by it
+
+    pinned = f"{ADDRESS}@{commit}"
+    shell.pull(pinned)
+    hub.close()
+    restore = ["image", "rainy.jpg", "-o", "pinned.png", "-m", pinned]
+    done = shell(*restore, HF_HUB_OFFLINE="1", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert (np.asarray(PIL.Image.open(folder / "pinned.png")) == by_torch).all()

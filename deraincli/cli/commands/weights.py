@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.commands import export
-from deraincli.cli.help import IN_OUT, PUBLISHING, Command, Group, examples
+from deraincli.cli.commands import export, push
+from deraincli.cli.help import IN_OUT, Command, Group, examples
 from deraincli.cli.values import IMPORTED_NETWORKS, one_of, suggest_models
 from deraincli.errors import ExitCode, InputError, ModelError, UsageError
-
-if TYPE_CHECKING:
-    from deraincli.model_zoo.model_facts import ReportedScore
 
 app = typer.Typer(cls=Group, help="List, check, download, publish and convert models.", no_args_is_help=True)
 
@@ -85,6 +82,7 @@ def info(
         "file": str(known.file),
         "licence": known.licence or "not stated",
         "provenance": known.provenance or "not stated",
+        "trained on": ", ".join(known.datasets) or "not stated",
     }
     for name, value in rows.items():
         out.document(f"{name + ':':<12}{value}")
@@ -176,77 +174,7 @@ def remove(
     out.answer({"name": str(address), "bytes": freed}, f"{address} removed, {freed / 1e6:.1f} MB freed")
 
 
-@app.command("push", cls=Command, epilog=examples("derain weights push runs/first hf:OWNER/NAME --dry-run"))
-def push(
-    model: ModelArgument,
-    repository: Annotated[str, typer.Argument(metavar="hf:OWNER/NAME", help="Your repository on the Hub.")],
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", rich_help_panel=PUBLISHING, help="Show what would be uploaded, and send nothing."
-        ),
-    ] = False,
-    private: Annotated[
-        bool, typer.Option("--private", rich_help_panel=PUBLISHING, help="Make a new repository private.")
-    ] = False,
-    licence: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID|TERMS",
-            rich_help_panel=PUBLISHING,
-            help="An identifier such as mit, or the terms in words.",
-        ),
-    ] = None,
-    measure: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DATASET",
-            rich_help_panel=PUBLISHING,
-            help="Score the model on this paired set for its card.",
-            parser=options.path,
-        ),
-    ] = None,
-    quiet: options.Quiet = False,
-    verbose: options.NoVerbose = False,
-    json: options.Json = False,
-) -> None:
-    """Publish a model, or the best weights of a training run."""
-    from deraincli.model_zoo import publish
-    from deraincli.model_zoo.hub import CARD_FILE, parse_address
-
-    out = options.make_output(quiet, verbose, json)
-    address = parse_address(repository)
-    scores = _measured(model, measure) if measure else []
-    files = publish.repository_files(model, address, licence=licence, scores=scores)
-    sizes = {name: len(content) for name, content in files.items()}
-    record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
-    listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
-    if dry_run:
-        if not json:
-            out.document(files[CARD_FILE].decode())
-        out.result(record, f"{address} would get {listing}")
-        return
-    commit = publish.push(address, files, private=private)
-    out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
-
-
-def _measured(model: str, dataset: Path) -> list[ReportedScore]:
-    """Scores a model on a paired set under every protocol, at full size and full precision."""
-    from deraincli.datasets.pairs import find_pairs
-    from deraincli.evaluation.metrics import protocols_named
-    from deraincli.evaluation.score_pairs import score_pairs
-    from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
-    from deraincli.model_zoo.model_facts import ReportedScore
-    from deraincli.restoration.load import load
-
-    pairs = find_pairs(dataset).pairs
-    derainer = load(model, precision="fp32", working_side="full")
-    protocols = protocols_named("all")
-    means = score_pairs(pairs, {model: derainer}, protocols, max_pixels=DEFAULT_MAX_PIXELS)[model]
-    label = f"{dataset.resolve().name}, {len(pairs)} pairs"
-    return [
-        ReportedScore(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in means.items()
-    ]
+app.command("push", cls=Command, epilog=push.EXAMPLES)(push.command)
 
 
 @app.command("import", cls=Command, epilog=examples("derain weights import latest.pth --network prenet"))
