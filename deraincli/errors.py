@@ -12,7 +12,8 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 └── TrainingError               a training run cannot start or go on
 
 Libraries raise these; only `deraincli.cli` turns them into text and an exit code. It does the same with an
-OSError of permissions or the disk. Anything else is our own bug and keeps its traceback.
+OSError of a full or failing disk, or of permissions and names of paths that the user gave
+(`cli/refusals.py`). Anything else is our own bug and keeps its traceback.
 """
 
 from __future__ import annotations

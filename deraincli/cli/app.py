@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 from types import FrameType
@@ -27,18 +26,11 @@ from deraincli.cli.commands import (
     weights,
 )
 from deraincli.cli.help import LOOK, MANAGE, MEASURE, RESTORE, TRAIN, Command, Group, examples
+from deraincli.cli.refusals import refusal
 from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
 from deraincli.runtime import process
-
-REFUSALS = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS),
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
-    *(errno.ENAMETOOLONG, errno.ELOOP),
-}
-"""Errors that are no bugs: permissions, full or failing disks, and names that no file can have."""
 
 app = typer.Typer(
     name="derain",
@@ -102,7 +94,7 @@ def main(
 def run() -> None:
     """Runs the command line.
 
-    Expected errors and REFUSALS become one sentence and an exit code. Bugs keep their traceback.
+    Expected errors become one sentence and an exit code. Bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     process.prepare()
@@ -115,9 +107,10 @@ def run() -> None:
         except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
             sys.exit(ExitCode.FAILED)
         except OSError as error:
-            if error.errno not in REFUSALS:
+            sentence = refusal(error)
+            if sentence is None:
                 raise
-            output.error(_refusal(error))
+            output.error(sentence)
             sys.exit(ExitCode.FAILED)
         except KeyboardInterrupt:  # only before Typer starts, which turns later ones into SystemExit
             output.stderr().print("Interrupted.")
@@ -135,12 +128,6 @@ def _run_and_flush() -> None:
         app()
     finally:
         sys.stdout.flush()
-
-
-def _refusal(error: OSError) -> str:
-    """Describes an error of the system for which no other code had a better sentence."""
-    what = "A file" if error.filename is None else f"'{error.filename}'"
-    return f"{what} cannot be used ({error.strerror}): check the permissions and the disk."
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

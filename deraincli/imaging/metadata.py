@@ -206,6 +206,8 @@ def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
 
 def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Entry], int]:
     """Returns the entries by tag of the directory at `start` and the offset of its link to the next one."""
+    if start < _HEADER:
+        raise ValueError("a directory begins in the header")
     (count,) = struct.unpack_from(f"{order}H", block, start)
     entries = {}
     for position in range(start + 2, start + 2 + 12 * count, 12):
@@ -228,7 +230,7 @@ def _readable_directory(block: bytearray, order: str, start: int) -> dict[int, _
     """Returns the entries by tag. Empty if the directory does not lie within the block."""
     try:
         return _directory(block, order, start)[0]
-    except struct.error:
+    except (ValueError, struct.error):
         return {}
 
 

@@ -19,6 +19,7 @@ import PIL.Image
 import pytest
 
 import deraincli
+from deraincli.imaging.formats import PICTURE_SUFFIXES
 
 
 def photo(height: int = 60, width: int = 90) -> np.ndarray:
@@ -275,16 +276,30 @@ def test_a_folder_takes_the_result_under_the_pictures_name(
         ("photo", (), "photo.derained.jpg"),
         ("photo.JPG", ("--format", "jpg"), "photo.derained.JPG"),
         ("photo.jpg", ("--format", "png"), "photo.derained.png"),
+        ("photo.jpg", ("--format", "PNG"), "photo.derained.png"),
+        ("photo.jpg", ("--format", "tif"), "photo.derained.tif"),
+        ("photo.jpg", ("--format", "tiff"), "photo.derained.tif"),
+        ("photo.jpg", ("--format", "webp"), "photo.derained.webp"),
+        ("photo.jpg", ("--format", "bmp"), "photo.derained.bmp"),
+        ("photo.png", ("--format", "jpeg"), "photo.derained.jpg"),
     ],
 )
 def test_a_result_without_a_name_is_named_by_its_format(
     derain, jpeg: Path, random_model: Path, name: str, options: tuple[str, ...], result: str
 ) -> None:
+    """With `image` beside the photo, with `batch` in another folder."""
     picture = jpeg.rename(jpeg.with_name(name))
     done = derain("image", picture, "-m", random_model, *options)
     assert done.code == 0, done.err
-    expected = "PNG" if result.endswith("png") else "JPEG"
-    assert PIL.Image.open(jpeg.with_name(result)).format == expected
+    written = [jpeg.with_name(result)]
+    if picture.suffix.lower() in PICTURE_SUFFIXES:
+        folder = jpeg.parent / "out"
+        done = derain("batch", picture, "-o", folder, "-m", random_model, *options)
+        assert done.code == 0, done.err
+        written.append(folder / result.replace(".derained", ""))
+    for file in written:
+        expected = {".png": "PNG", ".tif": "TIFF", ".webp": "WEBP", ".bmp": "BMP"}
+        assert PIL.Image.open(file).format == expected.get(file.suffix, "JPEG")
 
 
 def test_a_damaged_picture_is_found_before_the_model_is_looked_for(derain, jpeg: Path) -> None:

@@ -49,6 +49,34 @@ def video(derain, random_model: Path):
     return call
 
 
+@pytest.mark.parametrize(
+    ("name", "format", "result", "container"),
+    [
+        ("in.mp4", "mkv", "in.derained.mkv", "matroska"),
+        ("in.mp4", "webm", "in.derained.webm", "matroska"),
+        ("in.mp4", "mov", "in.derained.mov", "mov"),
+        ("in.mkv", "mp4", "in.derained.mp4", "mov"),
+        ("in.mkv", "m4v", "in.derained.m4v", "mov"),
+        ("in.avi", "MP4", "in.derained.mp4", "mov"),
+        ("in.MKV", "mkv", "in.derained.MKV", "matroska"),
+        ("in.m4v", "mp4", "in.derained.m4v", "mov"),
+        ("in", "mp4", "in.derained.mp4", "mov"),
+    ],
+)
+def test_a_result_without_a_name_is_named_by_its_format(
+    video, tmp_path: Path, name: str, format: str, result: str, container: str
+) -> None:
+    source = write_clip(tmp_path / "clip.mkv", times=STEADY[:2]).rename(tmp_path / name)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    in_folder = folder / result.replace(".derained", "")
+    for options, written in (((), tmp_path / result), (("-o", folder), in_folder)):
+        record = video(source, "--format", format, *options)
+        assert record["output"] == str(written)
+        with av.open(written) as found:
+            assert container in found.format.name
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_times_of_a_variable_rate_are_kept_exactly(video, tmp_path: Path, suffix: str, codec: str) -> None:

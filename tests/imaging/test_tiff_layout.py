@@ -136,5 +136,5 @@ def test_sizes_and_pages_are_checked_before_samples() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_signed_samples_are_refused(dtype: type) -> None:
-    with pytest.raises(UnreadableImageError, match="signed numbers: convert it to 8 or 16 bits"):
+    with pytest.raises(UnreadableImageError, match=r"signed (numbers|integers): convert it to 8 or 16 bits"):
         decode(tiff(np.zeros((4, 5), dtype), photometric="minisblack"), max_pixels=LIMIT)

@@ -109,7 +109,7 @@ def command(
     Sound, subtitles, timestamps and metadata are kept. Run the same command again to resume.
     """
     out = options.make_output(quiet, verbose, json)
-    target = _destination(source, destination)
+    target = _destination(source, destination, format)
     if json and target is None:
         raise UsageError("--json and a video cannot share standard output: give -o a file name.")
     shown_target = STREAM if target is None else str(target)
@@ -135,12 +135,26 @@ def command(
     out.result(record, line.format_map(record))
 
 
-def _destination(source: str, destination: str | None) -> Path | None:
+def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
     """Returns the output path, None for standard output."""
     path = options.path(source)
     if not path.name:  # "." or "/"
         raise InputError(f"'{source}' is a folder: name a video in it.")
-    return output_path(source, destination, path.suffix)
+    return output_path(source, destination, _suffix(path, format))
+
+
+def _suffix(source: Path, format: str | None) -> str:
+    """Returns the suffix of an output that is named after the input: that of the input if it fits."""
+    if format is None:
+        return source.suffix
+    from deraincli.video import require_av
+
+    require_av()
+    from deraincli.video.muxer import FORMATS
+
+    container = FORMATS.get(format.lower())
+    stays = container is not None and container == FORMATS.get(source.suffix.removeprefix(".").lower())
+    return source.suffix if stays else f".{format.lower()}"
 
 
 def _refuse_picture(source: str) -> None:
