@@ -95,5 +95,5 @@ def small_export(small_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     from deraincli.export.exporter import export_model
 
     file = tmp_path_factory.mktemp("export") / "small.onnx"
-    file.write_bytes(export_model(small_model, "onnx").data)
+    file.write_bytes(export_model(tiny_models.model_file(small_model), "onnx").data)
     return file

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
+from deraincli.model_zoo.resolve import ModelFile, resolve_model
 from deraincli.models.balnet.config import BALNetConfig, UNetConfig
 from deraincli.models.checkpoint import ModelInfo, model_bytes
 from deraincli.models.registry import NETWORKS
@@ -31,6 +34,12 @@ _BRANCH = UNetConfig(
 )
 TINY = BALNetConfig(_RESTORATION, _BRANCH, unshuffle=2, tile_margin=16)
 """Has every kind of layer of balnet-lite."""
+
+
+def model_file(path: Path) -> ModelFile:
+    """A model file as commands pass it on."""
+    (file,) = resolve_model(str(path)).files
+    return file
 
 
 def random_model(config: BALNetConfig | None = None) -> bytes:

@@ -17,8 +17,9 @@ import psutil
 import torch
 from torch import nn
 
+from deraincli.benchmark.open_targets import open_target
 from deraincli.benchmark.targets import find_target
-from deraincli.benchmark.workloads import Workload, forward_pass, open_backend
+from deraincli.benchmark.workloads import Workload
 from deraincli.runtime import process
 
 
@@ -121,9 +122,11 @@ def main() -> None:
     # Imports modules that loading a file imports and building a random network does not.
     nn.Linear(1, 1, device="meta").to_empty(device="cpu")
     idle = resident_peak()
-    subject = find_target(wanted.name)
-    backend = open_backend(subject, device="cpu", precision=wanted.precision, backend=wanted.backend)
-    workload = forward_pass(backend, wanted.side, wanted.batch)
+    target = find_target(wanted.name)
+    opened = open_target(
+        target, target.build(), device="cpu", precision=wanted.precision, backend=wanted.backend
+    )
+    workload = opened.forward_pass(wanted.side, wanted.batch)
     workload.run(workload.fresh())
     print(json.dumps([resident_peak(), idle]))
 

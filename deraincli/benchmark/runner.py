@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -11,17 +12,15 @@ import torch
 from deraincli.benchmark.environment import describe
 from deraincli.benchmark.flops import count_flops, count_parameters
 from deraincli.benchmark.memory import Pass, peak_in_own_process, peak_on_device
+from deraincli.benchmark.open_targets import OpenTarget, open_target
 from deraincli.benchmark.results import Row, SizeReport
-from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
+from deraincli.benchmark.roofline import MatrixProduct
 from deraincli.benchmark.targets import Target
 from deraincli.benchmark.timing import time_in_turn
-from deraincli.benchmark.workloads import FileToFile, ForwardPass, Workload, forward_pass, open_backend
+from deraincli.benchmark.workloads import FileToFile, Workload
 from deraincli.errors import ModelError
 from deraincli.geometry import round_up
-from deraincli.inference.backends.classical_backend import ClassicalBackend
-from deraincli.inference.backends.onnx_backend import OnnxBackend
-from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.inference.backends.torch_device import PRECISIONS, choose_device, choose_precision
+from deraincli.inference.backends.torch_device import PRECISIONS, choose_device
 from deraincli.inference.backends.torch_memory import free_memory
 from deraincli.models.base import RestorationNetwork
 from deraincli.restoration.derainer import ModelDerainer
@@ -70,7 +69,7 @@ class _Entry:
     """The network as defined, on the meta device. None for a classical method."""
     precision: str
     backend: str
-    runner: TorchBackend | OnnxBackend | ClassicalBackend | None = None
+    opened: OpenTarget | None = None
     error: str | None = None
 
 
@@ -100,9 +99,9 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
         for precision, backend in (ways if subject.weights != "none" else ways[:1])
     ]
     for entry in entries:
-        if entry.runner:
-            forward_pass(entry.runner, 1, request.batch)  # raises errors before any work
-            for note in entry.runner.notes:
+        if entry.opened:
+            entry.opened.forward_pass(1, request.batch)  # raises errors before any work
+            for note in entry.opened.backend.notes:
                 on_note(note)
     for side in request.sides:
         sheet = SizeReport(side, describe(device), [], {})
@@ -115,16 +114,14 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
 
 
 def _load(subject: Target, device: torch.device, precision: str, backend: str) -> _Entry:
-    if backend != "onnxruntime":
-        precision = choose_precision(precision, device)
     network = subject.build()
-    entry = _Entry(subject, network.to("meta") if network else None, precision, backend)
+    entry = _Entry(subject, copy.deepcopy(network).to("meta") if network else None, precision, backend)
     try:
-        entry.runner = open_backend(subject, device=str(device), precision=precision, backend=backend)
+        entry.opened = open_target(subject, network, device=str(device), precision=precision, backend=backend)
     except ModelError as error:
         entry.error = str(error)
     else:
-        entry.precision, entry.backend = entry.runner.precision, entry.runner.backend
+        entry.precision, entry.backend = entry.opened.backend.precision, entry.opened.backend.backend
     return entry
 
 
@@ -142,18 +139,17 @@ def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
 
 
 def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
-    if entry.runner is None:
+    if entry.opened is None:
         return
-    if isinstance(entry.runner, TorchBackend) and entry.backend == "eager":
-        activations = entry.runner.bytes_per_pixel() * row.batch * row.side**2
-        if activations > free_memory(device):  # reported at once, because a trial would take minutes
-            row.error = _shortage(row)
-            return
+    least = entry.opened.least_memory(row.side, row.batch)
+    if least is not None and least > free_memory(device):  # said at once, because a trial would take minutes
+        row.error = _shortage(row)
+        return
     try:
-        if device.type == "cuda" and isinstance(entry.runner, TorchBackend):
-            weights = sum(p.nbytes for network in entry.runner.networks for p in network.parameters())
-            row.peak = peak_on_device(forward_pass(entry.runner, row.side, row.batch), weights, device)
-        elif str(entry.runner.device) == "cpu":
+        weights = entry.opened.bytes_on_cuda()
+        if weights is not None:
+            row.peak = peak_on_device(entry.opened.forward_pass(row.side, row.batch), weights, device)
+        elif str(entry.opened.backend.device) == "cpu":
             threads = torch.get_num_threads()
             row.peak = peak_in_own_process(
                 Pass(entry.subject.name, row.side, row.batch, row.precision, row.backend, threads)
@@ -173,9 +169,9 @@ def _measure_time(
     forward: list[Workload | None] = []
     files: list[Workload | None] = []
     for entry, row in zip(entries, sheet.rows, strict=True):
-        ready = entry.runner if row.error is None else None
-        forward.append(forward_pass(ready, row.side, row.batch) if ready else None)
-        wanted = ready if request.file_to_file else None
+        ready = entry.opened if row.error is None else None
+        forward.append(ready.forward_pass(row.side, row.batch) if ready else None)
+        wanted = ready.backend if ready and request.file_to_file else None
         files.append(
             FileToFile(ModelDerainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
             if wanted
@@ -211,9 +207,8 @@ def _roofs(rows: Sequence[Row], device: torch.device) -> list[MatrixProduct]:
 def _compare_with_roof(entry: _Entry, row: Row, roofs: Mapping[str, float]) -> None:
     if row.flops_per_second is not None and row.precision in roofs:
         row.roof_share = row.flops_per_second / roofs[row.precision]
-        if isinstance(entry.runner, TorchBackend):
-            pictures = ForwardPass(entry.runner, row.side, row.batch).fresh()
-            row.layers = slowest_layers(entry.runner.networks[0], pictures, SLOWEST)
+        if entry.opened:
+            row.layers = entry.opened.slowest_layers(row.side, row.batch, SLOWEST)
 
 
 def _shortage(row: Row) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from deraincli.benchmark.results import Row, SizeReport
 from deraincli.benchmark.timing import Timing
+from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.reporting.markdown import markdown_table
 
 
@@ -196,8 +197,9 @@ def footnote(sheet: SizeReport) -> str:
     memory = " peak MB: of the device." if any(row.peak for row in sheet.rows) else ""
     if idle:
         memory = f" peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
-        if any(row.peak and row.backend == "onnxruntime" for row in sheet.rows):
-            memory += " ONNX Runtime needs no PyTorch outside this benchmark."
+        exports = {row.backend for row in sheet.rows if row.peak and row.backend in EXPORT_BACKENDS}
+        if exports:
+            memory += f" PyTorch is not needed for {' and '.join(sorted(exports))} outside this benchmark."
     return (
         "GFLOP: 10⁹ operations for one picture, two for each multiply-add of convolutions and matrix "
         "products. ms: median of one pass, over the whole batch; p5–p95: where nine passes of ten lie; "

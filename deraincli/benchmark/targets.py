@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from deraincli.benchmark.paper_figures import PAPER_FIGURES, PaperFigures
 from deraincli.errors import ModelError, UnknownModelError
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
-from deraincli.model_zoo.resolve import find_classical_method, resolve_model
+from deraincli.model_zoo.resolve import ModelFile, find_classical_method, resolve_model
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import load_model
-from deraincli.models.classical.registry import CLASSICAL_METHODS
+from deraincli.models.classical.registry import CLASSICAL_METHODS, ClassicalMethod
 from deraincli.models.registry import NETWORKS
 
 
@@ -29,6 +29,10 @@ class Target:
     `random` is a network without trained weights. Speed, memory and counts do not depend on them. `none` is
     a classical method.
     """
+    file: ModelFile | None = field(default=None, compare=False)
+    """The model's file, if it has one."""
+    method: ClassicalMethod | None = field(default=None, compare=False)
+    """The classical method, if it is one."""
 
     def build(self) -> RestorationNetwork | None:
         """Builds the network in float32 on the CPU, in eval mode.
@@ -39,12 +43,12 @@ class Target:
         Raises:
             ModelError: The model's file is missing or damaged.
         """
-        if self.weights == "none":
+        if self.method is not None:
             return None
-        if self.weights == "random":
-            kind = NETWORKS[self.name]
-            return kind.build(kind.config).eval()
-        return load_model(resolve_model(self.name).files[0].path)[0]
+        if self.file is not None:
+            return load_model(self.file.path)[0]
+        kind = NETWORKS[self.name]
+        return kind.build(kind.config).eval()
 
     def size_multiple(self, network: RestorationNetwork | None) -> int:
         """Returns the number of which the input's sides must be multiples.
@@ -57,9 +61,8 @@ class Target:
         """
         if network is not None:
             return network.size_multiple
-        method = find_classical_method(self.name)
-        assert method is not None
-        return method.multiple
+        assert self.method is not None
+        return self.method.multiple
 
     @property
     def paper_figures(self) -> PaperFigures | None:
@@ -81,9 +84,9 @@ def find_target(name: str | None) -> Target:
         UnknownModelError: There is no such target. The message lists the nearest names.
         ModelError: The model's file is missing or damaged.
     """
-    if find_classical_method(name):
-        assert name is not None
-        return Target(name, "none")
+    method = find_classical_method(name)
+    if name is not None and method is not None:
+        return Target(name, "none", method=method)
     if name in (None, AUTO_MODEL.name):  # its two networks differ only in their weights
         name = AUTO_MODEL.members["streak"]
     try:
@@ -95,7 +98,7 @@ def find_target(name: str | None) -> Target:
             raise
     else:
         ships = file.path.parent == weights_folder()
-        return Target(name, "shipped" if ships else "file")
+        return Target(name, "shipped" if ships else "file", file)
     near = difflib.get_close_matches(name, all_names(), 3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(all_names())}."
     raise UnknownModelError(f"Unknown model {name!r}; {hint} A .safetensors file works, too.")

@@ -11,15 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deraincli.benchmark.targets import Target
-from deraincli.errors import ModelError, UsageError
 from deraincli.inference.backends.base import Backend
-from deraincli.inference.backends.classical_backend import ClassicalBackend
-from deraincli.inference.backends.onnx_backend import OnnxBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
-from deraincli.model_zoo.exports import find_export
-from deraincli.model_zoo.resolve import find_classical_method, resolve_model
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, restore_file
 
@@ -107,62 +101,6 @@ class FileToFile:
             given: A JPEG from `fresh`.
         """
         restore_file(self._derainer, given, SaveOptions("JPEG"))
-
-
-def open_backend(
-    subject: Target, *, device: str, precision: str, backend: str
-) -> TorchBackend | OnnxBackend | ClassicalBackend:
-    """Opens a target on a device.
-
-    Args:
-        subject: The target. Classical methods always run on the CPU in fp32.
-        device: Name of the device.
-        precision: Precision of the computation.
-        backend: Name of the backend.
-
-    Returns:
-        The backend that runs the target.
-
-    Raises:
-        ModelError: The target has no such export or cannot run in this precision.
-        DeviceError: The device is not available.
-    """
-    method = find_classical_method(subject.name)
-    if method:
-        return ClassicalBackend(method)
-    network = subject.build()
-    assert network is not None
-    if backend == "onnxruntime":
-        if subject.weights == "random":
-            raise ModelError(
-                f"onnxruntime runs exports only: '{subject.name}' has no weights to export, so train it, "
-                "run `derain weights export` on its file and name that file."
-            )
-        return OnnxBackend(
-            find_export(resolve_model(subject.name).files[0], precision), device=device, precision=precision
-        )
-    return TorchBackend(network, device=device, precision=precision, backend=backend)
-
-
-def forward_pass(backend: Backend, side: int, batch: int) -> Workload:
-    """Makes the workload of a forward pass for a backend.
-
-    Args:
-        backend: The backend.
-        side: Side of the square pictures in pixels.
-        batch: Number of pictures.
-
-    Returns:
-        The workload.
-
-    Raises:
-        UsageError: The batch has several pictures and the backend is not PyTorch.
-    """
-    if isinstance(backend, TorchBackend):
-        return ForwardPass(backend, side, batch)
-    if batch > 1:
-        raise UsageError("ONNX Runtime and classical methods take single pictures: leave --batch-size at 1.")
-    return TilePass(backend, side)
 
 
 @contextmanager

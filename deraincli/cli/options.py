@@ -313,7 +313,7 @@ def open_model(asked: LoadOptions, out: Output, found: ResolvedModel | None = No
     Args:
         asked: Which model, and how it runs.
         out: Where to print.
-        found: The model's files, if they are resolved already.
+        found: What `asked.model` stands for, if it is resolved already.
 
     Returns:
         The loaded model.

@@ -10,7 +10,7 @@ from deraincli.model_zoo.hub import blob_sha256
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.header import read_header
 from deraincli.restoration.derainer import Derainer
-from deraincli.restoration.load import load
+from deraincli.restoration.load import LoadOptions, open_model
 
 TOLERANCE = 0.2
 """Largest difference in dB from the catalogue's value. Devices round differently."""
@@ -45,11 +45,12 @@ def verify(model: str | None, *, device: str = "auto") -> list[Check]:
     Raises:
         ModelError: The model cannot be loaded, for example a shipped model whose file has changed.
     """
-    file = resolve_model(model).files[0]
+    found = resolve_model(model)
+    file = found.files[0]
     entry, header = file.entry, read_header(file.path)
     expected = entry.sha256 if entry else blob_sha256(file.path)
     checks = [Check("sha256", file.sha256 == expected if expected else None, file.sha256)]
-    derainer = load(model, device=device, precision="fp32", tile="off")
+    derainer = open_model(LoadOptions(model, device=device, precision="fp32", tile="off"), found)
     checks.append(Check("keys", True, f"all {len(header.shapes)} tensors fit"))
     before, after = restored_psnr(derainer, header.task)
     gain = f"{before:.2f} dB in, {after:.2f} dB out"

@@ -22,9 +22,9 @@ from deraincli.geometry import round_up
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.backends.torch_memory import peak_bytes
+from deraincli.model_zoo.resolve import ModelFile
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import load_model
-from deraincli.models.header import sha256
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
 """Largest accepted difference from PyTorch in fp32, on the 0–1 range. int8 is judged by PSNR instead."""
@@ -48,7 +48,7 @@ class Exported:
 
 
 def export_model(
-    path: Path,
+    file: ModelFile,
     target: str,
     precision: str = "fp32",
     *,
@@ -59,7 +59,7 @@ def export_model(
     """Exports a model file to a target of `options.TARGETS`.
 
     Args:
-        path: The model file.
+        file: The model file.
         target: Format to export to.
         precision: fp32 for every target, fp16 for ONNX and model files only, int8 for ONNX only.
         pairs: Folder of a paired set. int8 needs it: some pairs calibrate, the others measure the loss.
@@ -74,7 +74,7 @@ def export_model(
         ModelError: The result does not agree with PyTorch, or int8 loses more than ALLOWED_LOSS.
     """
     check_choices(target, precision, pairs)
-    network, info = load_model(path)
+    network, info = load_model(file.path)
     multiple = network.size_multiple
     description = Description(
         network=info.network,
@@ -84,9 +84,9 @@ def export_model(
         smallest_side=LEAST_CELLS * multiple if target == "pt2" else multiple,
         tile_margin=network.tile_margin,
         bytes_per_pixel=_bytes_per_pixel(network),
-        weights_sha256=sha256(path),
+        weights_sha256=file.sha256,
     )
-    on_step(f"Converting {path.stem} to {target} in {precision}.")
+    on_step(f"Converting {file.path.stem} to {target} in {precision}.")
     if precision == "int8":
         assert pairs is not None
         data, loss = _int8_onnx(network, description, pairs, max_pixels, on_step)

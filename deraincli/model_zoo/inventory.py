@@ -11,29 +11,25 @@ from deraincli.model_zoo import hub
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.model_card import CardContents, read_card
 from deraincli.model_zoo.model_facts import DamagedModel, ModelFacts
-from deraincli.model_zoo.resolve import ModelFile, resolve_model
+from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model
 from deraincli.models.header import WEIGHTS_FILE, read_header
 
 
-def describe_model(model: str) -> ModelFacts:
-    """Describes a model. A model on the Hub is fetched first.
+def describe_model(found: ResolvedModel) -> ModelFacts:
+    """Describes a model.
 
     Args:
-        model: A model as `-m` takes it.
+        found: The model. Its card is read if it lies beside its file.
 
     Returns:
         The facts about it. Those of the automatic model are those of its first member.
 
     Raises:
-        ModelError: There is no such model, or it is damaged.
+        ModelError: It is damaged.
     """
-    if model.startswith(hub.PREFIX):
-        path = hub.fetch(hub.parse_address(model), card=True)
-        return _described(ModelFile(model, model, path), "cached")
-    found = resolve_model(model)
     first = found.files[0]
     if first.entry is None:
-        return _described(first, "file")
+        return _described(first, "cached" if first.given.startswith(hub.PREFIX) else "file")
     facts = replace(
         _described(first, "shipped"),
         licence=first.entry.licence,
@@ -56,7 +52,7 @@ def list_models() -> Iterator[ModelFacts | DamagedModel]:
     """
     for name in (AUTO_MODEL.name, *SHIPPED):
         try:
-            yield describe_model(name)
+            yield describe_model(resolve_model(name))
         except ModelError as error:
             yield DamagedModel(name, str(error))
     for address, path in hub.cached_models():

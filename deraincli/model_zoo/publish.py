@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from deraincli.errors import ModelError, UsageError
-from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
+from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.hub import CARD_FILE, LICENCE_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
 from deraincli.model_zoo.inventory import describe_model
 from deraincli.model_zoo.model_card import has_identifier, write_card
 from deraincli.model_zoo.model_facts import ReportedScore
+from deraincli.model_zoo.resolve import ResolvedModel
 from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
 
 
 def repository_files(
-    model: str,
+    found: ResolvedModel,
     address: HubAddress,
     *,
     licence: str | None = None,
@@ -32,7 +33,7 @@ def repository_files(
     The weights are not converted, so that they keep their SHA-256.
 
     Args:
-        model: A model as `-m` takes it.
+        found: The model, with its card if it is on the Hub.
         address: The repository.
         licence: Licence that replaces the known one. It must be None for a shipped model.
         scores: Scores to add to the known ones.
@@ -44,15 +45,17 @@ def repository_files(
         licence if it has no identifier.
 
     Raises:
-        ModelError: There is no such model, or it does not load, or a weight is not finite.
+        ModelError: The model does not load, or a weight is not finite.
         UsageError: The model is the automatic one, or a licence is given for a shipped model.
     """
-    if model == AUTO_MODEL.name:
-        members = " and ".join(AUTO_MODEL.members.values())
-        raise UsageError(f"{model} is two models: push {members} one by one.")
-    known = describe_model(model)
+    if len(found.files) > 1:
+        members = " and ".join(file.name for file in found.files)
+        raise UsageError(f"{found.name} is two models: push {members} one by one.")
+    known = describe_model(found)
     if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
-        raise UsageError(f"{model} ships under terms of its own (weights/README.md): leave --licence out.")
+        raise UsageError(
+            f"{known.name} ships under terms of its own (weights/README.md): leave --licence out."
+        )
     from deraincli.models.checkpoint import load_model, refuse_not_finite
 
     path = known.file

@@ -53,7 +53,9 @@ class ResolvedModel:
     name: str
     """Name of the model."""
     files: tuple[ModelFile, ...]
-    """All files on which its results depend: one, or one for each member of an AutoModel."""
+    """All files on which its results depend: one, one for each member of an AutoModel, or none."""
+    method: ClassicalMethod | None = None
+    """The classical method with its prior, None for a network."""
 
     @property
     def sha256(self) -> str:
@@ -65,13 +67,22 @@ class ResolvedModel:
         return " ".join(file.sha256 for file in self.files)
 
 
-def resolve_model(model: str | None, task: str = "auto") -> ResolvedModel:
+def resolve_model_or_method(model: str | None, task: str = "auto") -> ResolvedModel:
+    """Finds a model, as `resolve_model` does, or a classical method by its name."""
+    method = find_classical_method(model)
+    if model is not None and method is not None:
+        return ResolvedModel(model, (), method)
+    return resolve_model(model, task)
+
+
+def resolve_model(model: str | None, task: str = "auto", *, card: bool = False) -> ResolvedModel:
     """Finds a model, or the default of a task.
 
     Args:
         model: A shipped model, a path or an address on the Hub. A folder has the layout of the Hugging Face
             Hub or of a training run. None is the default.
         task: `auto`, `streak` or `drop`. It chooses the default, also if the automatic model is named.
+        card: Whether to fetch the card of a model on the Hub, too.
 
     Returns:
         The model with its files. The files of shipped models are intact.
@@ -86,17 +97,17 @@ def resolve_model(model: str | None, task: str = "auto") -> ResolvedModel:
         if task == "auto":
             return ResolvedModel(AUTO_MODEL.name, tuple(map(_shipped, AUTO_MODEL.members.values())))
         model = AUTO_MODEL.members[task]
-    file = _shipped(model) if model in SHIPPED else _elsewhere(model)
+    file = _shipped(model) if model in SHIPPED else _elsewhere(model, card)
     return ResolvedModel(file.name, (file,))
 
 
-def _elsewhere(model: str) -> ModelFile:
+def _elsewhere(model: str, card: bool) -> ModelFile:
     """Finds a model that does not ship."""
     if model.startswith("hf:"):
         from deraincli.model_zoo import hub
 
         address = hub.parse_address(model)
-        return ModelFile(address.name, model, hub.fetch(address))
+        return ModelFile(address.name, model, hub.fetch(address, card=card))
     if not model:  # Path would take it for this folder
         raise _unknown(model)
     path = Path(model)

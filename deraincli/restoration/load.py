@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
+from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.inference.working_size import SideChoice
-from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, find_classical_method, resolve_model
+from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model_or_method
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
 
@@ -82,7 +83,7 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
 
     Args:
         options: The model and how it runs.
-        found: The files of `options.model`, if the caller has resolved them already.
+        found: What `options.model` stands for, if the caller has resolved it already.
 
     Returns:
         The loaded model.
@@ -92,18 +93,18 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         DeviceError: The device or the precision is not available.
         UsageError: The options contradict each other.
     """
-    method = find_classical_method(options.model)
-    if options.model is not None and method is not None:
-        return _classical(options.model, method, options)
+    found = found or resolve_model_or_method(options.model, options.task)
+    if found.method is not None:
+        return _classical(found.name, found.method, options)
     if options.max_seconds is not None:
         from deraincli.models.classical.registry import CLASSICAL_METHODS
 
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
-    if options.model is not None and options.model.endswith(".onnx") and options.backend != "onnxruntime":
-        raise UsageError(f"'{options.model}' runs in ONNX Runtime alone: set backend to 'onnxruntime'.")
-    found = found or resolve_model(options.model, options.task)
+    first = found.files[0]
+    if first.path.suffix == ".onnx" and options.backend not in EXPORT_BACKENDS:
+        raise UsageError(f"'{first.given}' is an export: set backend to {' or '.join(EXPORT_BACKENDS)}.")
     derainers, precision = [], options.precision
     for file in found.files:
         opened = _backend(file, options, precision)
@@ -112,15 +113,17 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     if len(derainers) > 1:
         return AutoDerainer(found.name, *derainers)
     (derainer,) = derainers
-    known = found.files[0].entry
+    known = first.entry
     if known is not None and options.task not in ("auto", *known.tasks):
         derainer.notes += (f"{found.name} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
     return derainer
 
 
 def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Derainer:
-    if options.backend != "eager":
-        raise UsageError(f"'{name}' is a classical method, not a network: leave backend at 'eager'.")
+    if options.backend != LoadOptions.backend:
+        raise UsageError(
+            f"'{name}' is a classical method, not a network: leave backend at '{LoadOptions.backend}'."
+        )
     opened = ClassicalBackend(
         method, device=options.device, precision=options.precision, max_seconds=options.max_seconds
     )
@@ -132,11 +135,11 @@ def _derainer(name: str, opened: Backend, options: LoadOptions) -> Derainer:
 
 
 def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
-    if options.backend == "onnxruntime":
-        from deraincli.inference.backends.onnx_backend import OnnxBackend
+    open_export = EXPORT_BACKENDS.get(options.backend)
+    if open_export is not None:
         from deraincli.model_zoo.exports import find_export
 
-        return OnnxBackend(find_export(file, precision), device=options.device, precision=precision)
+        return open_export(find_export(file, precision), device=options.device, precision=precision)
     from deraincli.inference.backends.torch_backend import TorchBackend
     from deraincli.models.checkpoint import load_model
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
+
+from deraincli.model_zoo.exports import cached_export
+from deraincli.model_zoo.resolve import resolve_model
 
 QUICK = ("--repeat", "1", "--threads", "1", "--device", "cpu", "--precision", "fp32")
 
@@ -106,6 +110,19 @@ def test_exports_are_asked_for_where_there_are_no_weights(derain) -> None:
     assert done.code == 1
     assert "exports only" in done.err
     assert done.out == b""
+
+
+def test_several_backends_run_one_after_another(derain, small_model, small_export) -> None:
+    (file,) = resolve_model(str(small_model)).files
+    export = cached_export(file, "fp32")
+    export.parent.mkdir(parents=True)
+    shutil.copy(small_export, export)
+    rest = ("--size", "32", "--end-to-end", *QUICK, "--json")
+    done = derain("bench", "-m", small_model, "--backend", "eager,onnxruntime", *rest)
+    rows = json.loads(done.out)["rows"]
+    assert [(row["backend"], row["error"]) for row in rows] == [("eager", None), ("onnxruntime", None)]
+    assert rows[0]["parameters"] == rows[1]["parameters"] > 0
+    assert all(row["latency_ms"] and row["end_to_end_ms"] and row["peak_memory_mb"] for row in rows)
 
 
 def test_quiet_markdown_is_still_printed_and_names_our_size(derain) -> None:

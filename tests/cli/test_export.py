@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from tiny_models import model_file
 
 from deraincli.export.exporter import export_model
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
@@ -94,7 +95,7 @@ def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Pa
         network.restorer.head.weight.data *= factor
         (tmp_path / f"{name}.safetensors").write_bytes(model_bytes(network, info))
         path = tmp_path / f"{name}.onnx"
-        path.write_bytes(export_model(path.with_suffix(".safetensors"), "onnx").data)
+        path.write_bytes(export_model(model_file(path.with_suffix(".safetensors")), "onnx").data)
         return path
 
     idle, busy = exported("idle", 0), exported("busy", 3)

@@ -25,8 +25,8 @@ from deraincli.datasets.layouts import LAYOUTS
 from deraincli.evaluation.metrics import PROTOCOLS
 from deraincli.export.options import TARGETS
 from deraincli.imaging.formats import FORMATS
+from deraincli.inference.backends.registry import BACKENDS
 from deraincli.inference.backends.torch_device import PRECISIONS
-from deraincli.inference.backends.torch_graphs import BACKENDS
 from deraincli.model_zoo import exports
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.models import convert_layouts
@@ -127,7 +127,7 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
 
     assert ("auto", *AUTO_MODEL.members) == values.TASKS
     assert ("auto", *PRECISIONS) == values.PRECISIONS
-    assert (*BACKENDS, "onnxruntime") == values.BACKENDS
+    assert BACKENDS == values.BACKENDS
     assert set(values.NETWORKS) == set(NETWORKS)
     assert tuple(CLASSICAL_METHODS) == values.CLASSICAL_METHODS
     assert set(all_names()) == {*SHIPPED, *values.NETWORKS, *values.CLASSICAL_METHODS}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_models import model_file
 
 from deraincli.errors import ModelError
 from deraincli.export.exporter import export_model
@@ -15,7 +16,7 @@ from deraincli.models.header import sha256
 
 def test_the_description_is_the_models(small_model: Path) -> None:
     network, info = load_model(small_model)
-    exported = export_model(small_model, "pt2")
+    exported = export_model(model_file(small_model), "pt2")
     told = exported.description
     assert (told.network, told.task, told.precision) == (info.network, info.task, "fp32")
     assert (told.size_multiple, told.tile_margin) == (network.size_multiple, network.tile_margin)
@@ -32,4 +33,4 @@ def test_damaged_weights_are_not_exported(small_model: Path, tmp_path: Path) -> 
     file = tmp_path / "broken.safetensors"
     file.write_bytes(model_bytes(network, ModelInfo(info.network, info.config, info.task)))
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        export_model(file, "pt2")
+        export_model(model_file(file), "pt2")

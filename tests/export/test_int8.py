@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paired import write_set
+from tiny_models import model_file
 
 from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError, ModelError
@@ -61,7 +62,7 @@ def test_convolutions_are_quantised_and_the_loss_told(
 
     monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", 100.0)
     folder = write_set(tmp_path, count=4)
-    exported = export_model(small_model, "onnx", "int8", pairs=folder)
+    exported = export_model(model_file(small_model), "onnx", "int8", pairs=folder)
     model = onnx.load_from_string(exported.data)
     weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
     assert onnx.TensorProto.INT8 in weights.values()
@@ -76,4 +77,4 @@ def test_too_great_a_loss_is_refused(
 ) -> None:
     monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", -100.0)
     with pytest.raises(ModelError, match=r"int8 loses .* dB on 2 pictures"):
-        export_model(small_model, "onnx", "int8", pairs=write_set(tmp_path, count=4))
+        export_model(model_file(small_model), "onnx", "int8", pairs=write_set(tmp_path, count=4))

@@ -12,11 +12,12 @@ from deraincli.model_zoo.hub import HubAddress
 from deraincli.model_zoo.inventory import describe_model
 from deraincli.model_zoo.model_card import CardContents, read_card, write_card
 from deraincli.model_zoo.model_facts import ReportedScore
+from deraincli.model_zoo.resolve import resolve_model
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_models_card_tells_all_that_the_catalogue_does(tmp_path: Path, name: str) -> None:
-    card = write_card(describe_model(name), HubAddress(f"someone/{name}"))
+    card = write_card(describe_model(resolve_model(name)), HubAddress(f"someone/{name}"))
     entry = SHIPPED[name]
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["library_name"] == "deraincli"
@@ -76,7 +77,7 @@ def test_scores_of_several_protocols_stay_apart(tmp_path: Path) -> None:
     from dataclasses import replace
 
     scores = (ReportedScore("a set", "prenet", 30.0, 0.9), ReportedScore("a set", "rgb", 28.5, 0.875))
-    known = replace(describe_model(next(iter(SHIPPED))), licence="mit", scores=scores)
+    known = replace(describe_model(resolve_model(next(iter(SHIPPED)))), licence="mit", scores=scores)
     path = tmp_path / "README.md"
     path.write_text(write_card(known, HubAddress("someone/rain")))
     assert read_card(path) == CardContents("mit", scores, known.provenance, known.datasets)

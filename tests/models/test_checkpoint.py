@@ -124,7 +124,7 @@ def test_the_hubs_own_mixin_reads_our_folder(model: Path, tmp_path: Path) -> Non
         def __init__(self, config: PReNetConfig) -> None:
             super().__init__(config)
 
-    for name, content in repository_files(str(model), HubAddress("someone/rain")).items():
+    for name, content in repository_files(resolve_model(str(model)), HubAddress("someone/rain")).items():
         (tmp_path / "folder" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "folder" / name).write_bytes(content)
     theirs = Hubbed.from_pretrained(tmp_path / "folder", strict=True)

@@ -161,10 +161,11 @@ def command(
 
 def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
     """Raises UsageError for a method without maps before a model is loaded."""
+    from deraincli.inference.backends.registry import EXPORT_BACKENDS
     from deraincli.model_zoo.resolve import find_classical_method
 
-    if backend == "onnxruntime":
-        raise UsageError("ONNX Runtime gives no attention maps: use --backend eager.")
+    if backend in EXPORT_BACKENDS:
+        raise UsageError(f"{backend} gives no attention maps: use --backend eager.")
     if find_classical_method(model):
         raise UsageError(
             f"'{model}' is a classical method and has no attention maps: "

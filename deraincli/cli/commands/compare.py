@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deraincli.evaluation.comparison import Version
     from deraincli.evaluation.metrics import Protocol
     from deraincli.imaging.image import Image
+    from deraincli.model_zoo.resolve import ResolvedModel
     from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
@@ -111,9 +112,9 @@ def command(
     format = _sheet_format(destination)
     measure = metrics.PROTOCOLS[protocol]
     asked = options.load_options(None, task, device, precision, backend, tile, overlap, working_side)
-    names = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
+    found = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
-    _refuse_namesakes([INPUT, *names, *(name for name, _ in files), TRUTH])
+    _refuse_namesakes([INPUT, *found, *(name for name, _ in files), TRUTH])
     check_destination(destination, overwrite=overwrite)
 
     image = decode(source, max_pixels=max_pixels)
@@ -123,7 +124,7 @@ def command(
     if truth:
         measure.check_size(image.pixels)
     given = [read_version(name, file, image, max_pixels=max_pixels) for name, file in files]
-    runs = {label: _restored(label, replace(asked, model=name), image, out) for label, name in names.items()}
+    runs = {label: _restored(label, asked, model, image, out) for label, model in found.items()}
     versions = [Version(INPUT, image), *(run.version for run in runs.values()), *given]
     if truth:
         versions = [scored(version, truth, measure) for version in versions]
@@ -152,10 +153,10 @@ class _Run:
         return f"{self.version.label} on {self.device} in {self.precision}"
 
 
-def _restored(label: str, asked: LoadOptions, image: Image, out: Output) -> _Run:
+def _restored(label: str, asked: LoadOptions, found: ResolvedModel, image: Image, out: Output) -> _Run:
     from deraincli.evaluation.comparison import Version
 
-    derainer = options.open_model(asked, out)
+    derainer = options.open_model(asked, out, found)
     begin = time.perf_counter()
     with out.progress(label) as meter:
         result = derainer.restore(image.pixels, on_progress=meter, on_warning=out.note)
@@ -167,15 +168,15 @@ def _restored(label: str, asked: LoadOptions, image: Image, out: Output) -> _Run
     return run
 
 
-def _labelled(names: Sequence[str | None], task: str) -> dict[str, str | None]:
+def _labelled(typed: Sequence[str | None], task: str) -> dict[str, ResolvedModel]:
     """Returns the models by their labels: their names, or, where those are equal, the typed values."""
-    from deraincli.model_zoo.resolve import resolve_model
-    from deraincli.models.classical.registry import CLASSICAL_METHODS
+    from deraincli.model_zoo.resolve import resolve_model_or_method
 
-    known = [name if name in CLASSICAL_METHODS else resolve_model(name, task).name for name in names]
+    found = [resolve_model_or_method(name, task) for name in typed]
+    counts = Counter(model.name for model in found)
     return {
-        name if name is not None and known.count(label) > 1 else label: name
-        for name, label in zip(names, known, strict=True)
+        name if name is not None and counts[model.name] > 1 else model.name: model
+        for name, model in zip(typed, found, strict=True)
     }
 
 

@@ -86,9 +86,7 @@ def command(
     from deraincli.export.exporter import export_model
 
     for file, output in jobs:
-        exported = export_model(
-            file.path, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line
-        )
+        exported = export_model(file, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
         write_atomically(output, exported.data, overwrite=overwrite)
         out.result(_record(exported, file.name, target, output), _summary(exported, output))
 

@@ -157,11 +157,9 @@ def _restore(
     source: str, image: Image, save: SaveOptions, asked: LoadOptions, out: Output
 ) -> tuple[Derainer, RestoredFile]:
     """Loads the model and restores the picture."""
-    found = None
-    if asked.model is not None and asked.model.startswith("hf:"):
-        from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.model_zoo.resolve import resolve_model_or_method
 
-        found = resolve_model(asked.model)  # a download shows its own bar
+    found = resolve_model_or_method(asked.model, asked.task)  # a download shows its own bar
     with out.progress("loading the model") as meter:
         from deraincli.restoration.restore_file import restore_picture
 

@@ -14,6 +14,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ReportedScore
+    from deraincli.model_zoo.resolve import ResolvedModel
 
 EXAMPLES = examples(
     "derain weights push runs/first hf:OWNER/NAME --dry-run",
@@ -80,14 +81,16 @@ def command(
     """Publish a model, or the best weights of a training run."""
     from deraincli.model_zoo import publish
     from deraincli.model_zoo.hub import CARD_FILE, ONNX_FILE, parse_address
+    from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
     address = parse_address(repository)
-    extras = _pictures(model, picture) if picture else {}
+    found = resolve_model(model, card=True)
+    extras = _pictures(found, picture) if picture else {}
     if onnx:
-        extras[ONNX_FILE] = _as_onnx(model)
-    scores = _measured(model, measure) if measure else []
-    files = publish.repository_files(model, address, licence=licence, scores=scores, extras=extras)
+        extras[ONNX_FILE] = _as_onnx(found)
+    scores = _measured(found, measure) if measure else []
+    files = publish.repository_files(found, address, licence=licence, scores=scores, extras=extras)
     sizes = {name: len(content) for name, content in files.items()}
     record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
     listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
@@ -100,17 +103,17 @@ def command(
     out.answer(record | {"commit": commit}, f"{address}@{commit} has {listing}")
 
 
-def _pictures(model: str, picture: Path) -> dict[str, bytes]:
+def _pictures(found: ResolvedModel, picture: Path) -> dict[str, bytes]:
     """Restores the picture of a card. Returns it before and after, as JPEGs by their names on the Hub."""
     from deraincli.imaging.decode import decode
     from deraincli.imaging.display import shrink_to, to_display_rgb
     from deraincli.imaging.encode import encode
     from deraincli.imaging.image import Image
     from deraincli.model_zoo.hub import RAINY_FILE, RESTORED_FILE
-    from deraincli.restoration.load import load
+    from deraincli.restoration.load import LoadOptions, open_model
 
     rainy = shrink_to(to_display_rgb(decode(picture, max_pixels=DEFAULT_MAX_PIXELS)), PICTURE_SIDE)
-    states = {RAINY_FILE: rainy, RESTORED_FILE: load(model)(rainy)}
+    states = {RAINY_FILE: rainy, RESTORED_FILE: open_model(LoadOptions(), found)(rainy)}
     return {
         name: encode(
             Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="JPEG"),
@@ -121,30 +124,28 @@ def _pictures(model: str, picture: Path) -> dict[str, bytes]:
     }
 
 
-def _as_onnx(model: str) -> bytes:
+def _as_onnx(found: ResolvedModel) -> bytes:
     """Exports a model to ONNX. The export agrees with PyTorch."""
     from deraincli.export.options import check_choices
-    from deraincli.model_zoo.resolve import resolve_model
 
     check_choices("onnx", "fp32", None)
-    path = resolve_model(model).files[0].path
     from deraincli.export.exporter import export_model
 
-    return export_model(path, "onnx").data
+    return export_model(found.files[0], "onnx").data
 
 
-def _measured(model: str, dataset: Path) -> list[ReportedScore]:
+def _measured(found: ResolvedModel, dataset: Path) -> list[ReportedScore]:
     """Scores a model on a paired set under every protocol, at full size and full precision."""
     from deraincli.datasets.pairs import find_pairs
     from deraincli.evaluation.metrics import protocols_named
     from deraincli.evaluation.score_pairs import score_pairs
     from deraincli.model_zoo.model_facts import ReportedScore
-    from deraincli.restoration.load import load
+    from deraincli.restoration.load import LoadOptions, open_model
 
     pairs = find_pairs(dataset).pairs
-    derainer = load(model, precision="fp32", working_side="full")
+    derainer = open_model(LoadOptions(precision="fp32", working_side="full"), found)
     protocols = protocols_named("all")
-    means = score_pairs(pairs, {model: derainer}, protocols, max_pixels=DEFAULT_MAX_PIXELS)[model]
+    means = score_pairs(pairs, {found.name: derainer}, protocols, max_pixels=DEFAULT_MAX_PIXELS)[found.name]
     label = f"{dataset.resolve().name}, {len(pairs)} pairs"
     return [
         ReportedScore(label, name, round(mean.psnr, 2), round(mean.ssim, 4)) for name, mean in means.items()

@@ -65,9 +65,10 @@ def info(
 ) -> None:
     """Show a model's task, size, hash, licence, provenance and measured scores."""
     from deraincli.model_zoo.inventory import describe_model
+    from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
-    known = describe_model(model)
+    known = describe_model(resolve_model(model, card=True))
     if out.json:
         out.result(known.record(), "")
         return
@@ -101,9 +102,10 @@ def pull(
 ) -> None:
     """Download a model from the Hub into its cache."""
     from deraincli.model_zoo.inventory import describe_model
+    from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
-    known = describe_model(model)
+    known = describe_model(resolve_model(model, card=True))
     said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
     out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
 

@@ -36,7 +36,7 @@ class TorchBackend:
     precision: str
     """Precision of weights and activations: `fp32`, `bf16` or `fp16`. Pictures stay fp32."""
     backend: str
-    """How the network runs: a name of `torch_graphs.BACKENDS`."""
+    """How the network runs: a name of `registry.TORCH_BACKENDS`."""
     notes: tuple[str, ...]
     """Sentences for the user about requests that could not be met."""
 
@@ -54,7 +54,7 @@ class TorchBackend:
             network: The network with float32 weights. The caller must not use it afterwards.
             device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
             precision: `auto` or a key of PRECISIONS.
-            backend: A name of `torch_graphs.BACKENDS`.
+            backend: A name of `registry.TORCH_BACKENDS`.
 
         Raises:
             DeviceError: The device, the precision or the backend is not available, or memory runs out.
@@ -77,6 +77,11 @@ class TorchBackend:
     def level_strides(self) -> tuple[int, ...]:
         """Pixels of a tile per pixel of each encoder level that the maps enter, the finest level first."""
         return level_strides(self._network)
+
+    @property
+    def eager(self) -> bool:
+        """Whether PyTorch runs the network as it is, neither compiled nor as a graph."""
+        return self._run is self._network
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

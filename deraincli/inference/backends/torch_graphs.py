@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from deraincli.errors import DeviceError, UsageError
+from deraincli.inference.backends.registry import BACKENDS, TORCH_BACKENDS
 from deraincli.models.base import NetworkOutput
 
 RunNetwork = Callable[[Tensor], NetworkOutput]
 """Takes B×3×H×W float32 in 0–1."""
-
-BACKENDS = ("eager", "compile", "cudagraphs")
 
 WARM_UP = 3
 """Number of runs before a CUDA graph is recorded. Libraries choose their kernels and allocate workspaces in
@@ -25,18 +24,19 @@ def choose_backend(request: str, device: torch.device) -> tuple[str, tuple[str, 
     """Chooses a backend that works on a device.
 
     Args:
-        request: A name of BACKENDS.
+        request: A name of TORCH_BACKENDS.
         device: The device.
 
     Returns:
-        A name of BACKENDS, and sentences for the user if it is not the requested one.
+        A name of TORCH_BACKENDS, and sentences for the user if it is not the requested one.
 
     Raises:
         UsageError: There is no such backend.
         DeviceError: CUDA graphs are requested on another device than CUDA.
     """
-    if request not in BACKENDS:
-        raise UsageError(f"Unknown backend {request!r}: choose {', '.join(BACKENDS)} or onnxruntime.")
+    if request not in TORCH_BACKENDS:
+        choices = f"{', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}"
+        raise UsageError(f"Unknown backend {request!r}: choose {choices}.")
     if request == "cudagraphs" and device.type != "cuda":
         raise DeviceError(
             f"CUDA graphs need a CUDA device, not '{device}': set backend to 'eager' or 'compile'."
@@ -72,7 +72,7 @@ def prepare(network: nn.Module, backend: str) -> RunNetwork:
 
     Args:
         network: The network, on its device.
-        backend: A name of BACKENDS.
+        backend: A name of TORCH_BACKENDS.
 
     Returns:
         A callable that runs the network.
