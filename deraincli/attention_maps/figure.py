@@ -9,7 +9,7 @@ from typing import Literal
 from deraincli.attention_maps.scores import Map
 from deraincli.errors import InputError
 from deraincli.imaging.display import shrink_to
-from deraincli.reporting.contact_sheet import Picture
+from deraincli.pixels import Picture
 from deraincli.runtime.installation import install_command
 
 FigureFormat = Literal["png", "pdf", "svg"]

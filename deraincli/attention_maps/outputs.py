@@ -23,8 +23,8 @@ from deraincli.geometry import Size
 from deraincli.imaging.decode import decode
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
-from deraincli.imaging.image import Image, Pixels
-from deraincli.reporting.contact_sheet import Picture
+from deraincli.imaging.image import Image
+from deraincli.pixels import Picture, Pixels
 from deraincli.restoration.derainer import Derainer
 
 

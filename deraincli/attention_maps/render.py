@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
 
 from deraincli.attention_maps.scores import Map
-from deraincli.imaging.image import Pixels
-from deraincli.reporting.contact_sheet import INK, Picture, contact_sheet
+from deraincli.pixels import Picture, Pixels
+from deraincli.reporting.contact_sheet import INK, contact_sheet
 
 RAIN_PERCENTILE = 99.9
 """Percentile of the differences between input and output that is shown as black or white."""

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from deraincli.imaging.colour import grey_to_rgb
-from deraincli.imaging.image import Pixels
+from deraincli.imaging.colour import as_rgb
 from deraincli.models.balnet.targets import attention_targets
+from deraincli.pixels import Pixels
 
 Map = NDArray[np.float32]
 """H×W in 0–1."""
@@ -117,6 +117,5 @@ def _mean(scores: Sequence[MapScore]) -> MapScore:
 
 def _as_tensor(pixels: Pixels) -> torch.Tensor:
     """Converts H×W×C to 1×3×H×W in 0–1."""
-    colour = grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels
-    scaled = colour.astype(np.float32) / np.iinfo(pixels.dtype).max
+    scaled = as_rgb(pixels).astype(np.float32) / np.iinfo(pixels.dtype).max
     return torch.from_numpy(scaled).permute(2, 0, 1)[None]

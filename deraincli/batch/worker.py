@@ -20,8 +20,8 @@ from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest, stamp
 from deraincli.imaging.decode import content_format
 from deraincli.imaging.formats import format_of
-from deraincli.imaging.image import Pixels
 from deraincli.inference.tiled import Restored
+from deraincli.pixels import Pixels
 from deraincli.restoration.change import measure_change
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, encode_restored, read_for

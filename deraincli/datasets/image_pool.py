@@ -21,7 +21,8 @@ from deraincli.files.walk import walk
 from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
-from deraincli.imaging.image import Picture, Pixels, Views
+from deraincli.imaging.image import Views
+from deraincli.pixels import Picture, Pixels
 from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 

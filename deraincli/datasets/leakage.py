@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.imaging.image import Picture
+from deraincli.pixels import Picture
 
 NEAR = 8
 """Largest number of different bits, of 64, between two hashes of the same picture.

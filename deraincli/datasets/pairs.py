@@ -18,7 +18,7 @@ from deraincli.datasets.layouts import HALVES, LAYOUTS, Layout, Matches
 from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 Half = Literal["left", "right"]

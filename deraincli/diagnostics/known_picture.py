@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.pixels import Doubles
+
 SIDE = 192
 """Side of the known picture, in pixels."""
 
 SPREAD = (0.7548776662466927, 0.5698402909980532, 0.6180339887498949, 0.4142135623730951)
 """Numbers whose multiples, modulo 1, are spread evenly. They replace a random generator."""
-
-Plane = NDArray[np.float64]
-"""H×W or H×W×3."""
 
 
 def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -33,7 +32,7 @@ def known_pair(task: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return _to_uint8(_with_streaks(clean, y, x)), _to_uint8(clean)
 
 
-def _scene(y: Plane, x: Plane) -> Plane:
+def _scene(y: Doubles, x: Doubles) -> Doubles:
     """Draws a dim gradient with soft blobs and a wall of planks below, H×W×3 in 0–1."""
     scene = np.stack([0.25 + 0.2 * x / SIDE, 0.35 + 0.1 * y / SIDE, 0.5 - 0.2 * y / SIDE], -1)
     for index in range(1, 13):
@@ -44,14 +43,14 @@ def _scene(y: Plane, x: Plane) -> Plane:
     return np.where((y > 0.7 * SIDE)[..., None], _wall(y, x), scene).clip(0, 1)
 
 
-def _wall(y: Plane, x: Plane) -> Plane:
+def _wall(y: Doubles, x: Doubles) -> Doubles:
     """Draws planks, H×W×3 in 0–1."""
     board = y // 12
     planks = np.where(y % 12 < 2, 0.25, 0.4 + 0.03 * np.sin(0.15 * x + board))
     return planks[..., None] * np.array([1.0, 0.8, 0.65])
 
 
-def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
+def _with_streaks(clean: Doubles, y: Doubles, x: Doubles) -> Doubles:
     """Adds a hundred soft, slightly slanted streaks."""
     layer = np.zeros_like(x)
     for index in range(1, 101):
@@ -63,7 +62,7 @@ def _with_streaks(clean: Plane, y: Plane, x: Plane) -> Plane:
     return clean + layer[..., None]
 
 
-def _with_drops(clean: Plane, y: Plane, x: Plane) -> Plane:
+def _with_drops(clean: Doubles, y: Doubles, x: Doubles) -> Doubles:
     """Adds sixteen drops, each of which shows the scene upside down, small and blurred."""
     rainy = clean
     blurred = cv2.GaussianBlur(clean, (0, 0), 4)
@@ -83,5 +82,5 @@ def _spread(index: int) -> tuple[float, float, float, float]:
     return first, second, third, fourth
 
 
-def _to_uint8(picture: Plane) -> NDArray[np.uint8]:
+def _to_uint8(picture: Doubles) -> NDArray[np.uint8]:
     return (255 * picture.clip(0, 1)).round().astype(np.uint8)

@@ -15,7 +15,8 @@ from deraincli.files.atomic import write_atomically
 from deraincli.files.walk import pictures
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.encode import encode
-from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.image import Image
+from deraincli.pixels import Pixels
 
 if TYPE_CHECKING:
     from deraincli.callbacks import OnWarning

@@ -25,12 +25,7 @@ import numpy.typing as npt
 
 from deraincli.errors import InputError, UsageError
 from deraincli.imaging.colour import as_rgb
-
-Pixels = npt.NDArray[Any]
-"""H×W×C picture, uint8 or uint16, C = 1 (grey) or 3 (RGB)."""
-Planes = npt.NDArray[np.float64]
-"""H×W×C values on the 0–255 scale, as a protocol compares them."""
-
+from deraincli.pixels import Doubles, Pixels
 
 LARGEST_PSNR = 100.0
 """Largest PSNR in means, dB. Equal and nearly equal pictures count as this."""
@@ -55,9 +50,9 @@ class Protocol:
     """The definition in one line, for tables."""
     source: str
     """The script that it reproduces."""
-    prepare: Callable[[Pixels], Planes]
+    prepare: Callable[[Pixels], Doubles]
     """Converts a picture to the planes that both metrics compare."""
-    ssim: Callable[[Planes, Planes], float]
+    ssim: Callable[[Doubles, Doubles], float]
     """Computes the mean SSIM of two sets of planes."""
     smallest_side: int = 11
     """Side of the SSIM window in pixels. Pictures with a shorter side have no SSIM."""
@@ -184,18 +179,18 @@ def _size(pixels: Pixels) -> str:
     return f"{pixels.shape[1]}×{pixels.shape[0]}"
 
 
-def _scaled(pixels: Pixels) -> Planes:
+def _scaled(pixels: Pixels) -> Doubles:
     """Converts uint8 or uint16 to float64 on the 0–255 scale. Fractions are kept."""
     scale = {np.dtype(np.uint8): 1.0, np.dtype(np.uint16): 257.0}[pixels.dtype]
     return pixels / scale
 
 
-def _rounded(values: Planes) -> Planes:
+def _rounded(values: Doubles) -> Doubles:
     """Rounds to the nearest integer, halves up, as MATLAB and OpenCV round positive numbers."""
     return np.floor(values + 0.5)
 
 
-def _bt601(rgb: Planes) -> Planes:
+def _bt601(rgb: Doubles) -> Doubles:
     """Converts RGB in 0–255 to BT.601 luminance in 16–235, H×W×1, as MATLAB's rgb2ycbcr does.
 
     Integer coefficients keep the sum exact for integer values. A luminance of k + ½ then rounds up on every
@@ -204,16 +199,16 @@ def _bt601(rgb: Planes) -> Planes:
     return 16.0 + (rgb @ np.array([65_481.0, 128_553.0, 24_966.0]) / 255_000.0)[..., np.newaxis]
 
 
-def _float_luminance(pixels: Pixels) -> Planes:
+def _float_luminance(pixels: Pixels) -> Doubles:
     return _bt601(_scaled(as_rgb(pixels)))
 
 
-def _uint8_luminance(pixels: Pixels) -> Planes:
+def _uint8_luminance(pixels: Pixels) -> Doubles:
     values = _rounded(_scaled(pixels))
     return values if pixels.shape[2] == 1 else _rounded(_bt601(values))
 
 
-def _opencv_luminance(pixels: Pixels) -> Planes:
+def _opencv_luminance(pixels: Pixels) -> Doubles:
     """Returns OpenCV's full-range Y as uint8 values, cropped at the right and bottom to multiples of 4."""
     import cv2
 
@@ -223,21 +218,21 @@ def _opencv_luminance(pixels: Pixels) -> Planes:
     return luminance.astype(np.float64)
 
 
-def _colour(pixels: Pixels) -> Planes:
+def _colour(pixels: Pixels) -> Doubles:
     return _scaled(as_rgb(pixels))
 
 
-def _gaussian_ssim(image: Planes, reference: Planes) -> float:
+def _gaussian_ssim(image: Doubles, reference: Doubles) -> float:
     """Computes SSIM by Wang et al. 2004: 11×11 Gaussian of σ 1.5, population covariance, whole windows."""
     return _windowed_ssim(image, reference, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
 
 
-def _uniform_ssim(image: Planes, reference: Planes) -> float:
+def _uniform_ssim(image: Doubles, reference: Doubles) -> float:
     """Computes SSIM by scikit-image's defaults: 7×7 uniform window, sample covariance, whole windows."""
     return _windowed_ssim(image, reference)
 
 
-def _downsampled_gaussian_ssim(image: Planes, reference: Planes) -> float:
+def _downsampled_gaussian_ssim(image: Doubles, reference: Doubles) -> float:
     """Computes Gaussian SSIM after Wang's automatic down-sampling to about 256 px on the shorter side.
 
     The widely used ssim.m averages f×f boxes, f = max(1, round(min(H, W) / 256)), and keeps every f-th pixel.
@@ -247,7 +242,7 @@ def _downsampled_gaussian_ssim(image: Planes, reference: Planes) -> float:
     return _gaussian_ssim(_box_downsample(image, factor), _box_downsample(reference, factor))
 
 
-def _box_downsample(planes: Planes, factor: int) -> Planes:
+def _box_downsample(planes: Doubles, factor: int) -> Doubles:
     """Computes MATLAB's imfilter(planes, ones(f) / f², 'symmetric') followed by (1:f:end, 1:f:end)."""
     import cv2
 
@@ -258,7 +253,7 @@ def _box_downsample(planes: Planes, factor: int) -> Planes:
     return np.asarray(averaged, dtype=np.float64).reshape(planes.shape)[::factor, ::factor]
 
 
-def _windowed_ssim(image: Planes, reference: Planes, **window: float) -> float:
+def _windowed_ssim(image: Doubles, reference: Doubles, **window: float) -> float:
     from skimage.metrics import structural_similarity
 
     similarity = structural_similarity(image, reference, data_range=255, channel_axis=-1, **window)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from functools import partial
 from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.evaluation.methods import Method, ModelMethod, PrecomputedResults, RainyInput
 from deraincli.evaluation.results import COLUMNS, EvaluationResults, MethodScores
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Histogram, Table, render
 
 TRUTH = "ground truth"

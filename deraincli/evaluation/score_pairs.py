@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.evaluation.metrics import Protocol, Score, mean_score, score
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 
 Restore = Callable[[Pixels], Pixels]
 """Takes a rainy image, H×W×C, uint8 or uint16. Returns the restored image, of the same H×W."""

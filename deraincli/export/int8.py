@@ -18,10 +18,10 @@ from deraincli.evaluation.score_pairs import Restore, score_pairs
 from deraincli.export.formats import Run, describe
 from deraincli.export.parity import as_batch
 from deraincli.imaging.colour import as_rgb
-from deraincli.imaging.image import Pixels
 from deraincli.inference.backends.export_metadata import Description
 from deraincli.inference.tiled import restore_tiled
 from deraincli.inference.tiling import Tiling
+from deraincli.pixels import Pixels
 from deraincli.runtime.process import quiet_log
 
 ALLOWED_LOSS = 0.05

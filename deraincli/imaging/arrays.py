@@ -15,7 +15,7 @@ import numpy as np
 import PIL.Image
 
 from deraincli.geometry import row_bands
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 
 _opencv_log = Lock()
 

@@ -14,19 +14,7 @@ from numpy.typing import NDArray
 from PIL import ImageCms
 
 from deraincli.geometry import row_bands
-from deraincli.imaging.image import Pixels
-
-
-def grey_to_rgb(grey: NDArray[Any]) -> NDArray[Any]:
-    """Converts grey to RGB.
-
-    Args:
-        grey: H×W×1 of any dtype.
-
-    Returns:
-        H×W×3 with three equal channels.
-    """
-    return np.repeat(grey, 3, axis=2)
+from deraincli.pixels import LUMA, Pixels
 
 
 def rgb_to_grey(rgb: NDArray[Any]) -> NDArray[Any]:
@@ -40,7 +28,7 @@ def rgb_to_grey(rgb: NDArray[Any]) -> NDArray[Any]:
     """
     grey = np.empty((*rgb.shape[:2], 1), rgb.dtype)
     for rows in row_bands(*rgb.shape[:2]):
-        luma = rgb[rows].astype(np.float64) @ (0.299, 0.587, 0.114)
+        luma = rgb[rows].astype(np.float64) @ LUMA
         grey[rows, :, 0] = np.rint(luma) if rgb.dtype.kind == "u" else luma
     return grey
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.imaging.colour import grey_to_rgb
+from deraincli.imaging.colour import as_rgb
 from deraincli.imaging.encode import fit_to_format
 from deraincli.imaging.image import Image
 
@@ -25,7 +25,7 @@ def to_display_rgb(image: Image) -> NDArray[np.uint8]:
     """
     # BMP holds 8 bits without a profile or alpha, so fitting to it converts all three.
     pixels = fit_to_format(replace(image, alpha=None), "BMP").pixels
-    return grey_to_rgb(pixels) if pixels.shape[2] == 1 else pixels.astype(np.uint8, copy=False)
+    return as_rgb(pixels).astype(np.uint8, copy=False)
 
 
 def shrink_to(pixels: NDArray[Any], longest_side: int) -> NDArray[Any]:

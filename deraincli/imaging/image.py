@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deraincli.imaging.resolution import Resolution
-
-Pixels: TypeAlias = NDArray[np.unsignedinteger[Any]]
+from deraincli.pixels import Picture, Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +30,6 @@ class Image:
     """Type and body of PNG chunks for colours and aspect. A PNG keeps all of them, an AVIF only cICP."""
     resolution: Resolution | None = None
     """Resolution of the upright picture in pixels per inch, as the file states it outside EXIF."""
-
-
-Picture = NDArray[np.uint8]
-"""A picture H×W×3 RGB, uint8."""
 
 
 Views = tuple[Picture, ...]

@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from deraincli.errors import UnreadableImageError
 from deraincli.imaging import arrays, colour, png
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 
 _EXTRA_SAMPLES, _PREMULTIPLIED = 338, 1
 _WHITE_IS_ZERO = 0

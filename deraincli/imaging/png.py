@@ -14,8 +14,9 @@ import numpy as np
 
 from deraincli.geometry import row_bands
 from deraincli.imaging.arrays import to_pillow
-from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.image import Image
 from deraincli.imaging.resolution import per_metre
+from deraincli.pixels import Pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_END = len(_SIGNATURE) + 25

@@ -9,8 +9,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from deraincli.imaging import arrays, metadata
 from deraincli.imaging.decode import content_format, decode
 from deraincli.imaging.display import shrink_to
-from deraincli.imaging.image import Pixels
 from deraincli.imaging.pixel_reader import decode_errors
+from deraincli.pixels import Pixels
 
 
 def read_thumbnail(file: Path, longest_side: int, *, max_pixels: int) -> Pixels:

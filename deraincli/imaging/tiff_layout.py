@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from deraincli.geometry import row_bands
 from deraincli.imaging import arrays
-from deraincli.imaging.image import Pixels
+from deraincli.pixels import Pixels
 
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_BYTE_COUNTS = 322, 323, 324, 325
 _FILL_ORDER, _PREDICTOR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 266, 317, 338, 339

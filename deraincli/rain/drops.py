@@ -22,7 +22,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
+from deraincli.pixels import Floats, Picture
+from deraincli.rain.linear_light import displayed, linear
 
 DISC = 7
 """Largest radius of the blur circle in pixels of the drop layer."""
@@ -183,11 +184,11 @@ def magnified(style: DropStyle, factor: float) -> DropStyle:
 
 
 def add_drops(
-    clean: Pixels,
+    clean: Picture,
     rng: np.random.Generator,
     style: DropStyle | None = None,
-    surroundings: Pixels | None = None,
-) -> tuple[Pixels, Plane]:
+    surroundings: Picture | None = None,
+) -> tuple[Picture, Floats]:
     """Adds drops on the lens to a picture.
 
     Args:
@@ -213,8 +214,8 @@ def add_drops(
 
 
 def _drop_layer(
-    height: int, width: int, panorama: Plane, style: DropStyle, rng: np.random.Generator
-) -> tuple[Plane, Plane]:
+    height: int, width: int, panorama: Floats, style: DropStyle, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Draws the blurred light of the drops, H×W×3, and the blurred share of wet glass, H×W."""
     pitch = max(style.defocus / DISC, 1.0)
     margin = DISC + 1
@@ -237,7 +238,7 @@ def _drop_layer(
 
 def _bumps(
     rows: int, columns: int, pitch: float, style: DropStyle, rng: np.random.Generator
-) -> tuple[Plane, Plane]:
+) -> tuple[Floats, Floats]:
     """Draws the drops and the lights that they reflect.
 
     Returns:
@@ -268,7 +269,7 @@ def _bumps(
     return canvas, sparkles
 
 
-def _add_bump(canvas: Plane, drop: _Drop) -> None:
+def _add_bump(canvas: Floats, drop: _Drop) -> None:
     """Adds one drop to the canvas, an elliptic bump that is 0 beyond 1.15 radii."""
     reach_y, reach_x = 1.15 * drop.tall, 1.15 * drop.wide
     top, left = max(int(drop.y - reach_y), 0), max(int(drop.x - reach_x), 0)
@@ -281,7 +282,7 @@ def _add_bump(canvas: Plane, drop: _Drop) -> None:
     patch[..., 2] += height * (drop.power * v + drop.tilt_y)
 
 
-def _seen_sky(surroundings: Plane, style: DropStyle) -> tuple[float, float, float]:
+def _seen_sky(surroundings: Floats, style: DropStyle) -> tuple[float, float, float]:
     """Mixes the style's sky with the brightest twentieth of the scene."""
     small = cv2.resize(surroundings, (20, 20), interpolation=cv2.INTER_AREA).reshape(-1, 3)
     brightest = small[np.argsort(small.sum(1))[-20:]].mean(0)
@@ -289,7 +290,7 @@ def _seen_sky(surroundings: Plane, style: DropStyle) -> tuple[float, float, floa
     return float(red), float(green), float(blue)
 
 
-def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator) -> Plane:
+def _environment(surroundings: Floats, style: DropStyle, rng: np.random.Generator) -> Floats:
     """Builds the small panorama that drops refract. The scene lies between the sky and the ground."""
     side = ENVIRONMENT
     scene = cv2.resize(surroundings, (side, side // 3), interpolation=cv2.INTER_AREA)
@@ -302,7 +303,7 @@ def _environment(surroundings: Plane, style: DropStyle, rng: np.random.Generator
     return cv2.GaussianBlur(panorama, (0, 0), 1.0)
 
 
-def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
+def _refract(panorama: Floats, lens: Floats, style: DropStyle) -> Floats:
     """Renders the panorama through the drops, upside down and darker towards the rim."""
     middle = (ENVIRONMENT - 1) / 2
     places = np.clip(middle * (1 - lens), 0, ENVIRONMENT - 1)
@@ -311,7 +312,7 @@ def _refract(panorama: Plane, lens: Plane, style: DropStyle) -> Plane:
     return light * (1 - style.rim * np.square(distance))[..., None]
 
 
-def _wet_film(scene: Plane, style: DropStyle, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _wet_film(scene: Floats, style: DropStyle, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Blurs and veils the scene where thin water covers the glass.
 
     Returns:
@@ -330,7 +331,7 @@ def _wet_film(scene: Plane, style: DropStyle, rng: np.random.Generator) -> tuple
     return seen, 1 - (1 - film) * (1 - veil)
 
 
-def _aperture(radius: float, blades: int, *, turn: float) -> Plane:
+def _aperture(radius: float, blades: int, *, turn: float) -> Floats:
     """Draws a soft-edged disc or polygon of sum 1.
 
     Args:
@@ -351,10 +352,10 @@ def _aperture(radius: float, blades: int, *, turn: float) -> Plane:
     return (aperture / aperture.sum()).astype(np.float32)
 
 
-def _smoothstep(values: Plane, low: float, high: float) -> Plane:
+def _smoothstep(values: Floats, low: float, high: float) -> Floats:
     share = np.clip((values - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)
 
 
-def _rgb(colour: tuple[float, float, float]) -> Plane:
+def _rgb(colour: tuple[float, float, float]) -> Floats:
     return np.array(colour, np.float32)

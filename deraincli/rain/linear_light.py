@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+from deraincli.pixels import Floats, Picture
 
 
-def linear(picture: Pixels) -> Plane:
+def linear(picture: Picture) -> Floats:
     """Converts a picture to linear light.
 
     Args:
@@ -22,7 +20,7 @@ def linear(picture: Pixels) -> Plane:
     return np.square(picture.astype(np.float32) / 255)
 
 
-def displayed(light: Plane) -> Pixels:
+def displayed(light: Floats) -> Picture:
     """Converts linear light to a picture.
 
     Args:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
-"""H×W×3 RGB."""
+from deraincli.pixels import Picture
+
 Mask = NDArray[np.float32]
 """Opacity of a pattern: H×W, 0–1."""
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from deraincli.pixels import Picture
 from deraincli.rain.linear_light import displayed, linear
 from deraincli.rain.mist import add_mist
 from deraincli.rain.streaks import Layer, StreakStyle, streak_layer
 
-Pixels = NDArray[np.uint8]
 MIST_SHARE = 0.35
 """Share of the scenes with mist, 0–1."""
 NIGHT_SHARE = 0.2
 """Share of the other scenes that are dark, 0–1."""
 
 
-def rainy_scene(photo: Pixels, rng: np.random.Generator) -> Pixels:
+def rainy_scene(photo: Picture, rng: np.random.Generator) -> Picture:
     """Adds mist to a photo, darkens it or leaves it unchanged. It stays rain-free.
 
     Args:
@@ -39,7 +38,7 @@ def rainy_scene(photo: Pixels, rng: np.random.Generator) -> Pixels:
     return photo
 
 
-def rain_before(scene: Pixels, rng: np.random.Generator) -> Pixels:
+def rain_before(scene: Picture, rng: np.random.Generator) -> Picture:
     """Adds streaks in front of a scene. Their opacity moves each pixel towards the grey of the sky.
 
     Streaks never darken. Pixels brighter than the sky are unchanged.
@@ -58,7 +57,7 @@ def rain_before(scene: Pixels, rng: np.random.Generator) -> Pixels:
     return cv2.convertScaleAbs(rainy)
 
 
-def as_jpeg(picture: Pixels, quality: int) -> Pixels:
+def as_jpeg(picture: Picture, quality: int) -> Picture:
     """Encodes a picture as JPEG and decodes it again.
 
     Args:

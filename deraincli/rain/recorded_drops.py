@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from deraincli.rain.linear_light import Pixels, Plane, displayed, linear
+from deraincli.pixels import Floats, Picture
+from deraincli.rain.linear_light import displayed, linear
 from deraincli.rain.random_crops import random_view
 
 WINDOW = 6.0
@@ -30,7 +31,7 @@ class RecordedDrops:
     Crops are mirrored, rotated and resized, and their light changes in brightness and tint.
     """
 
-    def __init__(self, pairs: Iterable[tuple[Pixels, ...]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[Picture, ...]]) -> None:
         """Extracts the panes of all pairs.
 
         Args:
@@ -38,7 +39,7 @@ class RecordedDrops:
         """
         self._panes = [_pane(linear(rainy), linear(clean)) for rainy, clean in pairs]
 
-    def add(self, clean: Pixels, rng: np.random.Generator) -> Pixels:
+    def add(self, clean: Picture, rng: np.random.Generator) -> Picture:
         """Adds a random pane to a picture.
 
         Args:
@@ -57,7 +58,7 @@ class RecordedDrops:
         return displayed(linear(view[..., :1]) * linear(clean) + linear(view[..., 1:]) * tint)
 
 
-def _pane(rainy: Plane, clean: Plane) -> Pixels:
+def _pane(rainy: Floats, clean: Floats) -> Picture:
     """Estimates the transmission and the light of the drops from a pair in linear light.
 
     Returns:
@@ -76,5 +77,5 @@ def _pane(rainy: Plane, clean: Plane) -> Pixels:
     return displayed(np.dstack([transmission, light]))
 
 
-def _around(values: Plane) -> Plane:
+def _around(values: Floats) -> Floats:
     return cv2.GaussianBlur(values, (0, 0), WINDOW)

@@ -8,14 +8,11 @@ from itertools import product
 
 import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 from PIL import ImageDraw
 
 from deraincli.imaging.display import shrink_to
+from deraincli.pixels import Picture
 from deraincli.reporting.fonts import Font, font_for
-
-Picture = NDArray[np.uint8]
-"""H×W×3, RGB."""
 
 PANEL_SIDE = 2048
 """Longest side of a panel in pixels. Larger pictures are reduced to it."""

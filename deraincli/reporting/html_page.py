@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from deraincli.imaging.display import shrink_to
 from deraincli.imaging.encode import encode
-from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.image import Image
+from deraincli.pixels import Pixels
 
 PAGE_BYTES = 40_000_000
 """Largest size of a page in bytes."""

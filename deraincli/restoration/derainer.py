@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import InputError
-from deraincli.imaging.colour import grey_to_rgb, rgb_to_grey
+from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.tiled import Restored
 from deraincli.inference.working_size import SideChoice, check_side, restore_at_working_size
@@ -209,9 +209,13 @@ class ModelDerainer(Derainer):
         run_tile = partial(
             self._backend.run_tile, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
-        colour = grey_to_rgb(pixels) if grey else pixels
         result = restore_at_working_size(
-            colour, self._working_side, run_tile, self._tiling, on_progress=on_progress, on_warning=on_warning
+            as_rgb(pixels),
+            self._working_side,
+            run_tile,
+            self._tiling,
+            on_progress=on_progress,
+            on_warning=on_warning,
         )
         image = rgb_to_grey(result.image) if grey else result.image
         return result._replace(image=image, model=self.name)

@@ -16,10 +16,11 @@ from deraincli.datasets.image_pool import pair_files
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, Score, mean_score, score
 from deraincli.imaging.display import shrink_to
-from deraincli.imaging.image import Picture, Views
+from deraincli.imaging.image import Views
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import NetworkOutput, RestorationNetwork
+from deraincli.pixels import Picture
 
 SAMPLES = 4
 """Number of pictures shown."""

@@ -43,7 +43,7 @@ class Time(NamedTuple):
     """The duration. 0 if the file does not give it."""
 
 
-class Picture(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame that could be decoded, and when it is shown."""
 
     frame: VideoFrame
@@ -164,7 +164,7 @@ class Source:
         is_cover = bool(packet.stream.disposition & Disposition.attached_pic)
         return bool(packet.size) and (is_cover or self.wants(packet.pts, Fraction(packet.time_base)))
 
-    def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[Picture]:
+    def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[TimedFrame]:
         """Decodes the frames of the span.
 
         Args:
@@ -181,7 +181,7 @@ class Source:
         for picture in self._group(on_packet):
             times = tuple(time for time in picture.times if self.wants(time.pts, self.time_base))
             if times:
-                yield Picture(picture.frame, times)
+                yield TimedFrame(picture.frame, times)
 
     def other_packets(self) -> Iterator[Packet]:
         """Yields the packets of all other tracks that lie in the span.
@@ -196,14 +196,14 @@ class Source:
             if self._keeps(packet):
                 yield packet
 
-    def _group(self, on_packet: OnPacket | None) -> Iterator[Picture]:
+    def _group(self, on_packet: OnPacket | None) -> Iterator[TimedFrame]:
         """Assigns the times of frames that could not be decoded to the good frame before them."""
         frame: VideoFrame | None = None
         times: list[Time] = []
         last: int | None = None
         for time, decoded in self._decode_all(on_packet):
             if decoded is not None and frame is not None:
-                yield Picture(frame, tuple(times))
+                yield TimedFrame(frame, tuple(times))
                 times = []
             frame = decoded or frame
             if last is not None and time.pts <= last:  # no container takes a time that does not advance
@@ -213,7 +213,7 @@ class Source:
             if self.end_second is not None and time.pts * self.time_base >= self.end_second:
                 break
         if frame is not None:
-            yield Picture(frame, tuple(times))
+            yield TimedFrame(frame, tuple(times))
 
     def _decode_all(self, on_packet: OnPacket | None) -> Iterator[tuple[Time, VideoFrame | None]]:
         """Yields each frame's time, ascending, and the frame, or None if it could not be decoded."""

@@ -34,7 +34,7 @@ from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
 from deraincli.video.frames import Converter, display_matrix
 from deraincli.video.muxer import Muxer, Sink
-from deraincli.video.reader import Picture, Source, Span, Time
+from deraincli.video.reader import Source, Span, Time, TimedFrame
 from deraincli.video.segments import SegmentStore
 from deraincli.video.temporal import combine, over_time
 
@@ -207,7 +207,7 @@ class VideoRestorer:
             yield picture
 
     def _restore_all(
-        self, pictures: Iterable[Picture], first: VideoFrame, encoding: Encoding, last: int | None
+        self, pictures: Iterable[TimedFrame], first: VideoFrame, encoding: Encoding, last: int | None
     ) -> Iterator[Shown]:
         """Restores the frames that are shown after `last`, a time in ticks. None restores all frames."""
         turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
@@ -226,7 +226,7 @@ class VideoRestorer:
                 frame = converter.pack(restored.frame, combine(restored.pixels, neighbours))
             yield Shown(frame, times, restored.passed)
 
-    def _restore(self, picture: Picture, converter: Converter) -> _Restored:
+    def _restore(self, picture: TimedFrame, converter: Converter) -> _Restored:
         rgb, pixels = converter.unpack(picture.frame)
         # The first frame chooses the model for all frames, because a change in the middle would be visible.
         self.derainer = self.derainer.select(pixels)
@@ -307,15 +307,15 @@ class _Restored(NamedTuple):
     """Whether it could not be restored."""
 
 
-def _first(source: Source, pictures: Iterator[Picture]) -> Picture:
+def _first(source: Source, pictures: Iterator[TimedFrame]) -> TimedFrame:
     for picture in pictures:
         return picture
     raise source.no_picture()
 
 
-def _after(pictures: Iterable[Picture], last: int | None, reach: int) -> Iterator[Picture]:
+def _after(pictures: Iterable[TimedFrame], last: int | None, reach: int) -> Iterator[TimedFrame]:
     """Yields the frames that are shown after `last`, and before them up to `reach` frames as neighbours."""
-    before: deque[Picture] = deque(maxlen=reach)
+    before: deque[TimedFrame] = deque(maxlen=reach)
     for picture in pictures:
         if last is not None and picture.times[-1].pts <= last:
             before.append(picture)

@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[Any]
-"""H×W×3 RGB, uint8 or uint16."""
+from deraincli.pixels import Pixels
+
 Grey = NDArray[np.uint8]
 """H×W, 0–255."""
 T = TypeVar("T")

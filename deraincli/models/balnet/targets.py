@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deraincli.models.luma import LUMA
+from deraincli.pixels import LUMA
 
 
 def grey(image: Tensor) -> Tensor:

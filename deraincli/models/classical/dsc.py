@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.models.luma import LUMA
+from deraincli.pixels import LUMA, Floats
 
 SIDE = 16
 """Side of a patch, in pixels."""
@@ -48,16 +48,13 @@ BALANCES = 3
 BAND = 16
 """Rows of patches that are coded at a time, to limit memory."""
 
-Plane = NDArray[np.float32]
-"""Any matrix, such as H×W luminance in 0–1 or N×256 patches."""
-
 
 class Layers(NamedTuple):
     """The separated layers of a luminance."""
 
-    background: Plane
+    background: Floats
     """H×W in 0–1."""
-    rain: Plane
+    rain: Floats
     """H×W in 0–1."""
 
 
@@ -74,7 +71,7 @@ def restore(rainy: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield without(rainy, layers.rain)
 
 
-def without(rainy: NDArray[np.float32], rain: Plane) -> NDArray[np.float32]:
+def without(rainy: NDArray[np.float32], rain: Floats) -> NDArray[np.float32]:
     """Removes rain from a picture by inverting the screen blend, 1 − J = (1 − B)(1 − R).
 
     Args:
@@ -88,7 +85,7 @@ def without(rainy: NDArray[np.float32], rain: Plane) -> NDArray[np.float32]:
     return (1 - (1 - rainy) / transmitted).astype(np.float32)
 
 
-def separate(luminance: Plane) -> Iterator[Layers]:
+def separate(luminance: Floats) -> Iterator[Layers]:
     """Separates a luminance, H×W in 0–1, step by step.
 
     Yields:
@@ -110,7 +107,7 @@ def separate(luminance: Plane) -> Iterator[Layers]:
         atoms = updated(atoms, samples, encode(samples, atoms, RAIN_ATOMS))
 
 
-def _samples(plane: Plane, rng: np.random.Generator) -> Plane:
+def _samples(plane: Floats, rng: np.random.Generator) -> Floats:
     """Returns at most SAMPLES random patches without their means, N×256."""
     windows = np.lib.stride_tricks.sliding_window_view(plane, (SIDE, SIDE))[::SAMPLE_STRIDE, ::SAMPLE_STRIDE]
     height, width = windows.shape[:2]
@@ -119,19 +116,19 @@ def _samples(plane: Plane, rng: np.random.Generator) -> Plane:
     return patches - patches.mean(1, keepdims=True)
 
 
-def _unit(atoms: Plane) -> Plane:
+def _unit(atoms: Floats) -> Floats:
     """Scales atoms to length 1. Zero atoms stay zero."""
     return atoms / np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-6)
 
 
-def uprightness(atoms: Plane) -> NDArray[np.float32]:
+def uprightness(atoms: Floats) -> NDArray[np.float32]:
     """Returns the ratio of each atom's change from left to right to its change from top to bottom."""
     squares = atoms.reshape(-1, SIDE, SIDE)
     across, along = np.diff(squares, axis=2), np.diff(squares, axis=1)
     return np.square(across).sum((1, 2)) / (np.square(along).sum((1, 2)) + 1e-6)
 
 
-def encode(patches: Plane, atoms: Plane, rain_atoms: int) -> Any:
+def encode(patches: Floats, atoms: Floats, rain_atoms: int) -> Any:
     """Codes patches by orthogonal matching pursuit.
 
     Args:
@@ -178,11 +175,11 @@ def encode(patches: Plane, atoms: Plane, rain_atoms: int) -> Any:
     return csr_array((weights.ravel(), chosen.ravel(), starts), shape=(len(patches), count))
 
 
-def _at(values: Plane, columns: NDArray[np.intp]) -> Plane:
+def _at(values: Floats, columns: NDArray[np.intp]) -> Floats:
     return np.take_along_axis(values, columns, axis=1)
 
 
-def updated(atoms: Plane, patches: Plane, codes: Any) -> Plane:
+def updated(atoms: Floats, patches: Floats, codes: Any) -> Floats:
     """Returns the atoms that best reconstruct patches from their codes.
 
     Args:
@@ -202,7 +199,7 @@ def updated(atoms: Plane, patches: Plane, codes: Any) -> Plane:
     return atoms
 
 
-def _decoded(layers: Layers, atoms: Plane) -> Layers:
+def _decoded(layers: Layers, atoms: Floats) -> Layers:
     """Reconstructs both layers from their atoms. Each pixel is the mean of the patches that cover it."""
     total = layers.background + layers.rain
     windows = np.lib.stride_tricks.sliding_window_view(total, (SIDE, SIDE))[::STRIDE, ::STRIDE]
@@ -229,7 +226,7 @@ def _decoded(layers: Layers, atoms: Plane) -> Layers:
     return Layers((background / counts).astype(np.float32), (rain / counts).astype(np.float32))
 
 
-def balanced(luminance: Plane, coded: Layers) -> Layers:
+def balanced(luminance: Floats, coded: Layers) -> Layers:
     """Fits layers to their codes and to the blend, by least squares in B and R alternately.
 
     Args:

@@ -26,10 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.models.classical.patch_mixture import SIDE, PatchMixture, fit, load, without_mean
-from deraincli.models.luma import LUMA
-
-Plane = NDArray[np.float32]
-"""H×W in 0–1."""
+from deraincli.pixels import LUMA, Floats
 
 PRIOR_FILE = "gmm-background.safetensors"
 """Below the folder `weights`. `examples/classical/learn_background_prior.py` shows how it was learnt."""
@@ -85,13 +82,13 @@ def restore(rainy: NDArray[np.float32], prior: Path) -> Iterator[NDArray[np.floa
 class Layers:
     """The separated layers of a luminance, or their denoised versions."""
 
-    background: Plane
+    background: Floats
     """H×W in 0–1."""
-    rain: Plane
+    rain: Floats
     """H×W in 0–1."""
 
 
-def separate(luminance: Plane, clean: PatchMixture, steps: int = STEPS) -> Iterator[Layers]:
+def separate(luminance: Floats, clean: PatchMixture, steps: int = STEPS) -> Iterator[Layers]:
     """Separates a luminance step by step.
 
     Args:
@@ -126,9 +123,9 @@ def separate(luminance: Plane, clean: PatchMixture, steps: int = STEPS) -> Itera
 class Objective:
     """The quadratic function that one step minimises over B and R. H and g are fixed."""
 
-    luminance: Plane
+    luminance: Floats
     """O, H×W in 0–1."""
-    gradients: list[Plane]
+    gradients: list[Floats]
     """H, for both directions."""
     auxiliary: Layers
     """The means of the g that cover each pixel."""
@@ -184,7 +181,7 @@ def _square(values: NDArray[np.floating]) -> float:
     return float(np.vdot(values, values))
 
 
-def denoised(plane: Plane, prior: PatchMixture, noise: float, *, means: bool) -> Plane:
+def denoised(plane: Floats, prior: PatchMixture, noise: float, *, means: bool) -> Floats:
     """Denoises a plane patch by patch. Each pixel is the mean of the patches that cover it.
 
     Args:
@@ -210,7 +207,7 @@ def denoised(plane: Plane, prior: PatchMixture, noise: float, *, means: bool) ->
     return sums / counts
 
 
-def rain_prior(luminance: Plane) -> PatchMixture:
+def rain_prior(luminance: Floats) -> PatchMixture:
     """Learns the patches of the flattest window, which shows almost only rain."""
     windows = np.lib.stride_tricks.sliding_window_view(flattest_window(luminance), (SIDE, SIDE))
     patches, _ = without_mean(windows.reshape(-1, SIDE * SIDE))
@@ -219,7 +216,7 @@ def rain_prior(luminance: Plane) -> PatchMixture:
     return next(islice(mixtures, RAIN_PASSES, None))
 
 
-def flattest_window(luminance: Plane) -> Plane:
+def flattest_window(luminance: Floats) -> Floats:
     """Returns the window of at most 100×100 pixels with the least variance."""
     height, width = (min(RAIN_WINDOW, side) for side in luminance.shape)
     values = luminance.astype(np.float64)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deraincli.errors import ModelError
+from deraincli.pixels import Floats
 
 SIDE = 8
 """Side of a patch, in pixels."""
@@ -28,23 +28,21 @@ LEAST_SHARE = 1e-4
 CHUNK = 2048
 """Patches that are computed at a time, so that intermediate results stay in the CPU's cache."""
 
-Array = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class PatchMixture:
     """A mixture of K components with R directions each."""
 
-    shares: Array
+    shares: Floats
     """Weights of the components, K, with sum 1."""
-    directions: Array
+    directions: Floats
     """Directions of the largest variances, K×R×64, orthonormal within a component."""
-    variances: Array
+    variances: Floats
     """Variances along the directions, K×R."""
-    rest: Array
+    rest: Floats
     """Variance along all other directions, K."""
 
-    def log_joint(self, patches: Array, noise: float = 0.0) -> Array:
+    def log_joint(self, patches: Floats, noise: float = 0.0) -> Floats:
         """Computes the logarithm of each component's share times its density.
 
         Args:
@@ -70,7 +68,7 @@ class PatchMixture:
             answer[start : start + CHUNK] = offset - 0.5 * (energy / rest - explained)
         return answer
 
-    def denoised(self, patches: Array, noise: float) -> Array:
+    def denoised(self, patches: Floats, noise: float) -> Floats:
         """Computes the Wiener estimate of each patch x by its likeliest component, Σ(Σ + noise·I)⁻¹ x.
 
         Args:
@@ -93,7 +91,7 @@ class PatchMixture:
         return answer
 
 
-def fit(patches: Array, components: int, rank: int, rng: np.random.Generator) -> Iterator[PatchMixture]:
+def fit(patches: Floats, components: int, rank: int, rng: np.random.Generator) -> Iterator[PatchMixture]:
     """Learns a mixture by expectation maximisation.
 
     Args:
@@ -116,7 +114,7 @@ def fit(patches: Array, components: int, rank: int, rng: np.random.Generator) ->
         mixture = improved(mixture, patches)
 
 
-def improved(mixture: PatchMixture, patches: Array) -> PatchMixture:
+def improved(mixture: PatchMixture, patches: Floats) -> PatchMixture:
     """Returns the mixture after one step of expectation maximisation on patches, N×64."""
     joint = mixture.log_joint(patches)
     responsibilities = np.exp(joint - joint.max(1, keepdims=True))
@@ -124,7 +122,7 @@ def improved(mixture: PatchMixture, patches: Array) -> PatchMixture:
     return _maximise(patches, responsibilities, mixture.directions.shape[1])
 
 
-def _maximise(patches: Array, responsibilities: Array, rank: int) -> PatchMixture:
+def _maximise(patches: Floats, responsibilities: Floats, rank: int) -> PatchMixture:
     """Returns the likeliest mixture for responsibilities of the components for the patches, N×K."""
     responsibilities = np.where(responsibilities < LEAST_SHARE, 0, responsibilities)
     size = patches.shape[1]
@@ -143,7 +141,7 @@ def _maximise(patches: Array, responsibilities: Array, rank: int) -> PatchMixtur
     return PatchMixture(*(np.asarray(part, np.float32) for part in (shares, directions, variances, rest)))
 
 
-def without_mean(patches: Array) -> tuple[Array, Array]:
+def without_mean(patches: Floats) -> tuple[Floats, Floats]:
     """Returns patches without their means, N×64, and the means, N×1."""
     means = patches.mean(1, keepdims=True)
     return patches - means, means

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deraincli.models.classical import dsc, gmm
-
-Picture = NDArray[np.float32]
-"""H×W×3, RGB in 0–1."""
+from deraincli.pixels import Floats
 
 
 @dataclass(frozen=True)
 class ClassicalMethod:
     """How to run one classical method."""
 
-    restore: Callable[..., Iterator[Picture]]
-    """Restores a rainy picture step by step. It also takes the file of the prior if there is one.
+    restore: Callable[..., Iterator[Floats]]
+    """Restores a rainy picture, H×W×3 RGB in 0–1, step by step. It also takes the prior's file if it has one.
 
     It yields the unchanged picture first, and then the estimate after each step. The last one is the best.
     Values may leave 0–1.

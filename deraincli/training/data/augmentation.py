@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from deraincli.imaging.image import Picture, Views
+from deraincli.imaging.image import Views
+from deraincli.pixels import Picture
 
 LARGEST_TILT = 45.0
 """Largest angle by which a crop is turned, in degrees."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from deraincli.imaging.image import Picture
+from deraincli.pixels import Picture
 from deraincli.training.data.config import DataConfig
 from deraincli.training.data.sources import open_sources
 

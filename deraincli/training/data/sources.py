@@ -11,7 +11,7 @@ import numpy as np
 
 from deraincli.datasets.image_pool import ImagePool, ImageSource, clean_photos, pair_files
 from deraincli.errors import InputError, UsageError
-from deraincli.imaging.image import Picture
+from deraincli.pixels import Picture
 from deraincli.rain.drops import add_drops
 from deraincli.rain.patterns import add_pattern
 from deraincli.rain.perspective_streaks import perspective_rain
