@@ -4,6 +4,7 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 ├── UsageError                  exit 2: the command line or a config asks for something impossible
 ├── InputError                  a picture, data set or file cannot be read or used
 │   └── UnreadableImageError    damaged, truncated, of an unknown kind, or too large
+│       └── TooLargeError       more pixels than the limit
 ├── OutputError                 the result cannot be written
 │   └── ExistsError             it would overwrite something unasked
 ├── ModelError                  a model is damaged, or made for another network
@@ -50,6 +51,10 @@ class InputError(DerainError):
 
 class UnreadableImageError(InputError):
     """A file is no picture that can be decoded in full."""
+
+
+class TooLargeError(UnreadableImageError):
+    """A picture has more pixels than the limit."""
 
 
 class OutputError(DerainError):

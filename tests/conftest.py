@@ -17,7 +17,7 @@ from loopback_hub import LoopbackHub
 
 from deraincli.cli.app import run
 
-pytest_plugins = ["expected_skips"]
+pytest_plugins = ["expected_skips", "browsers"]
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)

@@ -23,11 +23,12 @@ RAIN = "Rain"
 TRAINING = "Training"
 MEASURING = "Measuring"
 PUBLISHING = "Publishing"
+SERVER = "Server"
 MODEL = "Model"
 QUALITY = "Quality"
 SPEED = "Speed and memory"
 MESSAGES = "Messages"
-PANELS = (IN_OUT, MAPS, RAIN, TRAINING, MEASURING, PUBLISHING, MODEL, QUALITY, SPEED, MESSAGES)
+PANELS = (IN_OUT, MAPS, RAIN, TRAINING, MEASURING, PUBLISHING, SERVER, MODEL, QUALITY, SPEED, MESSAGES)
 """The panels of options in the help of a command."""
 
 

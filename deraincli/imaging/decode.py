@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from deraincli.errors import InputError, UnreadableImageError, missing
+from deraincli.errors import InputError, TooLargeError, UnreadableImageError, missing
 from deraincli.imaging import (
     arrays,
     avif,
@@ -65,7 +65,8 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
 
     Raises:
         InputError: The file is missing or cannot be read.
-        UnreadableImageError: The picture is damaged, truncated, too large or not of a supported kind.
+        UnreadableImageError: The picture is damaged, truncated, too large (TooLargeError) or not of a
+            supported kind.
     """
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
@@ -77,7 +78,7 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
         frames = rearrangement.pages if rearrangement else getattr(picture, "n_frames", 1)
     for what, (width, height) in (("has", picture.size), ("has tiles of", _tile_size(picture))):
         if width * height > max_pixels:
-            raise UnreadableImageError(
+            raise TooLargeError(
                 f"{name} {what} {width} × {height} pixels, more than the limit of {max_pixels}: "
                 "raise it with --max-pixels if you trust the file."
             )

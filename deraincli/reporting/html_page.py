@@ -1,7 +1,8 @@
 """Writes one self-contained HTML page: tables, a histogram, and a before/after slider over pictures.
 
 The page does not use the network, which its content security policy forbids. It stays below PAGE_BYTES. The
-layout and the scripts are in html_page.html, which takes the report as one JSON object.
+layout and the scripts are in html_page.html, which takes the report as one JSON object, and in the files of
+the slider.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ FULL_SIZE_COUNT = 50
 """Largest number of pictures that are shown at full size. The others are thumbnails."""
 
 _TEMPLATE = Path(__file__).with_name("html_page.html")
+SLIDER_CSS = Path(__file__).with_name("comparison_slider.css")
+"""Style sheet of the before/after slider."""
+SLIDER_JS = Path(__file__).with_name("comparison_slider.js")
+"""JavaScript module of the before/after slider."""
 _EMBEDDED = re.compile(r'<script type="application/json" id="report">(.*?)</script>', re.DOTALL)
 
 
@@ -135,7 +140,10 @@ def render(
     }
     # The data is escaped, so that no name can end the script element that contains it.
     data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    return _TEMPLATE.read_text(encoding="utf-8").replace("REPORT_JSON", data)
+    page = _TEMPLATE.read_text(encoding="utf-8")
+    for name, file in (("SLIDER_CSS", SLIDER_CSS), ("SLIDER_JS", SLIDER_JS)):
+        page = page.replace(name, file.read_text(encoding="utf-8"))
+    return page.replace("REPORT_JSON", data)
 
 
 def facts_of(file: Path) -> list[str]:

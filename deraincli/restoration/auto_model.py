@@ -46,7 +46,15 @@ class Evidence(NamedTuple):
     @property
     def drops(self) -> bool:
         """Whether the picture shows drops on the lens rather than streaks or no rain."""
-        return self.drop_change > max(CHANGE_RATIO * self.streak_change, LEAST_CHANGE)
+        return self.drop_ratio > 1
+
+    @property
+    def drop_ratio(self) -> float:
+        """The change by the specialist for drops, as a multiple of the one above which a picture shows drops.
+
+        The further it is from 1, the clearer the choice.
+        """
+        return self.drop_change / max(CHANGE_RATIO * self.streak_change, LEAST_CHANGE)
 
 
 class AutoDerainer(Derainer):
@@ -79,9 +87,17 @@ class AutoDerainer(Derainer):
         Args:
             pixels: The picture, as `restore` takes it.
         """
-        return self._drop if self.evidence(pixels).drops else self._streak
+        return self.specialist(self.evidence(pixels))
 
-    def evidence(self, pixels: NDArray[Any]) -> Evidence:
+    def specialist(self, evidence: Evidence) -> Derainer:
+        """Returns the specialist that restores a picture.
+
+        Args:
+            evidence: The picture's evidence.
+        """
+        return self._drop if evidence.drops else self._streak
+
+    def evidence(self, pixels: NDArray[Any], *, on_progress: OnProgress | None = None) -> Evidence:
         """Restores windows of a picture with both specialists, and measures the changes.
 
         A large picture is always tried at the default working size. At full size, neither specialist knows
@@ -89,13 +105,19 @@ class AutoDerainer(Derainer):
 
         Args:
             pixels: The picture, H×W×3 or H×W×1, as `restore` takes it.
+            on_progress: Receives the number of windows done and the number of all windows.
 
         Raises:
             InputError: The array has another shape.
         """
         check_shape(pixels)
         smaller = to_working_size(pixels, "auto")
-        tries = [_try(window, self._streak, self._drop) for window in _windows(smaller)]
+        windows = _windows(smaller)
+        tries = []
+        for done, window in enumerate(windows, start=1):
+            tries.append(_try(window, self._streak, self._drop))
+            if on_progress:
+                on_progress(done, len(windows))
         return Evidence(*np.mean(tries, 0).tolist())
 
     def restore(

@@ -15,7 +15,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
 from deraincli.inference.tiled import Restored
 from deraincli.restoration.change import Change, measure_change
-from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.derainer import AttentionMaps, Derainer
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,27 @@ class RestoredFile:
     """Name of the model that restored it."""
     change: Change
     """The difference from the picture as it was read."""
+    maps: AttentionMaps
+    """The attention maps, if they were asked for and the network has them."""
+
+    def record(self, derainer: Derainer, read_seconds: float) -> dict[str, object]:
+        """Returns how the picture was restored as a JSON object.
+
+        Args:
+            derainer: The model that was called.
+            read_seconds: Seconds that decoding took.
+        """
+        return {
+            "status": "done",
+            "width": self.size.width,
+            "height": self.size.height,
+            "seconds": round(read_seconds + self.seconds, 4),
+            "model": self.model,
+            "device": derainer.device,
+            "precision": derainer.precision,
+            "tile": self.tile,
+            **self.change.record(),
+        }
 
 
 def read_for(
@@ -100,6 +121,7 @@ def restore_picture(
     picture: Image,
     options: SaveOptions,
     *,
+    maps: bool = False,
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
 ) -> RestoredFile:
@@ -109,6 +131,7 @@ def restore_picture(
         derainer: The loaded model.
         picture: The picture, as `read_for` returned it for the same options.
         options: How the restored picture is written.
+        maps: Whether to return the attention maps, if the network has them.
         on_progress: Receives the number of finished tiles and the number of all tiles.
         on_note: Receives sentences for the user.
 
@@ -118,7 +141,7 @@ def restore_picture(
         ModelError: The network's output is not finite.
     """
     start = time.perf_counter()
-    result = derainer.restore(picture.pixels, on_progress=on_progress, on_warning=on_note)
+    result = derainer.restore(picture.pixels, maps=maps, on_progress=on_progress, on_warning=on_note)
     data = encode_restored(picture, result, options)
     return RestoredFile(
         data,
@@ -127,6 +150,7 @@ def restore_picture(
         tile=str(result.tile),
         model=result.model,
         change=measure_change(picture.pixels, result.image),
+        maps=AttentionMaps(result.ram, result.cam),
     )
 
 

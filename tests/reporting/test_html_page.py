@@ -3,12 +3,12 @@
 import base64
 import json
 import re
-import shutil
 from functools import partial
 
 import cv2
 import numpy as np
 import pytest
+from browsers import requested_addresses, width_of_the_page
 from paired import rain_on, scene
 
 from deraincli.reporting import html_page
@@ -124,23 +124,6 @@ def test_a_page_needs_no_pictures():
     assert content(render("A title", ["a fact"]))["comparisons"] == []
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium, where Selenium, the browser and its driver are installed."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
-    binary, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if not (binary and driver):
-        pytest.skip("Chromium and its driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1000,1400"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chromium = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chromium
-    chromium.quit()
-
-
 @pytest.fixture
 def opened(browser, tmp_path):
     """The browser with the page open from a file; it must log no error and make no network request."""
@@ -150,8 +133,7 @@ def opened(browser, tmp_path):
     browser.get(file.as_uri())
     yield browser
     assert browser.get_log("browser") == []
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    urls = requested_addresses(browser)
     assert urls
     assert all(url.startswith(("data:", "file:")) for url in urls)
 
@@ -398,19 +380,6 @@ def test_browser_digits_choose_a_side(opened):
     assert shown(opened, "left") == f"{NASTY}: net"
     assert opened.find_element("id", "note-left").text == "0 dB"
     assert opened.find_element("id", "note-right").text == ""
-
-
-@pytest.fixture
-def phone(browser):
-    """The browser as wide as a small phone."""
-    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    yield browser
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def width_of_the_page(browser) -> int:
-    return browser.execute_script("return document.documentElement.scrollWidth")
 
 
 def test_browser_fits_a_phone(opened, phone):

@@ -84,7 +84,7 @@ def command(
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
-    _report(record | _described(derainer, restored, seconds), restored, out)
+    _report(record | restored.record(derainer, seconds), restored, out)
     _advise(restored, asked, out)
 
 
@@ -176,21 +176,6 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
         sys.stdout.buffer.flush()
     else:
         write_atomically(target, data, overwrite=overwrite)
-
-
-def _described(derainer: Derainer, restored: RestoredFile, read_seconds: float) -> dict[str, object]:
-    """Returns the JSON record of a restored picture, without source and output."""
-    return {
-        "status": "done",
-        "width": restored.size.width,
-        "height": restored.size.height,
-        "seconds": round(read_seconds + restored.seconds, 4),
-        "model": restored.model,
-        "device": derainer.device,
-        "precision": derainer.precision,
-        "tile": restored.tile,
-        **restored.change.record(),
-    }
 
 
 def _report(record: Mapping[str, object], restored: RestoredFile, out: Output) -> None:

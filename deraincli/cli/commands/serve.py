@@ -1,0 +1,94 @@
+"""`derain serve` offers restoration to browsers and programs."""
+
+from __future__ import annotations
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from deraincli.cli import options
+from deraincli.cli.help import SERVER, examples
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+
+EXAMPLES = examples(
+    "derain serve --open                    # http://127.0.0.1:7860/",
+    "curl --data-binary @in.jpg http://127.0.0.1:7860/api/derain > out.jpg",
+)
+
+
+def command(
+    host: Annotated[
+        str, typer.Option(metavar="NAME", rich_help_panel=SERVER, help="Interface to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", rich_help_panel=SERVER, help="Port to listen on.")
+    ] = 7860,
+    open: Annotated[
+        bool, typer.Option("--open", rich_help_panel=SERVER, help="Open the page in the browser.")
+    ] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            envvar="DERAIN_TOKEN",
+            show_envvar=False,
+            rich_help_panel=SERVER,
+            help="Serve only clients that know this token.",
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN", rich_help_panel=SERVER, help="Let pages of this origin use the server, too."
+        ),
+    ] = None,
+    queue: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            rich_help_panel=SERVER,
+            help="Pictures that may wait. Further ones are answered with 429.",
+        ),
+    ] = 32,
+    max_body: Annotated[
+        int,
+        typer.Option(min=1, metavar="MB", rich_help_panel=SERVER, help="Refuse larger requests."),
+    ] = 200,
+    task: options.Task = "auto",
+    model: options.ModelOrMethod = None,
+    working_side: options.WorkingSide = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    backend: options.Backend = "eager",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = "auto",
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Remove rain on a page in the browser, or over HTTP."""
+    from deraincli.serve import require_server
+
+    require_server()
+    from deraincli.serve import server
+    from deraincli.serve.app import ServerLimits, create_app
+    from deraincli.serve.model_shelf import ModelShelf
+
+    out = options.make_output(quiet, verbose, json=False)
+    asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
+    with server.listen(host, port) as listening:
+        with out.progress("loading the model"):
+            shelf = ModelShelf(asked)
+        for note in shelf.default.notes:
+            out.note(note)
+        if not server.is_loopback(host):
+            out.note(f"Every machine that reaches {host} can use this server. See docs/serve.md on safety.")
+        limits = ServerLimits(max_pixels, max_body * 2**20, queue, token, tuple(cors or ()))
+        url = server.url_of(listening, token)
+        out.line(f"Serving {shelf.default.name} on {shelf.default.device} at {url}  (Ctrl-C stops it)")
+        if open:
+            webbrowser.open(url)
+        server.run(create_app(shelf, limits), listening, access_log=verbose)
+    out.line("Stopped.")

@@ -1,0 +1,120 @@
+"""One request from the content of a picture's file to the content of its result's file."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deraincli.callbacks import OnProgress
+from deraincli.imaging.encode import encode
+from deraincli.imaging.formats import format_named, recognise
+from deraincli.imaging.image import Image, Pixels
+from deraincli.inference.tiled import quantised
+from deraincli.restoration.auto_model import AutoDerainer, Evidence
+from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.restore_file import SaveOptions, read_for, restore_picture
+from deraincli.serve.model_shelf import ModelShelf
+from deraincli.serve.options import RequestOptions
+from deraincli.serve.uploads import Upload
+from deraincli.serve.worker import StoppedError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A restored picture, and how it was restored."""
+
+    data: bytes
+    """Content of the result's file."""
+    format: str
+    """A key of `imaging.formats.FORMATS`."""
+    record: dict[str, object]
+    """What `derain image --json` reports, with notes and the reason of an automatic choice."""
+    ram: bytes | None
+    """Attention map of the rainy regions, a grey PNG. None if it was not asked for or there is none."""
+    cam: bytes | None
+    """Attention map of the clean regions, a grey PNG. None if it was not asked for or there is none."""
+
+    @property
+    def media_type(self) -> str:
+        """Media type of `data`."""
+        return f"image/{self.format.lower()}"
+
+    def json(self) -> dict[str, object]:
+        """Returns everything as one JSON object, with the pictures in base64."""
+        return {
+            "record": self.record,
+            "media_type": self.media_type,
+            "picture": _base64(self.data),
+            "ram": _base64(self.ram),
+            "cam": _base64(self.cam),
+        }
+
+
+def restore_upload(
+    shelf: ModelShelf, upload: Upload, options: RequestOptions, max_pixels: int, stop: threading.Event
+) -> Answer:
+    """Restores a picture as `derain image` does.
+
+    Args:
+        shelf: The models.
+        upload: The picture.
+        options: The options of the request.
+        max_pixels: Largest number of pixels that is read.
+        stop: Stops the work after the next tile.
+
+    Raises:
+        StoppedError: `stop` is set.
+        DerainError: The picture cannot be restored.
+    """
+    notes: list[str] = []
+    named = (
+        recognise(upload.picture[:16]) or "PNG" if options.format is None else format_named(options.format)
+    )
+    save = SaveOptions(named, options.quality, options.metadata == "keep")
+    start = time.perf_counter()
+    picture = read_for(save, upload.picture, max_pixels=max_pixels, on_note=notes.append)
+    seconds = time.perf_counter() - start
+
+    def check(done: int, total: int) -> None:
+        if stop.is_set():
+            raise StoppedError
+
+    asked = shelf.open(options.model, options.task)
+    notes += asked.notes
+    derainer, evidence = _choose(asked, picture.pixels, check)
+    restored = restore_picture(
+        derainer, picture, save, maps=options.maps, on_progress=check, on_note=notes.append
+    )
+    record = restored.record(derainer, seconds) | {"choice": _described(evidence), "notes": notes}
+    return Answer(restored.data, named, record, _map_file(restored.maps.ram), _map_file(restored.maps.cam))
+
+
+def _choose(derainer: Derainer, pixels: Pixels, on_progress: OnProgress) -> tuple[Derainer, Evidence | None]:
+    """Returns the model that restores a picture, and the evidence of an automatic choice."""
+    if not isinstance(derainer, AutoDerainer):
+        return derainer, None
+    evidence = derainer.evidence(pixels, on_progress=on_progress)
+    return derainer.specialist(evidence), evidence
+
+
+def _described(evidence: Evidence | None) -> dict[str, object] | None:
+    if evidence is None:
+        return None
+    return {"task": "drop" if evidence.drops else "streak", "drop_ratio": round(evidence.drop_ratio, 4)}
+
+
+def _map_file(values: NDArray[np.float32] | None) -> bytes | None:
+    """Returns an attention map, H×W in 0–1, as a grey PNG of 8 bits."""
+    if values is None:
+        return None
+    pixels = quantised(values, np.dtype(np.uint8))[..., None]
+    return encode(Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="PNG"), "PNG")
+
+
+def _base64(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode()
