@@ -28,7 +28,14 @@ PAGES = [*GUIDES, *(ROOT / page for page in OTHER_PAGES)]
 
 CONNECTIVES = {"&&", "||", "|", ";"}
 REDIRECTIONS = {"<", ">", ">>", "2>"}
-OTHER_PROGRAMS = {"--index-url", "--no-shared", "--nproc-per-node"}
+OTHER_PROGRAMS = {
+    "--data-binary",
+    "--default-index",
+    "--extra",
+    "--index-url",
+    "--no-shared",
+    "--nproc-per-node",
+}
 """Options in the text that are not derain's."""
 
 

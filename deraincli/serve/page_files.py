@@ -10,7 +10,7 @@ _FOLDER = Path(__file__).with_name("page")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    "manifest-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
 """The content security policy, which keeps the page from everything but its own server."""
 

@@ -308,6 +308,8 @@ document.onkeydown = event => {
   event.preventDefault();
 };
 
+byId("where").textContent = restorer.WHERE;
+document.querySelector("footer").hidden = !restorer.FOR_PROGRAMS;
 restorer.models().then(models => {
   for (const {name, default: usual} of models)
     byId("model").append(Object.assign(document.createElement("option"), {value: usual ? "" : name, textContent: name}));

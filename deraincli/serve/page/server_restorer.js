@@ -1,5 +1,8 @@
 // Restores photos on the server that the page comes from.
 
+export const WHERE = "Your photos go to this server only. It keeps none of them.";
+export const FOR_PROGRAMS = true;
+
 const FAILED = "The server cannot be reached: check that it still runs.";
 
 // The token that `derain serve --token` printed as a part of the page's address, which browsers send to nobody.
