@@ -13,7 +13,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 EXAMPLES = examples(
     "derain serve --open                    # http://127.0.0.1:7860/",
-    "curl --data-binary @in.jpg http://127.0.0.1:7860/api/derain > out.jpg",
+    "derain serve --host 0.0.0.0 --token SECRET",
 )
 
 
