@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import format_named, recognise
-from deraincli.imaging.image import Image, Pixels
+from deraincli.imaging.image import Image
 from deraincli.inference.tiled import quantised
+from deraincli.pixels import Pixels
 from deraincli.restoration.auto_model import AutoDerainer, Evidence
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, read_for, restore_picture

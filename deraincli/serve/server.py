@@ -69,7 +69,7 @@ def run(app: FastAPI, listening: socket.socket, *, access_log: bool) -> None:
     """
     config = uvicorn.Config(
         app,
-        log_level="info" if access_log else "warning",
+        log_level="info" if access_log else "error",  # warnings are about strange clients
         access_log=access_log,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=LAST_SECONDS,

@@ -107,7 +107,7 @@ def disturb(server: Server, clients: int) -> str:
             stop.wait()
 
     def vanishing() -> None:
-        while not stop.wait(0.05):
+        while not stop.wait(0.5):
             with socket.create_connection((server.host, server.port)) as client:
                 client.sendall(head + data[: len(data) // 2])
 
