@@ -253,7 +253,7 @@ def _restored_view(inspected: Inspected) -> Picture:
 
 
 def _png(pixels: Pixels) -> bytes:
-    picture = Image(np.ascontiguousarray(pixels), alpha=None, icc=None, exif=None, xmp=None, format="PNG")
+    picture = Image(np.ascontiguousarray(pixels), "PNG")
     return encode(picture, "PNG")
 
 

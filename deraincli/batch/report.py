@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,7 +18,7 @@ from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
 from deraincli.restoration.change import percent
 from deraincli.restoration.identity import SETTINGS
-from deraincli.runtime.parallel import ordered_map
+from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 COMMAND = "derain batch"
 """The first fact of every page. A later run recognises the page by it."""
@@ -143,7 +142,7 @@ def _thumbnails(
     """Returns the thumbnails of the outcomes. Reads those that are not known yet."""
     missing = [outcome for outcome in outcomes if outcome not in known]
     read = partial(_read, reader=partial(read_thumbnail, longest_side=THUMBNAIL_SIDE, max_pixels=max_pixels))
-    workers = os.cpu_count() or 1
+    workers = usable_cpus()
     read_anew = zip(missing, ordered_map(read, missing, workers=workers, ahead=workers), strict=True)
     both = {**known, **dict(read_anew)}
     return {outcome: both[outcome] for outcome in outcomes}

@@ -220,13 +220,5 @@ def _made_by(path: Path, note: bytes) -> bool:
 
 
 def _png(pixels: NDArray[np.uint8], note: bytes) -> bytes:
-    picture = Image(
-        np.ascontiguousarray(pixels),
-        alpha=None,
-        icc=None,
-        exif=None,
-        xmp=None,
-        format="PNG",
-        png_chunks=((b"tEXt", note),),
-    )
+    picture = Image(np.ascontiguousarray(pixels), "PNG", png_chunks=((b"tEXt", note),))
     return encode(picture, "PNG")

@@ -156,7 +156,7 @@ def comparison_sheet(versions: Sequence[Version], truth: Version | None, format:
     if truth:
         labels[truth.name] = to_display_rgb(truth.image)
     sheet = np.ascontiguousarray(contact_sheet(labels))
-    return encode(Image(sheet, alpha=None, icc=None, exif=None, xmp=None, format=format), format)
+    return encode(Image(sheet, format), format)
 
 
 def _size(image: Image) -> str:

@@ -214,7 +214,7 @@ class ModelMethod:
         """
         pixels = self._thread.submit(self._run, rainy).result()
         if self.folder is not None:
-            picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="PNG")
+            picture = Image(pixels, "PNG")
             write_atomically(self.folder / f"{pair.name}.png", encode(picture, "PNG"), overwrite=True)
         return pixels
 

@@ -246,11 +246,11 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     picture.close()
     return Image(
         arrays.upright(colours, orientation),
+        format,
         None if alpha is None else arrays.upright(alpha, orientation),
         icc,
         exif,
         true_packet,
-        format,
         notes,
         png_chunks=_colour_chunks(data, format, icc, turned=turned),
         resolution=density[::-1] if density and turned else density,

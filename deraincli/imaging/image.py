@@ -14,16 +14,16 @@ class Image:
 
     pixels: Pixels
     """H×W×C, C-contiguous, uint8 or uint16 over the full range. C is 1 for grey and 3 for RGB."""
-    alpha: Pixels | None
-    """H×W of the same dtype, straight (not premultiplied). None if the picture has no transparency."""
-    icc: bytes | None
-    """ICC profile of `pixels`. None stands for sRGB."""
-    exif: bytes | None
-    """EXIF as a TIFF structure without the prefix `Exif\\0\\0`, with orientation 1 and no thumbnail."""
-    xmp: bytes | None
-    """XMP packet with orientation 1, without thumbnails and without references to data outside it."""
     format: str
     """Format that the picture was read from, a key of `formats.FORMATS`."""
+    alpha: Pixels | None = None
+    """H×W of the same dtype, straight (not premultiplied). None if the picture has no transparency."""
+    icc: bytes | None = None
+    """ICC profile of `pixels`. None stands for sRGB."""
+    exif: bytes | None = None
+    """EXIF as a TIFF structure without the prefix `Exif\\0\\0`, with orientation 1 and no thumbnail."""
+    xmp: bytes | None = None
+    """XMP packet with orientation 1, without thumbnails and without references to data outside it."""
     notes: tuple[str, ...] = ()
     """Sentences for the user on every difference from the file."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()

@@ -214,6 +214,6 @@ def _remark(pixels: Pixels, rendition: _Rendition, exact: bool) -> str:
 
 def _data_url(pixels: Pixels, rendition: _Rendition) -> str:
     pixels = shrink_to(pixels, rendition.longest_side)
-    picture = Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format=rendition.format)
+    picture = Image(pixels, rendition.format)
     data = encode(picture, rendition.format, quality=rendition.quality)
     return f"data:image/{rendition.format.lower()};base64,{base64.b64encode(data).decode()}"

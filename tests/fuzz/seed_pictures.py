@@ -63,7 +63,7 @@ def _own(format: str) -> list[bytes]:
                 pixels = texture(HEIGHT, WIDTH, channels, dtype)
                 alpha = texture(HEIGHT, WIDTH, 1, dtype)[..., 0] if has_alpha else None
                 icc = LINEAR_RGB if channels == 3 else LINEAR_GREY
-                image = Image(pixels, alpha, icc, exif(1), XMP, format, resolution=(300.0, 150.0))
+                image = Image(pixels, format, alpha, icc, exif(1), XMP, resolution=(300.0, 150.0))
                 files.append(encode(image, format))
     return files
 

@@ -7,23 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from paired import scene
+from paired import DROPS, scene
 
-from deraincli.rain.drops import DropStyle, add_drops, crisp_style, drop_style, magnified
+from deraincli.rain.drops import add_drops, crisp_style, drop_style, magnified
 
-STYLE = DropStyle(
-    defocus=6,
-    radius=7,
-    spread=0.3,
-    density=0.4,
-    elongation=0.2,
-    runs=0,
-    sky=(0.6, 0.6, 0.6),
-    ground=0.5,
-    rim=0.3,
-    highlights=0,
-    film=0,
-    veil=0,
+STYLE = replace(
+    DROPS, defocus=6, radius=7, density=0.4, sky=(0.6, 0.6, 0.6), ground=0.5, rim=0.3, highlights=0
 )
 
 

@@ -115,11 +115,7 @@ def _pictures(found: ResolvedModel, picture: Path) -> dict[str, bytes]:
     rainy = shrink_to(to_display_rgb(decode(picture, max_pixels=DEFAULT_MAX_PIXELS)), PICTURE_SIDE)
     states = {RAINY_FILE: rainy, RESTORED_FILE: open_model(LoadOptions(), found)(rainy)}
     return {
-        name: encode(
-            Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="JPEG"),
-            "JPEG",
-            quality=PICTURE_QUALITY,
-        )
+        name: encode(Image(pixels, "JPEG"), "JPEG", quality=PICTURE_QUALITY)
         for name, pixels in states.items()
     }
 
