@@ -13,7 +13,7 @@ from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.inference.backends.torch_backend import TorchBackend
-from deraincli.model_zoo.exports import find_export
+from deraincli.model_zoo.exports import open_export
 from deraincli.models.base import RestorationNetwork
 
 
@@ -114,14 +114,12 @@ def open_target(
     """
     if target.method is not None:
         return TileTarget(ClassicalBackend(target.method))
-    open_export = EXPORT_BACKENDS.get(backend)
-    if open_export is not None:
+    if backend in EXPORT_BACKENDS:
         if target.file is None:
             raise ModelError(
                 f"{backend} runs exports only: '{target.name}' has no weights to export, so train it, "
                 "run `derain weights export` on its file and name that file."
             )
-        export = find_export(target.file, precision)
-        return TileTarget(open_export(export, device=device, precision=precision))
+        return TileTarget(open_export(target.file, backend, device=device, precision=precision))
     assert network is not None
     return TorchTarget(TorchBackend(network, device=device, precision=precision, backend=backend))

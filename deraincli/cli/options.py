@@ -101,7 +101,7 @@ Precision = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=SPEED,
-        help="Number format: auto (bf16 if native), fp32, bf16 or fp16.",
+        help="Number format: auto (bf16 if native), fp32, bf16, fp16 or int8 (an export).",
     ),
 ]
 Backend = Annotated[
@@ -112,8 +112,8 @@ Backend = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=SPEED,
-        help="How to run the network: eager (default), compile (slow to start), cudagraphs (NVIDIA GPUs) or "
-        "onnxruntime (an exported model).",
+        help="How to run the network: eager (default), compile (slow to start), cudagraphs (NVIDIA GPUs), "
+        "onnxruntime or openvino (an exported model).",
     ),
 ]
 Tile = Annotated[

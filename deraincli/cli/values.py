@@ -16,8 +16,8 @@ from deraincli.errors import UsageError
 
 TASKS = ("auto", "streak", "drop")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime", "openvino")
 NETWORKS = (
     "balnet",
     "balnet-lite",
@@ -37,7 +37,7 @@ CODECS = ("h264", "hevc", "vp9", "av1", "ffv1")
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
 IMAGE_FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "avif")
 IMPORTED_NETWORKS = ("prenet", "nledn", "agan")
-EXPORT_TARGETS = ("onnx", "pt2", "safetensors")
+EXPORT_TARGETS = ("onnx", "openvino", "pt2", "safetensors")
 EXPORT_PRECISIONS = ("fp32", "fp16", "int8")
 
 

@@ -14,8 +14,9 @@ import torch
 
 from deraincli.datasets.pairs import find_pairs
 from deraincli.errors import ModelError
+from deraincli.export import int8, int8_nncf
 from deraincli.export.formats import FORMATS, LEAST_CELLS
-from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, quantise, split_pairs
+from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, split_pairs
 from deraincli.export.options import check_choices
 from deraincli.export.parity import Difference, difference, rainy_photos
 from deraincli.geometry import round_up
@@ -28,6 +29,9 @@ from deraincli.models.checkpoint import load_model
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1 / 255}
 """Largest accepted difference from PyTorch in fp32, on the 0–1 range. int8 is judged by PSNR instead."""
+
+QUANTISERS = {"onnx": int8.quantise, "openvino": int8_nncf.quantise}
+"""How the content of an export in fp32 becomes int8, by target."""
 
 OnStep = Callable[[str], None]
 """Callback that receives one sentence about the next step."""
@@ -61,7 +65,7 @@ def export_model(
     Args:
         file: The model file.
         target: Format to export to.
-        precision: fp32 for every target, fp16 for ONNX and model files only, int8 for ONNX only.
+        precision: fp32 for every target, fp16 for all but torch.export, int8 for ONNX and OpenVINO.
         pairs: Folder of a paired set. int8 needs it: some pairs calibrate, the others measure the loss.
         max_pixels: Larger pictures of the set are refused.
         on_step: Receives one sentence about each next step.
@@ -89,7 +93,7 @@ def export_model(
     on_step(f"Converting {file.path.stem} to {target} in {precision}.")
     if precision == "int8":
         assert pairs is not None
-        data, loss = _int8_onnx(network, description, pairs, max_pixels, on_step)
+        data, loss = _int8(network, target, description, pairs, max_pixels, on_step)
         _refuse_loss(loss, pairs)
     else:
         loss = None
@@ -105,17 +109,22 @@ def export_model(
     return Exported(data, description, gap, loss)
 
 
-def _int8_onnx(
-    network: RestorationNetwork, description: Description, folder: Path, max_pixels: int, on_step: OnStep
+def _int8(
+    network: RestorationNetwork,
+    target: str,
+    description: Description,
+    folder: Path,
+    max_pixels: int,
+    on_step: OnStep,
 ) -> tuple[bytes, Loss]:
     multiple = description.size_multiple
     calibration, scored = split_pairs(find_pairs(folder).pairs)
-    onnx = FORMATS["onnx"]
-    exact = onnx.dump(network, replace(description, precision="fp32"))
+    kind = FORMATS[target]
+    exact = kind.dump(network, replace(description, precision="fp32"))
     on_step(f"Calibrating on {len(calibration)} pictures.")
-    data = quantise(exact, description, calibration, max_pixels=max_pixels)
+    data = QUANTISERS[target](exact, description, calibration, max_pixels=max_pixels)
     on_step(f"Scoring on {len(scored)} others.")
-    loss = measure_loss(onnx.load(exact), onnx.load(data), scored, multiple=multiple, max_pixels=max_pixels)
+    loss = measure_loss(kind.load(exact), kind.load(data), scored, multiple=multiple, max_pixels=max_pixels)
     return data, loss
 
 

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.inference.backends.export_metadata import METADATA_KEY, Description
+from deraincli.inference.backends.export_metadata import METADATA_KEY, Description, description_in
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.runtime.process import quiet_log
@@ -111,6 +111,21 @@ def describe(model: Any, description: Description) -> None:
     model.metadata_props.add(key=METADATA_KEY, value=description.as_json())
 
 
+def to_openvino(network: RestorationNetwork, description: Description) -> bytes:
+    """Converts a network to an archive of OpenVINO for any batch size, height and width.
+
+    Args:
+        network: The network in eval mode.
+        description: Metadata to store in the archive.
+
+    Returns:
+        The content of the archive.
+    """
+    from deraincli.inference.backends.openvino_file import archived, read_model
+
+    return archived(read_model(to_onnx(network, description)), description)
+
+
 def to_pt2(network: RestorationNetwork, description: Description) -> bytes:
     """Converts a network to a torch.export archive.
 
@@ -159,6 +174,26 @@ def run_onnx(data: bytes) -> Run:
     return lambda rainy: session.run(["image"], {"rainy": rainy})[0]
 
 
+def run_openvino(data: bytes) -> Run:
+    """Runs the content of an archive in OpenVINO on the CPU: int8 as `--backend openvino` runs it, else fp32.
+
+    Args:
+        data: Content of the archive.
+
+    Returns:
+        A function that restores a batch.
+    """
+    from deraincli.inference.backends.openvino_backend import OpenVinoBackend
+    from deraincli.inference.backends.openvino_file import metadata_of, read_model
+
+    description = description_in(metadata_of(read_model(data)))
+    is_int8 = description is not None and description.precision == "int8"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.openvino"
+        file.write_bytes(data)
+        return OpenVinoBackend(file, device="cpu", precision="int8" if is_int8 else "fp32").run_batch
+
+
 def run_pt2(data: bytes) -> Run:
     """Runs the content of a torch.export archive on the CPU.
 
@@ -189,6 +224,7 @@ def run_safetensors(data: bytes) -> Run:
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(to_onnx, run_onnx),
+    "openvino": Format(to_openvino, run_openvino),
     "pt2": Format(to_pt2, run_pt2),
     "safetensors": Format(to_safetensors, run_safetensors),
 }

@@ -124,6 +124,21 @@ def quantise(model: bytes, description: Description, pairs: Sequence[Pair], *, m
     return quantised.SerializeToString()
 
 
+def calibration_batch(pair: Pair, multiple: int, *, max_pixels: int) -> NDArray[np.float32]:
+    """Reads the upper left corner of a rainy picture, CALIBRATION_SIDE pixels a side, as a batch.
+
+    Args:
+        pair: The pair.
+        multiple: Sides of the network's input are multiples of this.
+        max_pixels: Larger pictures are refused.
+
+    Returns:
+        The batch 1×3×H×W, 0–1.
+    """
+    rainy, _ = read_pair(pair, max_pixels=max_pixels)
+    return as_batch(as_rgb(rainy[:CALIBRATION_SIDE, :CALIBRATION_SIDE]), multiple)
+
+
 def measure_loss(fp32: Run, int8: Run, pairs: Sequence[Pair], *, multiple: int, max_pixels: int) -> Loss:
     """Scores the fp32 and int8 exports on whole pictures.
 
@@ -147,16 +162,11 @@ class _Calibration:
     """Supplies the quantiser's inputs, one batch per call, and None at the end."""
 
     def __init__(self, pairs: Sequence[Pair], multiple: int, max_pixels: int) -> None:
-        self._batches = (_corner(pair, multiple, max_pixels) for pair in pairs)
+        self._batches = (calibration_batch(pair, multiple, max_pixels=max_pixels) for pair in pairs)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         batch = next(self._batches, None)
         return None if batch is None else {"rainy": batch}
-
-
-def _corner(pair: Pair, multiple: int, max_pixels: int) -> NDArray[np.float32]:
-    rainy, _ = read_pair(pair, max_pixels=max_pixels)
-    return as_batch(as_rgb(rainy[:CALIBRATION_SIDE, :CALIBRATION_SIDE]), multiple)
 
 
 def _on_whole(run: Run, multiple: int) -> Restore:

@@ -5,14 +5,15 @@ This module does not import PyTorch, so that invalid choices are reported immedi
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.model_zoo.exports import PRECISIONS
 from deraincli.runtime.installation import install_command
 
-TARGETS = ("onnx", "pt2", "safetensors")
-SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}
+TARGETS = ("onnx", "openvino", "pt2", "safetensors")
+SUFFIXES = {f".{target}": target for target in TARGETS}
 """Target that a file's suffix stands for. Other suffixes are allowed for any target."""
 
 
@@ -36,11 +37,11 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
     if target == "pt2" and precision != "fp32":
         raise UsageError("pt2 is exported in fp32: PyTorch's .half() or .to(…) converts it once loaded.")
     if target == "safetensors" and precision == "int8":
-        raise UsageError("int8 is for ONNX exports: a model file is in fp32 or fp16.")
+        raise UsageError("int8 is for exports to onnx and openvino: a model file is in fp32 or fp16.")
     if precision == "int8" and pairs is None:
         raise UsageError("int8 is measured before it is written: name a paired set by --pairs.")
-    if target == "onnx":
-        _require_onnx()
+    if target in ("onnx", "openvino"):
+        _require_packages(target, precision)
 
 
 def check_suffix(output: Path, target: str) -> None:
@@ -60,14 +61,20 @@ def check_suffix(output: Path, target: str) -> None:
         )
 
 
-def _require_onnx() -> None:
-    from deraincli.inference.backends.onnx_backend import import_runtime
+def _require_packages(target: str, precision: str) -> None:
+    """Raises ModelError if a package is missing that conversion, quantisation or the engine needs."""
+    needed = ["onnx", "onnxscript"]
+    if target == "openvino" and precision == "int8":
+        needed.append("nncf")
+    for package in needed:
+        if find_spec(package) is None:
+            extra = "nncf" if package == "nncf" else "export"
+            raise ModelError(f"This export needs {package}: install it with `{install_command(extra)}`.")
+    if target == "openvino":
+        from deraincli.inference.backends.openvino_file import import_openvino
 
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ModelError(
-            f"ONNX exports need {error.name}: install it with `{install_command('export')}`."
-        ) from None
-    import_runtime()
+        import_openvino()
+    else:
+        from deraincli.inference.backends.onnx_backend import import_runtime
+
+        import_runtime()

@@ -1,4 +1,4 @@
-"""Stores and finds the ONNX exports of `--backend onnxruntime`."""
+"""Stores, finds and opens the exports that run without PyTorch."""
 
 from __future__ import annotations
 
@@ -6,61 +6,107 @@ from pathlib import Path
 
 from deraincli.errors import DeviceError, ModelError
 from deraincli.files.locations import cache_folder
+from deraincli.inference.backends.base import Backend
 from deraincli.model_zoo.resolve import ModelFile
 from deraincli.models.header import EXPORT_SUFFIXES, read_header
 
+PRECISIONS = ("fp32", "fp16", "int8")
+"""Precisions of exports. For ONNX Runtime, `auto` is the first for which there is an export."""
 
-def cached_export(model: ModelFile, precision: str) -> Path:
+ENGINES = {"onnxruntime": ("ONNX Runtime", (".onnx",)), "openvino": ("OpenVINO", (".onnx", ".openvino"))}
+"""Full name of every backend that runs exports, and the suffixes of the files that it runs."""
+
+
+def cached_export(model: ModelFile, precision: str, target: str = "onnx") -> Path:
     """Returns the path of an export in the cache.
 
     Args:
         model: The model file. Other weights have another path.
         precision: A name of PRECISIONS.
+        target: `onnx` or `openvino`.
 
     Returns:
         The path, where there need not be a file.
     """
-    return cache_folder() / "exports" / f"{model.name}-{model.sha256[:16]}-{precision}.onnx"
+    return cache_folder() / "exports" / f"{model.name}-{model.sha256[:16]}-{precision}.{target}"
 
 
-def find_export(model: ModelFile, precision: str = "auto") -> Path:
-    """Finds the ONNX file of a model.
+def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxruntime") -> Path:
+    """Finds the file of a model that an engine runs.
+
+    OpenVINO runs the ONNX file in fp32 in any precision that the CPU has, and archives of its own in int8.
 
     Args:
         model: The model that was exported, or the export itself.
-        precision: A name of PRECISIONS, or `auto` for the first for which there is an export.
+        precision: The precision to compute in, or `auto`.
+        engine: A key of ENGINES.
 
     Returns:
-        The ONNX file.
+        The file.
 
     Raises:
         ModelError: There is no export. The message names the command that makes it.
         DeviceError: Exports cannot have this precision.
     """
     weights = model.path
-    if weights.suffix == ".onnx":
+    name, suffixes = ENGINES[engine]
+    if weights.suffix in suffixes:
         if not weights.is_file():
             raise ModelError(f"There is no file '{weights}': make it with `derain weights export`.")
         return weights
+    if weights.suffix in EXPORT_SUFFIXES:
+        raise ModelError(
+            f"{name} does not run '{model.given}', which cannot be converted: name the model that it was "
+            "exported from."
+        )
+    read_header(weights)  # raises ModelError if the file is missing or damaged
+    candidates = _candidates(precision, engine)
+    for target, candidate in candidates:
+        path = cached_export(model, candidate, target)
+        if path.is_file():
+            return path
+    target, candidate = candidates[0]
+    command = f"derain weights export {model.given} --to {target}"
+    if precision != "auto":
+        command += f" --precision {candidate}"
+    if candidate == "int8":
+        command += " --pairs DATASET"
+    raise ModelError(f"{name} needs an export of '{model.name}': run `{command}` once.")
+
+
+def open_export(model: ModelFile, engine: str, *, device: str = "auto", precision: str = "auto") -> Backend:
+    """Opens the export of a model.
+
+    Args:
+        model: The model that was exported, or the export itself.
+        engine: A key of ENGINES.
+        device: Name of the device, or `auto`.
+        precision: The precision to compute in, or `auto`.
+
+    Returns:
+        The model on its device.
+
+    Raises:
+        ModelError: There is no export, it is damaged, or the engine is not installed.
+        DeviceError: The device or the precision is not available.
+    """
+    path = find_export(model, precision, engine)
+    if engine == "openvino":
+        from deraincli.inference.backends.openvino_backend import OpenVinoBackend
+        from deraincli.model_zoo.compiled import CompiledCache
+
+        return OpenVinoBackend(path, device=device, precision=precision, store=CompiledCache())
+    from deraincli.inference.backends.onnx_backend import OnnxBackend
+
+    return OnnxBackend(path, device=device, precision=precision)
+
+
+def _candidates(precision: str, engine: str) -> list[tuple[str, str]]:
+    """Returns target and precision of the exports that an engine runs in a precision, the best first."""
+    if engine == "openvino":
+        return [("openvino", "int8")] if precision == "int8" else [("onnx", "fp32"), ("openvino", "fp32")]
     if precision not in ("auto", *PRECISIONS):
         raise DeviceError(
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
-    if weights.suffix in EXPORT_SUFFIXES:
-        raise ModelError(
-            f"'{model.given}' is no ONNX file and cannot be made one: name the model that it was exported "
-            "from."
-        )
-    read_header(weights)  # raises ModelError if the file is missing or damaged
-    for candidate in PRECISIONS if precision == "auto" else (precision,):
-        path = cached_export(model, candidate)
-        if path.is_file():
-            return path
-    command = f"derain weights export {model.given} --to onnx"
-    if precision != "auto":
-        command += f" --precision {precision}"
-    raise ModelError(f"ONNX Runtime needs an export of '{model.name}': run `{command}` once.")
-
-
-PRECISIONS = ("fp32", "fp16", "int8")
-"""Precisions of ONNX exports. `auto` chooses the first for which there is an export."""
+    return [("onnx", name) for name in (PRECISIONS if precision == "auto" else (precision,))]

@@ -116,7 +116,7 @@ def _elsewhere(model: str, card: bool) -> ModelFile:
             return ModelFile(path.resolve().name, model, _weights_in(path))
         if path.suffix == ".safetensors" and not path.exists():
             raise ModelError(f"There is no model file {path}.")
-        if path.suffix == ".onnx" or path.exists():
+        if path.suffix in (".onnx", ".openvino") or path.exists():
             return ModelFile(path.stem, model, path)
     except OSError as error:  # a name that is too long, a folder that is closed to the user
         raise ModelError(f"The model '{model}' cannot be read: {error.strerror or error}.") from None

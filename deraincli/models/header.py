@@ -18,7 +18,7 @@ WEIGHTS_FILE = "model.safetensors"
 """Names of the two files in a folder of the Hugging Face Hub."""
 
 TASKS = ("auto", "streak", "drop")
-EXPORT_SUFFIXES = (".onnx", ".pt2")
+EXPORT_SUFFIXES = (".onnx", ".openvino", ".pt2")
 """Suffixes of exports, which are not accepted as models here."""
 
 BATCH_NORM_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")

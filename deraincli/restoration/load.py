@@ -53,9 +53,10 @@ def load(
         task: The rain to remove: auto, streak or drop. The default model for auto, balnet-lite, chooses
             between the defaults for streak and drop for each picture.
         device: auto, cpu, cuda, cuda:N or mps.
-        precision: auto, fp32, bf16 or fp16.
-        backend: eager, compile, cudagraphs or onnxruntime. compile is slow at first and whenever the size of
-            the tiles changes. onnxruntime runs a model that `derain weights export` made, without PyTorch.
+        precision: auto, fp32, bf16, fp16 or int8. int8 is for exports.
+        backend: eager, compile, cudagraphs, onnxruntime or openvino. compile is slow at first and whenever
+            the size of the tiles changes. onnxruntime and openvino run a model that `derain weights export`
+            made, without PyTorch.
         tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
         overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
         working_side: Shorter side in pixels at which larger pictures are restored. "auto" reduces pictures
@@ -103,7 +104,7 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
     first = found.files[0]
-    if first.path.suffix == ".onnx" and options.backend not in EXPORT_BACKENDS:
+    if first.path.suffix in (".onnx", ".openvino") and options.backend not in EXPORT_BACKENDS:
         raise UsageError(f"'{first.given}' is an export: set backend to {' or '.join(EXPORT_BACKENDS)}.")
     derainers, precision = [], options.precision
     for file in found.files:
@@ -135,11 +136,10 @@ def _derainer(name: str, opened: Backend, options: LoadOptions) -> Derainer:
 
 
 def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
-    open_export = EXPORT_BACKENDS.get(options.backend)
-    if open_export is not None:
-        from deraincli.model_zoo.exports import find_export
+    if options.backend in EXPORT_BACKENDS:
+        from deraincli.model_zoo.exports import open_export
 
-        return open_export(find_export(file, precision), device=options.device, precision=precision)
+        return open_export(file, options.backend, device=options.device, precision=precision)
     from deraincli.inference.backends.torch_backend import TorchBackend
     from deraincli.models.checkpoint import load_model
 

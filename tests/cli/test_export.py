@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from paired import write_set
 from tiny_models import model_file
 
 from deraincli.export.exporter import export_model
@@ -56,6 +57,49 @@ def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_
     assert np.abs(ours - theirs).max() <= 1
 
 
+def test_openvino_runs_exports_in_both_forms(derain, small_model: Path, tmp_path: Path) -> None:
+    """The ONNX file, and the archive where there is no ONNX file, give PyTorch's picture."""
+    pytest.importorskip("openvino")
+
+    def restored(backend: str, name: str) -> np.ndarray:
+        out = tmp_path / f"{name}.png"
+        options = ("-m", small_model, "--backend", backend, "--precision", "fp32", "--json")
+        done = derain("image", EXAMPLE, "-o", out, *options)
+        assert done.code == 0, done.err
+        return np.asarray(PIL.Image.open(out), int)
+
+    expected = restored("eager", "eager")
+    for target in ("openvino", "onnx"):
+        done = derain("weights", "export", small_model, "--to", target, "--json")
+        assert done.code == 0, done.err
+        assert Path(json.loads(done.out)["output"]).suffix == f".{target}"
+        assert np.abs(restored("openvino", target) - expected).max() <= 1
+
+
+def test_openvino_runs_int8_once_it_is_exported(
+    derain, small_model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    pytest.importorskip("nncf")
+    monkeypatch.setattr(
+        "deraincli.export.exporter.ALLOWED_LOSS", 100.0
+    )  # random weights have nothing to lose
+    wish = ("image", EXAMPLE, "-m", small_model, "--backend", "openvino", "--precision", "int8", "--json")
+    done = derain(*wish, "-o", tmp_path / "early.png")
+    command = f"`derain weights export {small_model} --to openvino --precision int8 --pairs DATASET`"
+    assert (done.code, command in done.err) == (1, True)
+    pairs = write_set(tmp_path / "pairs", count=2)
+    options = ("--to", "openvino", "--precision", "int8", "--pairs", pairs)
+    done = derain("weights", "export", small_model, *options, "--json")
+    assert (done.code, json.loads(done.out)["precision"]) == (0, "int8")
+    out = tmp_path / "out.png"
+    done = derain(*wish, "-o", out)
+    assert (done.code, json.loads(done.out)["precision"]) == (0, "int8")
+    assert (np.asarray(PIL.Image.open(out)) != np.asarray(PIL.Image.open(EXAMPLE))).any()
+    archive = cached_export(model_file(small_model), "int8", "openvino")
+    done = derain("image", EXAMPLE, "-m", archive, "--backend", "onnxruntime", "-o", tmp_path / "never.png")
+    assert (done.code, "does not run" in done.err) == (1, True)
+
+
 def test_torch_export_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.pt2"
     done = derain("weights", "export", small_model, "--to", "pt2", "-o", out)
@@ -66,9 +110,11 @@ def test_torch_export_goes_to_a_file(derain, small_model: Path, tmp_path: Path) 
     assert answer.shape == (1, 3, 64, 96)
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_pytorch_is_not_even_loaded(
-    small_model: Path, small_export: Path, tmp_path: Path, monkeypatch
+    small_model: Path, small_export: Path, tmp_path: Path, monkeypatch, backend: str
 ) -> None:
+    pytest.importorskip(backend)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     cache_export(small_model, small_export)
     code = (
@@ -79,7 +125,7 @@ def test_pytorch_is_not_even_loaded(
         "assert not heavy, heavy"
     )
     out = tmp_path / "out.png"
-    arguments = ["image", str(EXAMPLE), "-o", str(out), "-m", str(small_model), "--backend", "onnxruntime"]
+    arguments = ["image", str(EXAMPLE), "-o", str(out), "-m", str(small_model), "--backend", backend]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ
     )
@@ -187,12 +233,13 @@ def test_other_weights_need_another_export(
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (("--to", "tflite"), 2, "onnx, pt2"),
+        (("--to", "tflite"), 2, "onnx, openvino, pt2"),
         (("--to", "pt2"), 2, "-o"),
         (("--precision", "int4"), 2, "fp32, fp16 or int8"),
         (("--to", "pt2", "--precision", "fp16"), 2, "fp32"),
         (("--precision", "int8"), 2, "--pairs"),
-        (("--to", "safetensors", "--precision", "int8"), 2, "ONNX"),
+        (("--to", "safetensors", "--precision", "int8"), 2, "onnx and openvino"),
+        (("--to", "openvino", "--precision", "int8"), 2, "--pairs"),
         (("-o", "nowhere/x.onnx"), 1, "nowhere"),
         (("-o", "/proc/x.onnx"), 1, "/proc"),
         (("--to", "pt2", "-o", "x.onnx"), 2, "taken for onnx"),
@@ -215,13 +262,21 @@ def test_what_is_no_model_is_refused(derain, tmp_path: Path) -> None:
         assert (done.code, file.name in done.err, "Traceback" in done.err) == (1, True, False)
 
 
-@pytest.mark.parametrize(("module", "extra"), [("onnxruntime", "onnxruntime"), ("onnxscript", "export")])
-def test_a_missing_package_is_named(derain, small_model, small_export, monkeypatch, module, extra) -> None:
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("onnxruntime", "onnxruntime"), ("openvino", "openvino"), ("onnxscript", "export"), ("nncf", "nncf")],
+)
+def test_a_missing_package_is_named(
+    derain, small_model: Path, small_export: Path, tmp_path: Path, monkeypatch, module: str, extra: str
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     if extra == "export":
         done = derain("weights", "export", small_model)
+    elif extra == "nncf":
+        options = ("--to", "openvino", "--precision", "int8", "--pairs", write_set(tmp_path, count=2))
+        done = derain("weights", "export", small_model, *options)
     else:
-        done = derain("image", EXAMPLE, "-m", small_export, "--backend", "onnxruntime", "-o", "never.png")
+        done = derain("image", EXAMPLE, "-m", small_export, "--backend", module, "-o", "never.png")
     assert done.code == 1
     assert f"[{extra}]'" in done.err
     assert len(done.err.strip().splitlines()) == 1

@@ -126,7 +126,7 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     from deraincli.video.muxer import FORMATS as CONTAINERS
 
     assert ("auto", *AUTO_MODEL.members) == values.TASKS
-    assert ("auto", *PRECISIONS) == values.PRECISIONS
+    assert ("auto", *PRECISIONS, "int8") == values.PRECISIONS  # which exports alone have
     assert BACKENDS == values.BACKENDS
     assert set(values.NETWORKS) == set(NETWORKS)
     assert tuple(CLASSICAL_METHODS) == values.CLASSICAL_METHODS
@@ -189,8 +189,8 @@ WRONG_VALUES = [
     ("image photo.jpg", "--task drops", "auto, streak or drop"),
     ("image photo.jpg", "--device gpu", "auto, cpu, cuda, mps or cuda:N"),
     ("image photo.jpg", "--device cuda:", "auto, cpu, cuda, mps or cuda:N"),
-    ("image photo.jpg", "--precision half", "auto, fp32, bf16 or fp16"),
-    ("image photo.jpg", "--backend tensorrt", "eager, compile, cudagraphs or onnxruntime"),
+    ("image photo.jpg", "--precision half", "auto, fp32, bf16, fp16 or int8"),
+    ("image photo.jpg", "--backend tensorrt", "eager, compile, cudagraphs, onnxruntime or openvino"),
     ("image photo.jpg", "--tile big", "auto, off or a number of pixels"),
     ("image photo.jpg", "--overlap -3", "auto or a number of pixels"),
     ("image photo.jpg", "--working-side ²", "auto, full or a number of pixels"),
@@ -200,12 +200,12 @@ WRONG_VALUES = [
     ("compare photo.jpg -o page.html", "--protocol psnr", "prenet, mprnet, basicsr-y, agan or rgb"),
     ("eval set", "--protocol psnr", "prenet, mprnet, basicsr-y, agan, rgb or all"),
     ("eval set", "--layout rain13k", "input-target, agan, rain1400, rain200, rain100 or halves"),
-    ("bench", "--precision fp32,half", "auto, fp32, bf16 or fp16"),
-    ("bench", "--backend eager,turbo", "eager, compile, cudagraphs or onnxruntime"),
+    ("bench", "--precision fp32,half", "auto, fp32, bf16, fp16 or int8"),
+    ("bench", "--backend eager,turbo", "eager, compile, cudagraphs, onnxruntime or openvino"),
     ("train config.toml", "--device gpu", "auto, cpu, cuda, mps or cuda:N"),
     ("data inspect set", "--layout rain13k", "input-target, agan, rain1400, rain200, rain100 or halves"),
     ("weights verify", "--device gpu", "auto, cpu, cuda, mps or cuda:N"),
-    ("weights export", "--to tflite", "onnx, pt2 or safetensors"),
+    ("weights export", "--to tflite", "onnx, openvino, pt2 or safetensors"),
     ("weights export", "--precision int4", "fp32, fp16 or int8"),
     ("weights import a.pth", "--network resnet", "prenet, nledn or agan"),
 ]

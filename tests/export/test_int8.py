@@ -78,3 +78,24 @@ def test_too_great_a_loss_is_refused(
     monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", -100.0)
     with pytest.raises(ModelError, match=r"int8 loses .* dB on 2 pictures"):
         export_model(model_file(small_model), "onnx", "int8", pairs=write_set(tmp_path, count=4))
+
+
+def test_openvino_takes_int8_by_the_same_rule(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from deraincli.inference.backends.openvino_file import read_model
+
+    monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", 100.0)
+    folder = write_set(tmp_path, count=4)
+    exported = export_model(model_file(small_model), "openvino", "int8", pairs=folder)
+    types = [node.get_type_name() for node in read_model(exported.data).get_ops()]
+    assert types.count("FakeQuantize") > types.count("Convolution") / 2
+    assert exported.description.precision == "int8"
+    assert exported.loss is not None
+    assert exported.loss.pictures == 2
+    assert 0 < exported.difference.maximum < 0.2
+    assert capfd.readouterr() == ("", ""), "NNCF's own bars and notes"
+
+    monkeypatch.setattr("deraincli.export.exporter.ALLOWED_LOSS", -100.0)
+    with pytest.raises(ModelError, match=r"int8 loses .* dB on 2 pictures"):
+        export_model(model_file(small_model), "openvino", "int8", pairs=folder)

@@ -103,7 +103,7 @@ def command(
             envvar="DERAIN_PRECISION",
             show_envvar=False,
             rich_help_panel=SPEED,
-            help="Number formats: auto (bf16 if native), fp32, bf16 or fp16.",
+            help="Number formats: auto (bf16 if native), fp32, bf16, fp16 or int8 (exports).",
         ),
     ] = "auto",
     backend: Annotated[
@@ -114,7 +114,7 @@ def command(
             show_default=False,
             show_envvar=False,
             rich_help_panel=SPEED,
-            help="How to run the networks: eager (default), compile, cudagraphs or onnxruntime.",
+            help="How to run the networks: eager (default), compile, cudagraphs, onnxruntime or openvino.",
         ),
     ] = "eager",
     threads: Annotated[

@@ -1,4 +1,4 @@
-"""`derain weights export` converts a model for other programs or for `--backend onnxruntime`."""
+"""`derain weights export` converts a model for other programs or for the backends without PyTorch."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "derain weights export                 # both default models, as ONNX",
     "derain weights export balnet-small --to pt2 -o balnet-small.pt2",
+    "derain weights export --to openvino --precision int8 --pairs Rain100L",
 )
 
 
@@ -44,7 +45,7 @@ def command(
             "-o",
             metavar="OUT",
             rich_help_panel=IN_OUT,
-            help="File to write. Default for onnx: the cache, where --backend onnxruntime finds it.",
+            help="File to write. Default for onnx and openvino: the cache, where --backend finds it.",
             parser=options.path,
         ),
     ] = None,
@@ -54,7 +55,7 @@ def command(
         typer.Option(
             **one_of(*EXPORT_PRECISIONS),
             rich_help_panel=QUALITY,
-            help="Number format: fp16 for onnx and safetensors, int8 for onnx only.",
+            help="Number format: fp16 for all but pt2, int8 for onnx and openvino.",
         ),
     ] = "fp32",
     pairs: Annotated[
@@ -120,10 +121,10 @@ def _cached(model: ModelFile, target: str, precision: str) -> Path:
     from deraincli.model_zoo.exports import cached_export
     from deraincli.models.header import read_header
 
-    if target != "onnx":
+    if target not in ("onnx", "openvino"):
         raise UsageError(f"Exports to {target} have no place in the cache: name a file with -o.")
     read_header(model.path)  # raises ModelError if the file is missing or damaged
-    path = cached_export(model, precision)
+    path = cached_export(model, precision, target)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
