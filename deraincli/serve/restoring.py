@@ -114,7 +114,7 @@ def _map_file(values: NDArray[np.float32] | None) -> bytes | None:
     if values is None:
         return None
     pixels = quantised(values, np.dtype(np.uint8))[..., None]
-    return encode(Image(pixels, alpha=None, icc=None, exif=None, xmp=None, format="PNG"), "PNG")
+    return encode(Image(pixels, "PNG"), "PNG")
 
 
 def _base64(data: bytes | None) -> str | None:
