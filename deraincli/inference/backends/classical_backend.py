@@ -90,20 +90,9 @@ class ClassicalBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores a picture. Checks the time limit between the steps of the method.
+        """Restores a whole picture, as `Backend.run_tile` describes. `maps` has no effect.
 
-        Args:
-            tile: The whole picture, 3×h×w RGB in 0–1.
-            maps: Has no effect.
-            levels: Must be false.
-            on_progress: Receives the number of steps done and their total.
-            on_warning: Receives a sentence if the time limit stops the method.
-
-        Returns:
-            The restored picture, 3×h×w.
-
-        Raises:
-            UsageError: Levels are asked for.
+        The time limit is checked between the steps of the method. A warning says if it stops the method.
         """
         if levels:
             raise UsageError(NO_MAPS)

@@ -77,23 +77,7 @@ class ExportBackend(ABC):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile.
-
-        Args:
-            tile: 3×h×w RGB in 0–1.
-            maps: Must be false.
-            levels: Must be false.
-            on_progress: Receives nothing, because a tile is one step.
-            on_warning: Receives nothing.
-
-        Returns:
-            The restored tile, 3×h×w.
-
-        Raises:
-            MemoryError: The tile is too large for the device.
-            UsageError: Maps are asked for.
-            ModelError: The result is not finite.
-        """
+        """Restores one tile, as `Backend.run_tile` describes, without maps, progress and warnings."""
         if maps or levels:
             raise UsageError(NO_MAPS)
         answer = self.run_batch(np.ascontiguousarray(tile[None]))

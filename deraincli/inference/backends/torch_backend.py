@@ -102,22 +102,10 @@ class TorchBackend:
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile. Computes it again in fp32, with a warning, if the result is not finite.
+        """Restores one tile, as `Backend.run_tile` describes, without progress, because a tile is one step.
 
-        Args:
-            tile: 3×h×w RGB in 0–1.
-            maps: Whether to add RAM and CAM, if the network has them.
-            levels: Whether to add RAM and CAM, and both as they enter each encoder level. The network then
-                runs eagerly, whatever the backend, because hooks do not see compiled code.
-            on_progress: Receives nothing, because a tile is one step.
-            on_warning: Receives sentences for the user.
-
-        Returns:
-            The restored tile, 3×h×w. With maps 5×h×w, with L levels (5 + 2·L)×h×w.
-
-        Raises:
-            MemoryError: The tile is too large for the device.
-            ModelError: Even the result in fp32 is not finite.
+        A result that is not finite is computed again in fp32, with a warning. With levels, the network runs
+        eagerly, whatever the backend, because hooks do not see compiled code.
         """
         # The MemoryError is raised outside of `except`, because it would keep the tensors of the failed run
         # alive there.
