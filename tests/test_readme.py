@@ -116,7 +116,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the example pictures and the names that the README uses."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     small = PIL.Image.open(ROOT / "examples/rainy_chelsea.jpg").crop((0, 0, 96, 64))
-    for name in ("photo.jpg", "in.jpg", "photo.tif", "window.jpg", "photos/a.jpg"):
+    for name in ("photo.jpg", "in.jpg", "photo.tif", "window.jpg", "faces.png", "photos/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         small.save(tmp_path / name)
     monkeypatch.chdir(tmp_path)

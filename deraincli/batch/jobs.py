@@ -188,6 +188,12 @@ def refuse_collisions(jobs: Sequence[Job], *, overwrite: bool) -> None:
                 )
 
 
+def _lies_in(file: Path, places: Sequence[Path]) -> bool:
+    """Returns whether a file is one of some files or lies in one of some folders, all without links."""
+    real = Path(os.path.realpath(file))
+    return any(real.is_relative_to(place) for place in places)
+
+
 def _is_file(given: str) -> bool:
     """Returns whether an input is the name of a file rather than a folder or a glob."""
     return os.path.lexists(given) and not Path(given).is_dir()
@@ -274,6 +280,8 @@ class BatchRequest:
     """How results are named."""
     shard: Shard | None = None
     """The part for this run. None stands for all pictures."""
+    masks: tuple[Path, ...] = ()
+    """Masks and folders of masks. Below a folder of pictures, they are no pictures to restore."""
 
     def find(self) -> Found:
         """Finds the jobs of all shards in the current state of the folders.
@@ -281,7 +289,12 @@ class BatchRequest:
         Raises:
             InputError: As `find_jobs` raises it.
         """
-        return find_jobs(self.inputs, self.naming)
+        found = find_jobs(self.inputs, self.naming)
+        inputs = [Path(os.path.realpath(given)) for given in self.inputs]
+        masks = [Path(os.path.realpath(mask)) for mask in self.masks]
+        apart = [mask for mask in masks if not any(given.is_relative_to(mask) for given in inputs)]
+        found.jobs = [job for job in found.jobs if not _lies_in(job.source, apart)]
+        return found
 
     def share(self, jobs: Sequence[Job]) -> list[Job]:
         """Returns those jobs that fall to this shard.

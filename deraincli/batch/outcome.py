@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from deraincli.batch.masks import control_of
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.model_zoo.resolve import ResolvedModel
 from deraincli.restoration.change import Change
+from deraincli.restoration.control import WHOLE, ControlOptions
 from deraincli.restoration.identity import results_identity
 from deraincli.restoration.load import LoadOptions
 
@@ -32,12 +34,20 @@ class RestoreSettings:
     """Largest number of pixels of a picture. Larger pictures fail."""
     overwrite: bool = False
     """Whether a result may replace any file of its name."""
+    control: ControlOptions = WHOLE
+    """The strength, and the masks. A folder holds a mask for each picture."""
 
-    @property
-    def identity(self) -> str:
-        """Identity of everything that affects the results, as `results_identity` makes it."""
+    def identity(self, job: Job) -> str:
+        """Returns the identity of everything that affects a result, as `results_identity` makes it.
+
+        Args:
+            job: The picture.
+
+        Raises:
+            InputError: The mask of the picture is missing or cannot be read.
+        """
         saved = (self.format, self.quality, self.keep_metadata)
-        return results_identity(self.model, self.load, *saved)
+        return results_identity(self.model, self.load, *saved, control=control_of(job, self.control))
 
 
 Status = Literal["done", "skipped", "failed"]
@@ -80,6 +90,8 @@ class Outcome:
     """The precision of the computation, such as fp32."""
     tile: str | None = None
     """Size of the tiles, width×height."""
+    control: ControlOptions | None = None
+    """The strength and the picture's own masks."""
 
     @classmethod
     def skipped(cls, job: Job, facts: Mapping[str, Any]) -> Outcome:
@@ -124,5 +136,6 @@ class Outcome:
             "device": self.device,
             "precision": self.precision,
             "tile": self.tile,
+            **(self.control.record() if self.control else dict.fromkeys(WHOLE.record())),
             **(self.change.record() if self.change else {"mean_change": None, "changed_share": None}),
         }

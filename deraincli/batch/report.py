@@ -109,7 +109,9 @@ class BatchReport:
     def _facts(self) -> list[str]:
         asked = {name: getattr(self._settings.load, name) for name in SETTINGS}
         others = [f"{name} {value}" for name, value in asked.items() if value not in ("auto", None)]
-        return [COMMAND, f"model {self._settings.model.name}", f"{datetime.now():%Y-%m-%d %H:%M}", *others]
+        control = str(self._settings.control)
+        model, now = f"model {self._settings.model.name}", f"{datetime.now():%Y-%m-%d %H:%M}"
+        return [COMMAND, model, now, *others, *([control] if control else [])]
 
 
 def _statements(summary: BatchSummary, shown: int, listed: int) -> list[str]:

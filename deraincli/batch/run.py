@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from deraincli.batch.outcome import Outcome, RestoreSettings
-from deraincli.errors import OutputError
+from deraincli.errors import InputError, OutputError
 from deraincli.files.atomic import remove_leftovers
 from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest
@@ -45,7 +46,7 @@ def run_batch(jobs: Iterable[Job], settings: RestoreSettings, engine: Engine) ->
     for job in jobs:
         if job.root not in manifests:
             manifests[job.root] = Manifest(job.root)
-        facts = None if settings.overwrite else manifests[job.root].facts(job, settings.identity)
+        facts = None if settings.overwrite else _facts(job, settings, manifests[job.root])
         if facts is None:
             todo.append(job)
         else:
@@ -56,3 +57,11 @@ def run_batch(jobs: Iterable[Job], settings: RestoreSettings, engine: Engine) ->
             raise OutputError(f"The folder '{root}' is not writable: choose another one with -o.")
     if todo:
         yield from engine(todo)
+
+
+def _facts(job: Job, settings: RestoreSettings, manifest: Manifest) -> dict[str, Any] | None:
+    """Returns the facts of a finished result. None if there is none, or if the picture's mask is missing."""
+    try:
+        return manifest.facts(job, settings.identity(job))
+    except InputError:  # the engine reports it
+        return None

@@ -12,12 +12,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock
 
+from deraincli.batch.masks import control_of
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.callbacks import OnWarning
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest, stamp
+from deraincli.geometry import Size
 from deraincli.imaging.decode import content_format
 from deraincli.imaging.formats import format_of
 from deraincli.inference.tiled import Restored
@@ -121,7 +123,7 @@ class Worker:
     def _met(self, job: Job) -> Outcome:
         """Returns the outcome of a job whose result already exists. Another run may have written it."""
         manifest = Manifest(job.root)  # read again, because other runs may have added entries
-        facts = manifest.facts(job, self._settings.identity)
+        facts = manifest.facts(job, self._settings.identity(job))
         if facts is not None:
             return Outcome.skipped(job, facts)
         return Outcome(job, "failed", manifest.objection(job))
@@ -129,11 +131,14 @@ class Worker:
     def _restore(self, job: Job) -> Outcome:
         began = time.perf_counter()
         settings = self._settings
-        source = stamp(job.source)
+        source, identity = stamp(job.source), settings.identity(job)
         content_format(job.source)  # raises for a bad picture before its name can raise another error
         save = SaveOptions(settings.format or format_of(job.source), settings.quality, settings.keep_metadata)
         notes: list[str] = []
         image = read_for(save, job.source, max_pixels=settings.max_pixels, on_note=notes.append)
+        given = control_of(job, settings.control)
+        control = given.load(max_pixels=settings.max_pixels)
+        control.check(Size(*image.pixels.shape[:2]))
         manifest = self._manifest(job.root)
         overwrite = settings.overwrite or manifest.may_replace(job)
         make_folder(job.destination.parent)
@@ -146,6 +151,7 @@ class Worker:
                 self._on_start(job)
             result = lane.restore(image.pixels, self.stop, notes.append)
             network_seconds = time.perf_counter() - turn
+        result = result._replace(image=control.apply(image.pixels, result.image))
         data = encode_restored(image, result, save)
         height, width = image.pixels.shape[:2]
         outcome = Outcome(
@@ -160,10 +166,11 @@ class Worker:
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),
+            control=given,
         )
         # Check again, so that the new entry does not supersede that of another run's result.
         check_destination(job.destination, overwrite=overwrite)
-        manifest.record(job, source, settings.identity, data, outcome.facts())
+        manifest.record(job, source, identity, data, outcome.facts())
         write_atomically(job.destination, data, overwrite=overwrite)
         return replace(outcome, seconds=time.perf_counter() - began - (turn - asked))
 

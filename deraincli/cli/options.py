@@ -161,6 +161,15 @@ MaxPixels = Annotated[
         help="Refuse images with more pixels than this.",
     ),
 ]
+Strength = Annotated[
+    float,
+    typer.Option(
+        metavar="S",
+        show_default=False,
+        rich_help_panel=QUALITY,
+        help="Share of the change to apply, from 0 (none) to 1.5 (exaggerated). Default: 1.",
+    ),
+]
 OutputFile = Annotated[
     str | None,
     typer.Option(

@@ -155,11 +155,11 @@ def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
     return changed
 
 
-def enlarged_rows(picture: NDArray[np.float32], size: Size, rows: slice) -> NDArray[np.float32]:
+def enlarged_rows(picture: NDArray[Any], size: Size, rows: slice) -> NDArray[np.float32]:
     """Returns some rows of an enlarged picture, by the bicubic interpolation of OpenCV's resize.
 
     Args:
-        picture: The picture, h×w×C float32.
+        picture: The picture, h×w×C. Integers keep their values.
         size: Size of the enlarged picture, H×W pixels.
         rows: The rows of the enlarged picture to compute.
 
@@ -173,8 +173,9 @@ def enlarged_rows(picture: NDArray[np.float32], size: Size, rows: slice) -> NDAr
     weights = _cubic(np.abs(places[:, None] - sources)).astype(np.float32)
     sources = sources.clip(0, len(picture) - 1)
     first = sources[0, 0]
-    wide = picture[first : sources[-1, -1] + 1]
+    wide = picture[first : sources[-1, -1] + 1].astype(np.float32, copy=False)
     wide = cv2.resize(wide, (size.width, len(wide)), interpolation=cv2.INTER_CUBIC)
+    wide = wide.reshape(*wide.shape[:2], -1)  # restores a single channel, which OpenCV drops
     return sum(weights[:, k, None, None] * wide[sources[:, k] - first] for k in range(4))
 
 

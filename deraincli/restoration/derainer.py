@@ -3,6 +3,7 @@
 Example:
     derainer = deraincli.load("balnet-lite")
     clean = derainer(image)
+    half = derainer(image, strength=0.5, mask=mask)
     clean, maps = derainer(image, return_maps=True)
 """
 
@@ -19,13 +20,17 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import InputError
+from deraincli.geometry import Size
 from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.tiled import Restored
 from deraincli.inference.working_size import SideChoice, check_side, restore_at_working_size
+from deraincli.restoration.control import Control
+from deraincli.restoration.mask import mask_from
 
 TileChoice = int | Literal["auto", "off"]
 OverlapChoice = int | Literal["auto"]
+MaskImage = PIL.Image.Image | NDArray[Any]
 
 
 class AttentionMaps(NamedTuple):
@@ -52,23 +57,65 @@ class Derainer(ABC):
     """Sentences for the user on settings that differ from the requested ones."""
 
     @overload
-    def __call__(self, image: NDArray[Any], *, return_maps: Literal[False] = False) -> NDArray[Any]: ...
-    @overload
-    def __call__(self, image: PIL.Image.Image, *, return_maps: Literal[False] = False) -> PIL.Image.Image: ...
+    def __call__(
+        self,
+        image: NDArray[Any],
+        *,
+        strength: float = 1.0,
+        mask: MaskImage | None = None,
+        protect: MaskImage | None = None,
+        return_maps: Literal[False] = False,
+    ) -> NDArray[Any]: ...
     @overload
     def __call__(
-        self, image: NDArray[Any], *, return_maps: Literal[True]
+        self,
+        image: PIL.Image.Image,
+        *,
+        strength: float = 1.0,
+        mask: MaskImage | None = None,
+        protect: MaskImage | None = None,
+        return_maps: Literal[False] = False,
+    ) -> PIL.Image.Image: ...
+    @overload
+    def __call__(
+        self,
+        image: NDArray[Any],
+        *,
+        strength: float = 1.0,
+        mask: MaskImage | None = None,
+        protect: MaskImage | None = None,
+        return_maps: Literal[True],
     ) -> tuple[NDArray[Any], AttentionMaps]: ...
     @overload
     def __call__(
-        self, image: PIL.Image.Image, *, return_maps: Literal[True]
+        self,
+        image: PIL.Image.Image,
+        *,
+        strength: float = 1.0,
+        mask: MaskImage | None = None,
+        protect: MaskImage | None = None,
+        return_maps: Literal[True],
     ) -> tuple[PIL.Image.Image, AttentionMaps]: ...
-    def __call__(self, image: Any, *, return_maps: bool = False) -> Any:
+    def __call__(
+        self,
+        image: Any,
+        *,
+        strength: float = 1.0,
+        mask: MaskImage | None = None,
+        protect: MaskImage | None = None,
+        return_maps: bool = False,
+    ) -> Any:
         """Restores a picture.
 
         Args:
             image: A PIL image of mode L, LA, RGB or RGBA, or an array H×W×3 (RGB), H×W×1 or H×W (grey) of
                 uint8, uint16, or floats in 0–1.
+            strength: Share of the change that is applied, 0 to 1.5. 0 returns the picture as it was, and
+                values above 1 exaggerate the change.
+            mask: A picture whose white parts are restored, and grey ones in part: a PIL image, or an array
+                H×W, H×W×1 or H×W×3 of bool, uint8, uint16, or floats in 0–1. It may have any size of the
+                same proportions. Transparent parts count as black.
+            protect: A picture whose white parts are left alone, of the same kinds.
             return_maps: Whether to return the attention maps, too.
 
         Returns:
@@ -76,21 +123,33 @@ class Derainer(ABC):
             With `return_maps`, a tuple of the picture and its AttentionMaps.
 
         Raises:
-            InputError: `image` is anything else.
-            UsageError: The backend gives no maps.
+            InputError: `image` or a mask is anything else, or a mask has other proportions.
+            UsageError: The strength is out of range, or the backend gives no maps.
             DeviceError: Not even the smallest tile fits in memory.
             ModelError: The network's output is not finite.
         """
+        control = Control(
+            strength,
+            None if mask is None else mask_from(mask),
+            None if protect is None else mask_from(protect),
+        )
         if isinstance(image, PIL.Image.Image):
             pixels, alpha = _from_pillow(image)
-            result = self.restore(pixels, maps=return_maps)
+            result = self._controlled(pixels, control, maps=return_maps)
             answer: Any = _to_pillow(result.image, alpha, image)
         else:
             array = _as_array(image)
             flat = array.ndim == 2
-            result = self.restore(array[..., None] if flat else array, maps=return_maps)
+            result = self._controlled(array[..., None] if flat else array, control, maps=return_maps)
             answer = result.image[..., 0] if flat else result.image
         return (answer, AttentionMaps(result.ram, result.cam)) if return_maps else answer
+
+    def _controlled(self, pixels: NDArray[Any], control: Control, *, maps: bool) -> Restored:
+        """Restores a picture, and applies the share of the change that `control` asks for."""
+        check_shape(pixels)
+        control.check(Size(*pixels.shape[:2]))
+        result = self.restore(pixels, maps=maps)
+        return result._replace(image=control.apply(pixels, result.image))
 
     @property
     @abstractmethod

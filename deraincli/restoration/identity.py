@@ -6,6 +6,7 @@ import hashlib
 import json
 
 from deraincli.model_zoo.resolve import ResolvedModel
+from deraincli.restoration.control import WHOLE, ControlOptions
 from deraincli.restoration.load import LoadOptions
 
 RESULTS_VERSION = 1
@@ -23,14 +24,21 @@ because shards on different devices must agree on which pictures are finished.
 """
 
 
-def results_identity(model: ResolvedModel, options: LoadOptions, *further: object) -> str:
+def results_identity(
+    model: ResolvedModel, options: LoadOptions, *further: object, control: ControlOptions = WHOLE
+) -> str:
     """Returns 16 hexadecimal digits that identify a model and its settings.
 
     Args:
         model: The model's files. Only their hashes count.
         options: The options as the user gave them ("auto", not "bf16"), so that all machines agree.
         *further: Further values that affect the results' files, such as their format. JSON can hold each.
+        control: The share of the change that is applied. The hashes of the masks count.
+
+    Raises:
+        InputError: A mask cannot be read.
     """
     chosen = [getattr(options, name) for name in SETTINGS]
-    text = json.dumps([RESULTS_VERSION, model.sha256, chosen, further])
+    # Nothing is added for the whole change, so that results of earlier versions stay finished.
+    text = json.dumps([RESULTS_VERSION, model.sha256, chosen, further, *control.identity])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
 from deraincli.inference.tiled import Restored
 from deraincli.restoration.change import Change, measure_change
+from deraincli.restoration.control import Control
 from deraincli.restoration.derainer import AttentionMaps, Derainer
 
 
@@ -97,7 +98,12 @@ def read_for(
 
 
 def restore_file(
-    derainer: Derainer, source: Path | bytes, options: SaveOptions, *, max_pixels: int = DEFAULT_MAX_PIXELS
+    derainer: Derainer,
+    source: Path | bytes,
+    options: SaveOptions,
+    *,
+    control: Control | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> RestoredFile:
     """Restores a picture and returns the content of its result's file.
 
@@ -105,15 +111,18 @@ def restore_file(
         derainer: The loaded model.
         source: The picture's file, or its content.
         options: How the restored picture is written.
+        control: The share of the change that is applied. None stands for all of it.
         max_pixels: Largest number of pixels that is read.
 
     Raises:
-        InputError: The picture cannot be read, or is too large.
+        InputError: The picture cannot be read or is too large, or a mask has other proportions.
         OutputError: The format cannot hold the picture.
         DeviceError: Not even the smallest tile fits in memory.
         ModelError: The network's output is not finite.
     """
-    return restore_picture(derainer, read_for(options, source, max_pixels=max_pixels), options)
+    return restore_picture(
+        derainer, read_for(options, source, max_pixels=max_pixels), options, control=control
+    )
 
 
 def restore_picture(
@@ -121,6 +130,7 @@ def restore_picture(
     picture: Image,
     options: SaveOptions,
     *,
+    control: Control | None = None,
     maps: bool = False,
     on_progress: OnProgress | None = None,
     on_note: OnWarning | None = None,
@@ -131,21 +141,27 @@ def restore_picture(
         derainer: The loaded model.
         picture: The picture, as `read_for` returned it for the same options.
         options: How the restored picture is written.
+        control: The share of the change that is applied. None stands for all of it.
         maps: Whether to return the attention maps, if the network has them.
         on_progress: Receives the number of finished tiles and the number of all tiles.
         on_note: Receives sentences for the user.
 
     Raises:
+        InputError: A mask has other proportions.
         OutputError: The format cannot hold the picture.
         DeviceError: Not even the smallest tile fits in memory.
         ModelError: The network's output is not finite.
+        UsageError: The backend gives no maps.
     """
     start = time.perf_counter()
+    control, size = control or Control(), Size(*picture.pixels.shape[:2])
+    control.check(size)
     result = derainer.restore(picture.pixels, maps=maps, on_progress=on_progress, on_warning=on_note)
+    result = result._replace(image=control.apply(picture.pixels, result.image))
     data = encode_restored(picture, result, options)
     return RestoredFile(
         data,
-        size=Size(*picture.pixels.shape[:2]),
+        size=size,
         seconds=time.perf_counter() - start,
         tile=str(result.tile),
         model=result.model,

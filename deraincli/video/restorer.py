@@ -28,13 +28,14 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DerainError
 from deraincli.files.atomic import open_atomically, remove_leftovers
+from deraincli.restoration.control import Control
 from deraincli.restoration.derainer import Derainer
 from deraincli.runtime.parallel import ordered_map
 from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, Segment, Shown, choose_encoding, encode_segment, open_encoder
 from deraincli.video.frames import Converter, display_matrix
 from deraincli.video.muxer import Muxer, Sink
-from deraincli.video.reader import Source, Span, Time, TimedFrame
+from deraincli.video.reader import Source, Span, TimedFrame
 from deraincli.video.segments import SegmentStore
 from deraincli.video.temporal import combine, over_time
 
@@ -58,6 +59,8 @@ class VideoOptions:
     """The part of the video to restore."""
     temporal: int = 0
     """Number of neighbours on each side with which every frame is combined. 0 for none."""
+    strength: float = 1.0
+    """Share of the change that is applied, as in `restoration.control`. 0 keeps the frames as decoded."""
 
 
 @dataclass
@@ -217,14 +220,10 @@ class VideoRestorer:
         # One thread restores all frames, because compiled graphs belong to a thread.
         ready = ordered_map(restore, _after(pictures, last, reach), workers=1, ahead=AHEAD)
         for restored, neighbours in over_time(ready, reach, lambda item: item.pixels):
-            times = tuple(time for time in restored.times if last is None or time.pts > last)
+            times = tuple(time for time in restored.picture.times if last is None or time.pts > last)
             if not times:
                 continue
-            if restored.passed:
-                frame = converter.keep(restored.frame)
-            else:
-                frame = converter.pack(restored.frame, combine(restored.pixels, neighbours))
-            yield Shown(frame, times, restored.passed)
+            yield Shown(self._finished(restored, neighbours, converter), times, restored.passed)
 
     def _restore(self, picture: TimedFrame, converter: Converter) -> _Restored:
         rgb, pixels = converter.unpack(picture.frame)
@@ -236,9 +235,19 @@ class VideoRestorer:
             if not self._restored_any:
                 raise
             self.on_note(f"A frame could not be restored and stays as it was: {error}")
-            return _Restored(picture.frame, picture.times, pixels, passed=True)
+            return _Restored(picture, rgb, pixels, pixels, passed=True)
         self._restored_any, self._tile = True, str(result.tile)
-        return _Restored(rgb, picture.times, result.image, passed=False)
+        return _Restored(picture, rgb, pixels, result.image, passed=False)
+
+    def _finished(
+        self, restored: _Restored, neighbours: list[NDArray[Any]], converter: Converter
+    ) -> VideoFrame:
+        """Returns a frame for the encoder."""
+        if restored.passed or self.options.strength == 0:
+            return converter.keep(restored.picture.frame)  # a way through RGB would change it
+        pixels = combine(restored.pixels, neighbours)
+        control = Control(self.options.strength)
+        return converter.pack(restored.rgb, control.apply(restored.before, pixels))
 
     def _join(
         self,
@@ -297,10 +306,12 @@ def segments(shown: Iterator[Shown], encoding: Encoding) -> Iterator[Segment]:
 class _Restored(NamedTuple):
     """A frame after the network."""
 
-    frame: VideoFrame
-    """The RGB frame that takes the pixels. If `passed`, the frame as decoded."""
-    times: tuple[Time, ...]
-    """When it is shown, ascending."""
+    picture: TimedFrame
+    """The frame as decoded, and when it is shown."""
+    rgb: VideoFrame
+    """The RGB frame that takes the new pixels."""
+    before: NDArray[Any]
+    """The source's pixels, upright, H×W×3."""
     pixels: NDArray[Any]
     """The restored pixels, upright, H×W×3. If `passed`, the source's pixels."""
     passed: bool

@@ -47,7 +47,7 @@ def test_what_another_run_finishes_meanwhile_is_skipped_and_stays_known(jobs, se
     theirs = Worker(settings, [open_model(settings.load, settings.model)])
     ours = Worker(settings, [derainer], on_start=lambda job: theirs(job))
     assert ours(jobs[0]).status == "skipped"
-    assert Manifest(jobs[0].root).is_done(jobs[0], settings.identity)
+    assert Manifest(jobs[0].root).is_done(jobs[0], settings.identity(jobs[0]))
 
 
 def test_a_result_that_is_not_replaced_says_why(jobs, settings, derainer):

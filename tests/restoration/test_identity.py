@@ -10,8 +10,10 @@ import pytest
 
 from deraincli.attention_maps.outputs import Wanted
 from deraincli.batch.outcome import RestoreSettings
+from deraincli.files.manifest import Job
 from deraincli.model_zoo.resolve import ResolvedModel, resolve_model
 from deraincli.restoration import identity
+from deraincli.restoration.control import ControlOptions
 from deraincli.restoration.identity import results_identity
 from deraincli.restoration.load import LoadOptions, load
 
@@ -80,10 +82,29 @@ def test_weights_version_and_what_else_shows_change_it(
 @pytest.mark.parametrize("setting", SAVED)
 def test_a_batch_adds_how_results_are_saved(model: ResolvedModel, tmp_path: Path, setting: str) -> None:
     settings = RestoreSettings(DEFAULTS, model)
-    assert {field.name for field in fields(settings)} == {"load", "model", *SAVED, *DOES_NOT_SHOW}
-    assert replace(settings, **{setting: SAVED[setting]}).identity != settings.identity
-    assert replace(settings, model=weights(tmp_path, b"other")).identity != settings.identity
-    assert replace(settings, max_pixels=1, overwrite=True).identity == settings.identity
+    job = Job(tmp_path / "a.jpg", "a.jpg", tmp_path, "b.jpg")
+    known = settings.identity(job)
+    assert {field.name for field in fields(settings)} == {"load", "model", "control", *SAVED, *DOES_NOT_SHOW}
+    assert replace(settings, **{setting: SAVED[setting]}).identity(job) != known
+    assert replace(settings, model=weights(tmp_path, b"other")).identity(job) != known
+    assert replace(settings, control=ControlOptions(0.5)).identity(job) != known
+    assert replace(settings, max_pixels=1, overwrite=True).identity(job) == known
+
+
+def test_the_strength_and_the_content_of_each_mask_change_it(model: ResolvedModel, tmp_path: Path) -> None:
+    def identity(strength: float = 1.0, mask: bytes | None = None, protect: bytes | None = None) -> str:
+        files = {"mask": mask, "protect": protect}
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content or b"")
+        paths = {name: tmp_path / name for name, content in files.items() if content}
+        return results_identity(model, DEFAULTS, control=ControlOptions(strength, **paths))
+
+    shown = [
+        *(identity(), identity(0.5), identity(1.0, b"a"), identity(1.0, b"bb"), identity(1.0, None, b"a")),
+        *(identity(1.0, b"a", b"bb"), identity(1.0, b"bb", b"a"), identity(0.5, b"a")),
+    ]
+    assert len(set(shown)) == len(shown)
+    assert identity(0.5, b"a") == shown[-1]
 
 
 def test_every_choice_of_attention_maps_is_judged() -> None:

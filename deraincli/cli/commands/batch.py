@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from deraincli.batch.run import Engine
     from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
-    from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain batch photos                   # photos/ → photos-derained/",
@@ -77,6 +76,24 @@ def command(
         ),
     ] = "",
     metadata: options.Metadata = "keep",
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            rich_help_panel=IN_OUT,
+            help="Restore only where this grey image is white. A folder has one for each photo.",
+            parser=options.path,
+        ),
+    ] = None,
+    protect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            rich_help_panel=IN_OUT,
+            help="Leave photos alone where this grey image is white. A folder has one for each photo.",
+            parser=options.path,
+        ),
+    ] = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", rich_help_panel=IN_OUT, help="Then wait for new photos until Ctrl-C."),
@@ -86,6 +103,7 @@ def command(
     ] = False,
     task: options.Task = "auto",
     model: options.Model = None,
+    strength: options.Strength = 1.0,
     quality: options.Quality = None,
     working_side: options.WorkingSide = "auto",
     device: Annotated[
@@ -149,6 +167,7 @@ def command(
     Run the same command again to resume.
     """
     from deraincli.batch.jobs import BatchRequest, Naming
+    from deraincli.batch.masks import check_shared
     from deraincli.batch.outcome import RestoreSettings
     from deraincli.batch.report import BatchReport
     from deraincli.batch.run import tidy
@@ -156,19 +175,25 @@ def command(
     from deraincli.batch.summary import BatchSummary
     from deraincli.imaging.formats import format_named
     from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.restoration.control import ControlOptions
 
     out = options.make_output(quiet, verbose, json)
     for given in inputs:
         options.path(given)
     named = None if format is None else format_named(format)
+    control = ControlOptions(strength, mask, protect)
+    check_shared(control, max_pixels=max_pixels)
     request = BatchRequest(
-        tuple(inputs), Naming(destination, suffix, named), Shard.parse(shard) if shard else None
+        tuple(inputs),
+        Naming(destination, suffix, named),
+        Shard.parse(shard) if shard else None,
+        control.files,
     )
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
     asked = options.load_options(model, task, "auto", precision, backend, tile, overlap, working_side)
     settings = RestoreSettings(
-        asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite
+        asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control
     )
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
@@ -197,7 +222,7 @@ def command(
     finally:
         if summary.count or summary.unlisted:
             _conclude(summary, total or summary.count, mine, out)
-            _advise(summary, asked, out)
+            _advise(summary, settings, out)
         write_page()
     nothing_done = found.unsupported and not found.jobs
     if summary.failures or (nothing_done and not watch):
@@ -311,7 +336,8 @@ def _report(outcome: Outcome, out: Output) -> None:
         out.result(outcome.record(), "")
     elif outcome.status == "done":
         line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
-        out.detail(line.format_map(outcome.record()))
+        applied = str(outcome.control or "")
+        out.detail(line.format_map(outcome.record()) + (f", {applied}" if applied else ""))
 
 
 def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Output) -> None:
@@ -330,15 +356,17 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
         out.note("Nothing to do: all of them are done already; --overwrite restores them anew.")
 
 
-def _advise(summary: BatchSummary, asked: LoadOptions, out: Output) -> None:
+def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> None:
     """Reports how many photos changed, and what to try if some hardly did."""
     from deraincli.restoration.change import what_to_try
+    from deraincli.restoration.control import WHOLE
 
+    asked = settings.load
     compared, little = len(summary.compared), summary.hardly_changed
     if not compared or out.json:
         return
     changed = f"Changed {compared - len(little)} of {compared} photos"
-    if little:
+    if little and settings.control == WHOLE:
         usual, _ = Counter(outcome.model or "" for outcome in little).most_common(1)[0]
         others = what_to_try(asked.model, usual, asked.working_side, None)
         changed += f"; {len(little)} hardly changed. If rain is left in them, try {others}"

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,13 +15,14 @@ import typer
 
 from deraincli.cli import options
 from deraincli.cli.destination import STREAM, check_output, is_stdout, output_path
-from deraincli.cli.help import SPEED, examples
+from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
-from deraincli.errors import DerainError, InputError, UsageError
+from deraincli.errors import DerainError, InputError, ModelError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from deraincli.imaging.image import Image
+    from deraincli.restoration.control import Control, ControlOptions
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import LoadOptions
     from deraincli.restoration.restore_file import RestoredFile, SaveOptions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "derain image photo.jpg                # writes photo.derained.jpg",
     "derain image window.jpg -o clean.png --task drop",
+    "derain image photo.jpg --strength 0.7 --protect faces.png",
 )
 
 
@@ -39,8 +41,36 @@ def command(
     overwrite: options.Overwrite = False,
     format: options.ImageFormat = None,
     metadata: options.Metadata = "keep",
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=IN_OUT,
+            help="Restore only where this grey image is white, and in part where it is grey.",
+            parser=options.path,
+        ),
+    ] = None,
+    protect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=IN_OUT,
+            help="Leave the photo alone where this grey image is white.",
+            parser=options.path,
+        ),
+    ] = None,
+    save_mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=IN_OUT,
+            help="Also write where the network sees rain, as a mask to edit and give to --mask.",
+            parser=options.path,
+        ),
+    ] = None,
     task: options.Task = "auto",
     model: options.ModelOrMethod = None,
+    strength: options.Strength = 1.0,
     quality: options.Quality = None,
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
@@ -76,16 +106,24 @@ def command(
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
+        given = _control_options(strength, mask, protect)
         check_output(target, "A picture", overwrite=overwrite)
+        if save_mask is not None:
+            _check_mask_file(save_mask, [source, target, mask, protect], overwrite=overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
-        derainer, restored = _restore(source, picture, save, asked, out)
+        control = _read_masks(given, picture, max_pixels, out)
+        derainer, restored = _restore(source, picture, save, asked, control, save_mask is not None, out)
+        if save_mask is not None:
+            _write(save_mask, _mask_file(save_mask, restored), overwrite)
         _write(target, restored.data, overwrite)
     except DerainError as error:
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
-    _report(record | restored.record(derainer, seconds), restored, out)
-    _advise(restored, asked, out)
+    record |= given.record() | restored.record(derainer, seconds)
+    _report(record, restored, str(given), out)
+    if not str(given):
+        _advise(restored, asked, out)
 
 
 def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
@@ -136,6 +174,33 @@ def _save_options(
     return SaveOptions(format_of(target), quality, keep_metadata)
 
 
+def _control_options(strength: float, mask: Path | None, protect: Path | None) -> ControlOptions:
+    from deraincli.restoration.control import ControlOptions
+
+    return ControlOptions(strength, mask, protect)
+
+
+def _check_mask_file(file: Path, others: Sequence[str | Path | None], *, overwrite: bool) -> None:
+    """Checks before the work that the mask can be written, and replaces no other file of the command."""
+    from deraincli.imaging.formats import format_of
+
+    format_of(file)
+    if any(other is not None and os.path.realpath(other) == os.path.realpath(file) for other in others):
+        raise UsageError(f"--save-mask '{file}' is another file of this command: choose another name.")
+    check_output(file, "A mask", overwrite=overwrite)
+
+
+def _read_masks(given: ControlOptions, picture: Image, max_pixels: int, out: Output) -> Control:
+    """Reads the masks and checks them, before a model is loaded."""
+    from deraincli.geometry import Size
+
+    control = given.load(max_pixels=max_pixels)
+    control.check(Size(*picture.pixels.shape[:2]))
+    if control.leaves_all:
+        out.note("Nothing is restored, because the strength is 0 or the masks leave everything alone.")
+    return control
+
+
 def _read(source: str, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:
     """Decodes the input, before a model is loaded. Returns it with the seconds that this took."""
     from deraincli.restoration.restore_file import read_for
@@ -154,7 +219,13 @@ def _read_stdin() -> bytes:
 
 
 def _restore(
-    source: str, image: Image, save: SaveOptions, asked: LoadOptions, out: Output
+    source: str,
+    image: Image,
+    save: SaveOptions,
+    asked: LoadOptions,
+    control: Control,
+    maps: bool,
+    out: Output,
 ) -> tuple[Derainer, RestoredFile]:
     """Loads the model and restores the picture."""
     from deraincli.model_zoo.resolve import resolve_model_or_method
@@ -165,7 +236,20 @@ def _restore(
 
         derainer = options.open_model(asked, out, found)
         meter.label("standard input" if source == STREAM else source)
-        return derainer, restore_picture(derainer, image, save, on_progress=meter, on_note=out.note)
+        restored = restore_picture(
+            derainer, image, save, control=control, maps=maps, on_progress=meter, on_note=out.note
+        )
+        return derainer, restored
+
+
+def _mask_file(file: Path, restored: RestoredFile) -> bytes:
+    """Returns the content of a mask. Raises ModelError if the network has no map of the rain."""
+    from deraincli.imaging.formats import format_of
+    from deraincli.restoration.mask import mask_file
+
+    if restored.maps.ram is None:
+        raise ModelError(f"{restored.model} has no attention maps: choose a BAL-Net or AGAN with --model.")
+    return mask_file(restored.maps.ram, format_of(file))
 
 
 def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
@@ -178,12 +262,14 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
         write_atomically(target, data, overwrite=overwrite)
 
 
-def _report(record: Mapping[str, object], restored: RestoredFile, out: Output) -> None:
+def _report(record: Mapping[str, object], restored: RestoredFile, control: str, out: Output) -> None:
+    """Prints the result. `control` describes which share of the change was applied, if not all."""
     from deraincli.restoration.change import percent
 
     line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
     changed = f"{percent(restored.change.share)} of the pixels changed visibly"
-    out.result(record, f"{line.format_map(record)}; {changed}")
+    applied = f", {control}" if control else ""
+    out.result(record, f"{line.format_map(record)}{applied}; {changed}")
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:

@@ -65,6 +65,7 @@ def command(
     ] = None,
     task: options.Task = "auto",
     model: options.Model = None,
+    strength: options.Strength = 1.0,
     temporal: Annotated[
         int,
         typer.Option(
@@ -117,9 +118,8 @@ def command(
     asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
     try:
         _refuse_picture(source)
-        chosen = _choices(
-            target, format, codec, crf, _seconds("--start", start), _seconds("--end", end), temporal
-        )
+        span = _seconds("--start", start), _seconds("--end", end)
+        chosen = _choices(target, format, codec, crf, span, temporal, strength)
         check_output(target, "A video", overwrite=overwrite)
         with out.progress(source) as meter:
             _check_source(source, chosen)
@@ -132,6 +132,8 @@ def command(
     record |= _describe(restorer, result)
     size = "{source} → {output}  {width}×{height}, {frames} pictures"
     line = f"{size}{_exceptions(result)}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
+    if strength != 1:
+        line += f", strength {strength}"
     out.result(record, line.format_map(record))
 
 
@@ -177,13 +179,14 @@ def _choices(
     format: str | None,
     codec: str,
     crf: int | None,
-    start: Fraction | None,
-    end: Fraction | None,
+    span: tuple[Fraction | None, Fraction | None],
     temporal: int,
+    strength: float,
 ) -> VideoOptions:
     from deraincli.video import require_av
 
     require_av()
+    from deraincli.restoration.control import check_strength
     from deraincli.video.encoder import check_crf
     from deraincli.video.muxer import FORMATS
     from deraincli.video.reader import Span
@@ -198,9 +201,11 @@ def _choices(
         )
     if codec != "auto":
         check_crf(codec, crf)
+    start, end = span
     if end is not None and end <= (start or 0):
         raise UsageError("--end must come after --start.")
-    return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal)
+    check_strength(strength)
+    return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal, strength)
 
 
 def _seconds(option: str, text: str | None) -> Fraction | None:
@@ -281,5 +286,6 @@ def _describe(restorer: VideoRestorer, result: VideoResult) -> dict[str, Any]:
         "model": derainer.name,
         "device": derainer.device,
         "precision": derainer.precision,
+        "strength": restorer.options.strength,
         "tile": result.tile,
     }
