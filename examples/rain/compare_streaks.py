@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.pixels import Floats
 from deraincli.rain.perspective_streaks import perspective_layer, random_style
 
-Plane = NDArray[np.float32]
 ENLARGED = 5
 """Pixels of the picture per pixel of a layer."""
 PART = (110, 150)
@@ -27,7 +27,7 @@ PART = (110, 150)
 GREY = 90
 
 
-def recorded(folder: Path) -> list[Plane]:
+def recorded(folder: Path) -> list[Floats]:
     """All frames of the folder, H×W in 0–1."""
     frames = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(folder.glob("*.png"))]
     if not frames:
@@ -35,20 +35,20 @@ def recorded(folder: Path) -> list[Plane]:
     return [np.divide(frame, 255, dtype=np.float32) for frame in frames]
 
 
-def ours(height: int, width: int, *, count: int, seed: int) -> list[Plane]:
+def ours(height: int, width: int, *, count: int, seed: int) -> list[Floats]:
     """Upright layers, as the frames of the clip are."""
     generators = np.random.default_rng(seed).spawn(count)
     return [perspective_layer(height, width, replace(random_style(rng), slant=0), rng) for rng in generators]
 
 
-def some(layers: list[Plane], rows: int) -> list[NDArray[np.uint8]]:
+def some(layers: list[Floats], rows: int) -> list[NDArray[np.uint8]]:
     """Layers from the faintest to the brightest, evenly spread, their middles enlarged."""
     ranked = sorted(layers, key=lambda layer: float(layer.mean()))
     places = np.linspace(0.05, 0.95, rows) * (len(ranked) - 1)
     return [enlarged(ranked[round(place)]) for place in places]
 
 
-def enlarged(layer: Plane) -> NDArray[np.uint8]:
+def enlarged(layer: Floats) -> NDArray[np.uint8]:
     top, left = ((size - part) // 2 for size, part in zip(layer.shape, PART, strict=True))
     part = layer[top : top + PART[0], left : left + PART[1]]
     shown = np.rint(255 * np.sqrt(part)).astype(np.uint8)

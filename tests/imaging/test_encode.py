@@ -46,9 +46,6 @@ def picture(colours: int = 3, alpha: bool = False, dtype: type = np.uint8) -> Im
     return Image(
         pixels=np.ascontiguousarray(stored[..., :colours]),
         alpha=np.ascontiguousarray(stored[..., -1]) if alpha else None,
-        icc=None,
-        exif=None,
-        xmp=None,
         format="PNG",
     )
 

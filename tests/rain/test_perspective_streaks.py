@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from deraincli.pixels import Floats
 from deraincli.rain.perspective_streaks import RainVolume, perspective_layer, random_style
 
-Plane = NDArray[np.float32]
 HEIGHT, WIDTH = 320, 600
 SHAPE = (HEIGHT, WIDTH)
 CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 9), (10, 19))
@@ -53,7 +53,7 @@ def sheared(layer: NDArray[np.uint8], slope: float) -> NDArray[np.uint8]:
     return np.rint(rows).astype(np.uint8)
 
 
-def grey(layer: Plane) -> NDArray[np.uint8]:
+def grey(layer: Floats) -> NDArray[np.uint8]:
     return np.rint(layer * 255).astype(np.uint8)
 
 
