@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +50,7 @@ class Finished(NamedTuple):
 def derain(monkeypatch, capfdbinary, tmp_path) -> Callable[..., Finished]:
     """`derain("image", "in.jpg", stdin=b"…")` as the shell would run it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # which the command line replaces
     for name in [name for name in os.environ if name.startswith("DERAIN_")]:
         monkeypatch.delenv(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Annotated
 
@@ -99,6 +100,7 @@ def run() -> None:
     Expected errors become one sentence and an exit code. Bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    threading.excepthook = _report_failed_thread
     process.prepare()
     with guarded_streams():
         try:
@@ -130,6 +132,15 @@ def _run_and_flush() -> None:
         app()
     finally:
         sys.stdout.flush()
+
+
+def _report_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    """Reports an error that ended a thread of a library, such as TensorBoard's when the disk is full."""
+    sentence = refusal(failed.exc_value) if isinstance(failed.exc_value, OSError) else None
+    if sentence is None:
+        threading.__excepthook__(failed)
+    else:
+        output.error(sentence)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from deraincli.errors import InputError
 from deraincli.evaluation import dataset_summary
 
 ADVICE = "check the permissions and the disk."
@@ -99,3 +101,30 @@ def test_a_bug_of_ours_keeps_its_traceback_for_real(derain, tmp_path, monkeypatc
             derain("data", "inspect", tmp_path / "photos")
         done = derain("data", "inspect", tmp_path / "ours")  # the same errors where the user pointed
         assert (done.code, "cannot be used" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Error: A file cannot be used (No space left"),
+        (OSError(errno.EACCES, "Permission denied", "/elsewhere"), "Traceback"),
+        (ValueError("a bug"), "Traceback"),
+    ],
+)
+def test_a_thread_of_a_library_is_judged_alike(derain, tmp_path, monkeypatch, error, said) -> None:
+    """TensorBoard writes curves in a thread of its own, which the full disk ends."""
+
+    def work(*arguments: object) -> None:
+        def fail() -> None:
+            raise error
+
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        raise InputError("The end.")
+
+    monkeypatch.setattr(dataset_summary, "inspect", work)
+    done = derain("data", "inspect", tmp_path)
+    assert said in done.err
+    assert done.err.count("Traceback") == said.count("Traceback")
+    assert done.err.endswith("Error: The end.\n")
