@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from deraincli.cli import options
+from deraincli.cli.output import Output
 from deraincli.errors import OutputError, UsageError
 
 STREAM = "-"
@@ -62,3 +64,16 @@ def check_output(target: Path | None, what: str, *, overwrite: bool) -> None:
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError(f"{what} is not written to a terminal: redirect standard output or give -o FILE.")
+
+
+def note_other_suffix(target: Path | None, suffixes: Collection[str], format: str, out: Output) -> None:
+    """Notes that the suffix of the output names another format than --format, which counts.
+
+    Args:
+        target: The output file. None for standard output.
+        suffixes: The suffixes of the format in lower case, with dots.
+        format: The name of the format.
+        out: Where the note goes.
+    """
+    if target is not None and target.suffix.lower() not in suffixes:
+        out.note(f"'{target.name}' will hold {format}, as --format asks, which its suffix does not say.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -288,10 +289,31 @@ def model_names(
 
 
 def path(text: str) -> Path:
-    """Returns the path that was typed. Raises UsageError for an empty one, which would mean this folder."""
+    """Returns the path that was typed.
+
+    Raises:
+        UsageError: It is empty, which would mean this folder, or a web address.
+    """
     if not text:
         raise UsageError("A path needs a name, not '': a variable of the shell may be empty.")
+    if re.match(r"(https?|ftp)://", text, re.IGNORECASE):
+        raise UsageError(f"'{text}' is a web address: download the file and name the copy.")
     return Path(text)
+
+
+def folder(text: str) -> Path:
+    """Returns the path of a folder for results.
+
+    Raises:
+        UsageError: It is no path, or nothing is there and its suffix is that of a picture or a video.
+    """
+    from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
+
+    given = path(text)
+    files = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | VIDEO_SUFFIXES
+    if given.suffix.lower() in files and not os.path.lexists(given):
+        raise UsageError(f"'{text}' looks like a file, and the results need a folder: name a folder with -o.")
+    return given
 
 
 def load_options(

@@ -331,6 +331,15 @@ def test_the_change_of_every_picture_is_reported_and_survives_a_restart(derain, 
     assert "all of them were done already" in facts
 
 
+def test_the_report_may_lie_in_the_folder_of_the_results(derain, photos, random_model, tmp_path):
+    out = tmp_path / "new" / "out"
+    arguments = ("batch", photos, "-m", random_model, "-o", out, "--report", out / "page.html")
+    for _ in range(2):  # it is neither in the way of the results nor one of them
+        done = derain(*arguments)
+        assert done.code == derain("batch", photos, "-m", random_model, "-o", tmp_path / "other").code
+        assert (out / "page.html").is_file()
+
+
 def test_the_report_shows_failures_first_and_pictures(derain, photos, random_model, tmp_path):
     (photos / "<b>broken.jpg").write_text("no picture")
     report = tmp_path / "report.html"

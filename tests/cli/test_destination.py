@@ -69,3 +69,12 @@ def test_outputs_without_a_name_or_with_too_long_a_one_are_refused(derain, comma
     assert (long.code, "name" in long.err) == (1, True), long.err
     empty = derain(command, name, "-o", "")
     assert (empty.code, "A path needs a name" in empty.err) == (2, True)
+
+
+@every_command
+def test_a_suffix_that_contradicts_the_format_is_noted(derain, command: str, name: str) -> None:
+    require(command)
+    other, format = {"image": ("out.png", "webp"), "video": ("out.mp4", "mkv")}[command]
+    arguments = (command, name, "-m", "nowhere.safetensors", "--format", format)  # noted before the work
+    assert f"Note: '{other}' will hold" in derain(*arguments, "-o", other).err
+    assert "will hold" not in derain(*arguments, "-o", f"out.{format}").err

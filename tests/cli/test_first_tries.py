@@ -43,3 +43,25 @@ def test_other_words_are_left_to_the_usual_answer(derain, here: Path) -> None:
     assert done.code == 2
     assert "No such command" in done.err
     assert "No such option" in derain("image", "photo.jpg", "--nonsense").err
+
+
+@pytest.mark.parametrize("address", ["https://example.com/photo.jpg", "HTTP://example.com/clip.mp4"])
+@pytest.mark.parametrize("command", ["image", "batch", "video", "attn", "eval", "synth", "compare", "train"])
+def test_a_web_address_is_no_file(derain, here: Path, command: str, address: str) -> None:
+    done = derain(command, address, *(("-o", "out") if command in ("synth", "compare") else ()))
+    assert (done.code, done.out) == (2, b"")
+    assert done.err == f"Error: '{address}' is a web address: download the file and name the copy.\n"
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.PNG", "out.heic", "out.mp4"])
+@pytest.mark.parametrize(
+    "command", [("batch", "photo.jpg", "-o"), ("attn", "photo.jpg", "-o"), ("synth", "photo.jpg", "-o")]
+)
+def test_a_file_cannot_stand_where_a_folder_is_written(
+    derain, here: Path, command: tuple[str, ...], name: str
+) -> None:
+    done = derain(*command, name)
+    assert (done.code, f"'{name}' looks like a file" in done.err) == (2, True)
+    assert not Path(name).exists()
+    Path(name).mkdir()  # a folder with such a name is a folder
+    assert "looks like a file" not in derain(*command, name).err

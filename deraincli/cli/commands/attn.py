@@ -67,7 +67,7 @@ def command(
             "--output",
             "-o",
             metavar="DIR",
-            parser=options.path,
+            parser=options.folder,
             rich_help_panel=IN_OUT,
             help="Folder for the maps. Default: that of the photo, or FOLDER-attn beside FOLDER.",
         ),

@@ -45,7 +45,7 @@ def command(
             rich_help_panel=IN_OUT,
             help="Folder for the results. Default: FOLDER-derained beside FOLDER, and NAME.derained.SUFFIX "
             "beside a photo.",
-            parser=options.path,
+            parser=options.folder,
         ),
     ] = None,
     overwrite: Annotated[
@@ -173,6 +173,7 @@ def command(
     from deraincli.batch.run import tidy
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import BatchSummary
+    from deraincli.files.folders import make_folder
     from deraincli.imaging.formats import format_named
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.control import ControlOptions
@@ -195,6 +196,8 @@ def command(
     settings = RestoreSettings(
         asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control
     )
+    if report is not None and report.parent == destination:
+        make_folder(destination)
     page = None if report is None else BatchReport(report, request.inputs, settings)
     found = _find(request, settings, out)
     if fail_fast and found.unlisted:

@@ -69,7 +69,7 @@ def command(
             metavar="DIR",
             rich_help_panel=IN_OUT,
             help="Keep the models' results there, as PNG.",
-            parser=options.path,
+            parser=options.folder,
         ),
     ] = None,
     overwrite: options.Overwrite = False,

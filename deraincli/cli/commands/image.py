@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options
-from deraincli.cli.destination import STREAM, check_output, is_stdout, output_path
+from deraincli.cli.destination import STREAM, check_output, is_stdout, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
 from deraincli.errors import DerainError, InputError, ModelError, UsageError
@@ -105,7 +105,7 @@ def command(
         asked = replace(asked, max_seconds=max_seconds)
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)
-        save = _save_options(target, format, quality, keep_metadata=metadata == "keep")
+        save = _save_options(target, format, quality, out, keep_metadata=metadata == "keep")
         given = _control_options(strength, mask, protect)
         check_output(target, "A picture", overwrite=overwrite)
         if save_mask is not None:
@@ -137,8 +137,7 @@ def _destination(source: str, destination: str | None, format: str | None) -> Pa
 
 def _content(source: str) -> str:
     """Returns the format of the input by its content. Raises DerainError if it is no picture."""
-    if not source:
-        raise UsageError("The picture needs a name, not '': a variable of the shell may be empty.")
+    options.path(source)
     if os.path.isdir(source):  # noqa: PTH112  # which takes any name, however long
         folder = shlex.quote(source)
         raise InputError(f"'{source}' is a folder: restore all of its pictures by `derain batch {folder}`.")
@@ -160,13 +159,15 @@ def _suffix(source: Path, format: str | None, content: str | None) -> str:
 
 
 def _save_options(
-    target: Path | None, format: str | None, quality: int | None, *, keep_metadata: bool
+    target: Path | None, format: str | None, quality: int | None, out: Output, *, keep_metadata: bool
 ) -> SaveOptions:
-    from deraincli.imaging.formats import format_named, format_of
+    from deraincli.imaging.formats import FORMATS, format_named, format_of
     from deraincli.restoration.restore_file import SaveOptions
 
     if format is not None:
-        return SaveOptions(format_named(format), quality, keep_metadata)
+        named = format_named(format)
+        note_other_suffix(target, FORMATS[named].suffixes, named, out)
+        return SaveOptions(named, quality, keep_metadata)
     if target is None:
         raise UsageError(
             "Standard output has no suffix that names the format: add, for example, --format png."

@@ -34,7 +34,7 @@ def command(
             metavar="DIR",
             rich_help_panel=IN_OUT,
             help="Folder for input/, target/ and mask/.",
-            parser=options.path,
+            parser=options.folder,
         ),
     ],
     overwrite: options.Overwrite = False,

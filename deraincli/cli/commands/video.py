@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from deraincli.cli import options
-from deraincli.cli.destination import STREAM, check_output, output_path
+from deraincli.cli.destination import STREAM, check_output, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
@@ -121,6 +121,7 @@ def command(
         span = _seconds("--start", start), _seconds("--end", end)
         chosen = _choices(target, format, codec, crf, span, temporal, strength)
         check_output(target, "A video", overwrite=overwrite)
+        note_other_suffix(target, _suffixes(chosen.format), chosen.format, out)
         with out.progress(source) as meter:
             _check_source(source, chosen)
             restorer, job = _load(asked, chosen, meter, out)
@@ -206,6 +207,13 @@ def _choices(
         raise UsageError("--end must come after --start.")
     check_strength(strength)
     return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal, strength)
+
+
+def _suffixes(container: str) -> list[str]:
+    """Returns the suffixes of a container's files."""
+    from deraincli.video.muxer import FORMATS
+
+    return [f".{suffix}" for suffix, name in FORMATS.items() if name == container]
 
 
 def _seconds(option: str, text: str | None) -> Fraction | None:
