@@ -110,8 +110,22 @@ def read_mask(file: Path, *, max_pixels: int) -> Mask:
 
 @lru_cache(maxsize=2)  # all pictures of a batch may share one mask to restore and one to protect
 def _read(file: Path, stamped: Stamp | None, max_pixels: int) -> Mask:
-    image = decode(file, max_pixels=max_pixels)
-    return Mask(_grey(image.pixels, image.alpha), f"The mask '{file}'")
+    return decode_mask(file, f"The mask '{file}'", max_pixels=max_pixels)
+
+
+def decode_mask(source: Path | bytes, name: str, *, max_pixels: int) -> Mask:
+    """Decodes a mask, as `read_mask` does.
+
+    Args:
+        source: The mask's file, or its content.
+        name: Name of the mask at the start of error messages.
+        max_pixels: Larger masks are refused.
+
+    Raises:
+        InputError: The file is missing, is not a picture, or is damaged or too large.
+    """
+    image = decode(source, max_pixels=max_pixels)
+    return Mask(_grey(image.pixels, image.alpha), name)
 
 
 def mask_from(image: Any) -> Mask:

@@ -24,7 +24,7 @@ from deraincli.serve.options import RequestOptions, sentence
 from deraincli.serve.page_files import HEADERS, page_files
 from deraincli.serve.refusals import CLIENT_CLOSED, RefusalError, answer_error, answer_refusal
 from deraincli.serve.restoring import restore_upload
-from deraincli.serve.uploads import PICTURE, Uploads
+from deraincli.serve.uploads import MASKS, PICTURE, Uploads
 from deraincli.serve.worker import Worker
 
 LARGE_UPLOADS = 4
@@ -50,14 +50,17 @@ class ServerLimits:
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The picture as the body, or a form with the picture and any of the options.",
+        "description": "The picture as the body, or a form with the file `picture`, files `mask` (white "
+        "parts are restored) and `protect` (white parts are left alone), and any of the options.",
         "content": {
             "image/*": {"schema": {"type": "string", "format": "binary"}},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": [PICTURE],
-                    "properties": {PICTURE: {"type": "string", "format": "binary"}},
+                    "properties": {
+                        name: {"type": "string", "format": "binary"} for name in (PICTURE, *MASKS)
+                    },
                 }
             },
         },

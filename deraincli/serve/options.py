@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deraincli.restoration.control import MAX_STRENGTH
+
 
 class RequestOptions(BaseModel):
     """How one picture is restored and written."""
@@ -17,6 +19,9 @@ class RequestOptions(BaseModel):
         None, description="Rain to remove: streaks, drops on the lens, or what the picture seems to need."
     )
     model: str | None = Field(None, description="A name from `/api/models`. Default: the server's model.")
+    strength: float = Field(
+        1.0, ge=0, le=MAX_STRENGTH, description="Share of the change that is applied. 0 changes nothing."
+    )
     format: Literal["jpeg", "jpg", "png", "webp", "tiff", "tif", "bmp", "avif"] | None = Field(
         None, description="Format of the result. Default: the format of the picture."
     )

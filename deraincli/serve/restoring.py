@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress
-from deraincli.imaging.encode import encode
+from deraincli.geometry import Size
 from deraincli.imaging.formats import format_named, recognise
-from deraincli.imaging.image import Image
-from deraincli.inference.tiled import quantised
 from deraincli.pixels import Pixels
 from deraincli.restoration.auto_model import AutoDerainer, Evidence
+from deraincli.restoration.control import Control
 from deraincli.restoration.derainer import Derainer
+from deraincli.restoration.mask import decode_mask, mask_file
 from deraincli.restoration.restore_file import SaveOptions, read_for, restore_picture
 from deraincli.serve.model_shelf import ModelShelf
 from deraincli.serve.options import RequestOptions
@@ -87,12 +87,31 @@ def restore_upload(
 
     asked = shelf.open(options.model, options.task)
     notes += asked.notes
+    control = _control(options, upload, max_pixels)
+    control.check(Size(*picture.pixels.shape[:2]))
     derainer, evidence = _choose(asked, picture.pixels, check)
     restored = restore_picture(
-        derainer, picture, save, maps=options.maps, on_progress=check, on_note=notes.append
+        *(derainer, picture, save),
+        control=control,
+        maps=options.maps,
+        on_progress=check,
+        on_note=notes.append,
     )
-    record = restored.record(derainer, seconds) | {"choice": _described(evidence), "notes": notes}
+    record = restored.record(derainer, seconds) | {
+        "strength": options.strength,
+        "choice": _described(evidence),
+        "notes": notes,
+    }
     return Answer(restored.data, named, record, _map_file(restored.maps.ram), _map_file(restored.maps.cam))
+
+
+def _control(options: RequestOptions, upload: Upload, max_pixels: int) -> Control:
+    """Returns the strength and the masks of a request."""
+    masks = {
+        name: decode_mask(data, f"The file '{name}'", max_pixels=max_pixels)
+        for name, data in upload.masks.items()
+    }
+    return Control(options.strength, masks.get("mask"), masks.get("protect"))
 
 
 def _choose(derainer: Derainer, pixels: Pixels, on_progress: OnProgress) -> tuple[Derainer, Evidence | None]:
@@ -110,11 +129,8 @@ def _described(evidence: Evidence | None) -> dict[str, object] | None:
 
 
 def _map_file(values: NDArray[np.float32] | None) -> bytes | None:
-    """Returns an attention map, H×W in 0–1, as a grey PNG of 8 bits."""
-    if values is None:
-        return None
-    pixels = quantised(values, np.dtype(np.uint8))[..., None]
-    return encode(Image(pixels, "PNG"), "PNG")
+    """Returns an attention map, H×W in 0–1, as a grey PNG."""
+    return None if values is None else mask_file(values, "PNG")
 
 
 def _base64(data: bytes | None) -> str | None:

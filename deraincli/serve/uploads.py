@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -19,6 +19,8 @@ from deraincli.serve.refusals import RefusalError
 
 PICTURE = "picture"
 """Name of the form field that holds the picture."""
+MASKS = ("mask", "protect")
+"""Names of the form fields that may hold masks."""
 PATIENCE = 30.0
 """Seconds without a byte after which an upload is given up."""
 MAX_FIELDS = 30
@@ -31,8 +33,10 @@ class Upload:
 
     picture: bytes
     """Content of the picture's file."""
-    fields: dict[str, str]
-    """The other fields of the form, by name. Empty if the body is the picture itself."""
+    masks: dict[str, bytes] = field(default_factory=dict)
+    """Contents of the masks' files, by a name of MASKS."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """The other fields of the form, by name."""
 
 
 class Uploads:
@@ -83,7 +87,7 @@ class Uploads:
             if request.headers.get("content-type", "").startswith("multipart/form-data"):
                 yield await _parse_form(request, counted(), self._max_body)
             else:
-                yield Upload(b"".join([chunk async for chunk in counted()]), {})
+                yield Upload(b"".join([chunk async for chunk in counted()]))
         finally:
             self._held -= received
 
@@ -128,5 +132,9 @@ async def _parse_form(request: Request, body: AsyncGenerator[bytes, None], max_b
         await form.close()
     if PICTURE not in files:
         raise RefusalError(422, f"The form holds no file named '{PICTURE}': add one.")
+    picture = files.pop(PICTURE)
+    if unknown := files.keys() - set(MASKS):
+        names = ", ".join((PICTURE, *MASKS))
+        raise RefusalError(422, f"The form holds a file named '{unknown.pop()}': the names are {names}.")
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    return Upload(files[PICTURE], fields)
+    return Upload(picture, files, fields)

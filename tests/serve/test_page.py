@@ -218,6 +218,33 @@ def test_the_brush_protects_restores_and_is_undone(page, files) -> None:
     assert not page.find_element("id", "undo").is_enabled()
 
 
+def test_a_photo_with_strength_and_brush_is_saved_as_it_is_shown(page, files, restored) -> None:
+    choose_and_wait(page, files[1])
+    slide(page, "strength", 0.5)
+    page.find_element("css selector", "[value=protect]").click()
+    drag(page, (0.1, 0.5), (0.9, 0.5))
+    before, shown = (pixels(page, side)[..., :3].astype(int) for side in ("left", "right"))
+    page.find_element("id", "download").click()
+    image = PIL.Image.open(downloaded(page, "two.derained.jpg"))
+    assert image.getexif()[0x010E] == "rain on the window"
+    after = np.asarray(image).astype(int)
+    half = decoded(restored(files[1], "--strength", 0.5)).astype(int)
+    np.testing.assert_array_equal(after[80:], half[80:])
+    brushed = slice(58, 62), slice(20, 140)
+    assert np.abs(after - before)[brushed].mean() < np.abs(half - before)[brushed].mean() / 2
+    assert np.abs(after - shown).mean() < 2  # JPEG
+
+
+def test_a_tiff_is_shown_with_the_help_of_the_server(page, tmp_path, files, restored) -> None:
+    source = tmp_path / "deep.tif"
+    PIL.Image.open(files[0]).save(source)
+    choose_and_wait(page, source)
+    np.testing.assert_array_equal(pixels(page, "left")[..., :3], decoded(files[0].read_bytes()))
+    np.testing.assert_array_equal(pixels(page, "right")[..., :3], decoded(restored(source)))
+    page.find_element("id", "download").click()
+    assert downloaded(page, "deep.derained.tif").read_bytes() == restored(source)
+
+
 def test_the_maps_lie_over_the_photo(page, files, server) -> None:
     choose_and_wait(page, files[0])
     assert not pixels(page, "overlay").any()

@@ -107,6 +107,30 @@ def test_options_are_those_of_the_command_line(server, restored, as_form: bool) 
     assert answer.body == restored(data, *options, format="webp")
 
 
+def test_masks_and_strength_are_those_of_the_command_line(server, restored, tmp_path: Path) -> None:
+    data, files, options = saved(photo(1), "PNG"), {}, ["--strength", 0.7]
+    for name, box in (("mask", (0, 0, 40, 48)), ("protect", (20, 10, 64, 30))):
+        mask = PIL.Image.new("L", (64, 48))
+        mask.paste(255, box)
+        files[name] = saved(mask, "PNG")
+        (tmp_path / name).write_bytes(files[name])
+        options += [f"--{name}", tmp_path / name]
+    answer = server.send_form("/api/derain", {"picture": data, **files}, strength=0.7)
+    assert answer.body == restored(data, *options)
+    assert answer.body != restored(data)
+    assert answer.body != data
+
+
+def test_a_mask_that_does_not_fit_is_refused(server) -> None:
+    picture = saved(photo(1), "PNG")
+    wide, broken = saved(PIL.Image.new("L", (64, 10)), "PNG"), b"abc"
+    answer = server.send_form("/api/derain", {"picture": picture, "mask": wide})
+    assert answer.status == 422
+    assert "The file 'mask' is 64×10 and the picture 64×48" in answer.detail
+    assert server.send_form("/api/derain", {"picture": picture, "protect": broken}).status == 422
+    assert server.send_form("/api/derain", {"picture": picture, "portrait": wide}).status == 422
+
+
 def test_option_values_are_those_of_the_command_line() -> None:
     def taken(name: str) -> set[object]:
         annotation = RequestOptions.model_fields[name].annotation
