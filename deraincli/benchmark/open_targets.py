@@ -7,10 +7,11 @@ from typing import Protocol
 
 from deraincli.benchmark.roofline import Layer, slowest_layers
 from deraincli.benchmark.targets import Target
-from deraincli.benchmark.workloads import ForwardPass, TilePass, Workload
+from deraincli.benchmark.workloads import ExportPass, ForwardPass, TilePass, Workload
 from deraincli.errors import ModelError, UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
+from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.model_zoo.exports import open_export
@@ -71,16 +72,10 @@ class TorchTarget:
 
 
 @dataclass(frozen=True)
-class TileTarget:
-    """An export or a classical method, of which a benchmark knows no more than every backend shows."""
+class OpaqueTarget:
+    """A target that shows neither its memory nor its layers."""
 
     backend: Backend
-
-    def forward_pass(self, side: int, batch: int) -> Workload:
-        """Makes the workload of one tile."""
-        if batch > 1:
-            raise UsageError("Exports and classical methods take single pictures: leave --batch-size at 1.")
-        return TilePass(self.backend, side)
 
     def least_memory(self, side: int, batch: int) -> None:
         """Knows nothing beforehand."""
@@ -91,6 +86,28 @@ class TileTarget:
     def slowest_layers(self, side: int, batch: int, count: int) -> list[Layer]:
         """Shows no layers."""
         return []
+
+
+@dataclass(frozen=True)
+class ExportTarget(OpaqueTarget):
+    """An export."""
+
+    backend: ExportBackend
+
+    def forward_pass(self, side: int, batch: int) -> Workload:
+        """Makes the workload of a pass from arrays to arrays."""
+        return ExportPass(self.backend, side, batch)
+
+
+@dataclass(frozen=True)
+class ClassicalTarget(OpaqueTarget):
+    """A classical method."""
+
+    def forward_pass(self, side: int, batch: int) -> Workload:
+        """Makes the workload of one picture."""
+        if batch > 1:
+            raise UsageError("Classical methods take single pictures: leave --batch-size at 1.")
+        return TilePass(self.backend, side)
 
 
 def open_target(
@@ -113,13 +130,13 @@ def open_target(
         DeviceError: The device or the precision is not available.
     """
     if target.method is not None:
-        return TileTarget(ClassicalBackend(target.method))
+        return ClassicalTarget(ClassicalBackend(target.method))
     if backend in EXPORT_BACKENDS:
         if target.file is None:
             raise ModelError(
                 f"{backend} runs exports only: '{target.name}' has no weights to export, so train it, "
                 "run `derain weights export` on its file and name that file."
             )
-        return TileTarget(open_export(target.file, backend, device=device, precision=precision))
+        return ExportTarget(open_export(target.file, backend, device=device, precision=precision))
     assert network is not None
     return TorchTarget(TorchBackend(network, device=device, precision=precision, backend=backend))

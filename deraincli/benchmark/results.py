@@ -34,6 +34,8 @@ class Row:
     """One sentence on why there are no figures."""
     peak: Peak | None = None
     """Peak memory of one pass."""
+    opening: float | None = None
+    """Seconds in which the model was opened, before its first pass."""
     latency: Timing | None = None
     """Time of one pass over a batch."""
     file_to_file: Timing | None = None
@@ -42,6 +44,11 @@ class Row:
     """Operations per second over those of the matrix product, in 0–1."""
     layers: list[Layer] = field(default_factory=list)
     """The slowest layers."""
+
+    @property
+    def until_first_pass(self) -> float | None:
+        """Seconds from opening the model to the end of its first pass."""
+        return self.opening + self.latency.first if self.opening is not None and self.latency else None
 
     @property
     def images_per_second(self) -> float | None:
@@ -55,7 +62,7 @@ class Row:
 
     def record(self) -> dict[str, Any]:
         """Returns the row as a dict for JSON."""
-        paper, rate = self.subject.paper_figures, self.images_per_second
+        paper, rate, start = self.subject.paper_figures, self.images_per_second, self.until_first_pass
         return {
             "model": self.subject.name,
             "weights": self.subject.weights,
@@ -63,6 +70,7 @@ class Row:
             "document_parameters": paper.parameters if paper else None,
             "gflops": round(self.flops / 1e9, 3) if self.flops else None,
             "latency_ms": self.latency.milliseconds() if self.latency else None,
+            "load_ms": round(1000 * start, 3) if start else None,
             "runs": self.latency.runs if self.latency else 0,
             "images_per_second": round(rate, 3) if rate else None,
             "peak_memory_mb": round(self.peak.bytes / 2**20, 1) if self.peak else None,

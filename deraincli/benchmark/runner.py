@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,7 +20,7 @@ from deraincli.benchmark.roofline import MatrixProduct
 from deraincli.benchmark.targets import Target
 from deraincli.benchmark.timing import time_in_turn
 from deraincli.benchmark.workloads import FileToFile, Workload
-from deraincli.errors import ModelError
+from deraincli.errors import DeviceError, ModelError
 from deraincli.geometry import round_up
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device
 from deraincli.inference.backends.torch_memory import free_memory
@@ -70,7 +72,9 @@ class _Entry:
     precision: str
     backend: str
     opened: OpenTarget | None = None
-    error: str | None = None
+    opening: float | None = None
+    """Seconds that `opened` took."""
+    failure: DeviceError | ModelError | None = None
 
 
 def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[SizeReport]:
@@ -92,12 +96,16 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
     device = choose_device(request.device)
     if request.threads is not None:
         torch.set_num_threads(request.threads)
+        os.environ["OMP_NUM_THREADS"] = str(request.threads)  # the programs that run exports heed it
     ways = list(product(request.precisions, request.backends))
     entries = [
         _load(subject, device, precision, backend)
         for subject in request.subjects
         for precision, backend in (ways if subject.weights != "none" else ways[:1])
     ]
+    failures = [entry.failure for entry in entries]
+    if isinstance(failures[0], DeviceError) and None not in failures:
+        raise failures[0]
     for entry in entries:
         if entry.opened:
             entry.opened.forward_pass(1, request.batch)  # raises errors before any work
@@ -116,11 +124,13 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
 def _load(subject: Target, device: torch.device, precision: str, backend: str) -> _Entry:
     network = subject.build()
     entry = _Entry(subject, copy.deepcopy(network).to("meta") if network else None, precision, backend)
+    start = time.perf_counter()
     try:
         entry.opened = open_target(subject, network, device=str(device), precision=precision, backend=backend)
-    except ModelError as error:
-        entry.error = str(error)
+    except (DeviceError, ModelError) as error:
+        entry.failure = error
     else:
+        entry.opening = time.perf_counter() - start
         entry.precision, entry.backend = entry.opened.backend.precision, entry.opened.backend.backend
     return entry
 
@@ -131,7 +141,8 @@ def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
     padded = round_up(side, multiple)
     if padded != side:
         on_note(f"{name} takes multiples of {multiple}, so {side}×{side} runs padded to {padded}×{padded}.")
-    row = Row(entry.subject, entry.precision, entry.backend, batch, padded, error=entry.error)
+    row = Row(entry.subject, entry.precision, entry.backend, batch, padded)
+    row.opening, row.error = entry.opening, str(entry.failure) if entry.failure else None
     if entry.shapes is not None:
         row.parameters = count_parameters(entry.shapes)
         row.flops = count_flops(entry.shapes, padded)

@@ -43,6 +43,7 @@ SPEED = (
     Column("ms", lambda row, _: _milliseconds(row.latency)),
     Column("p5–p95", lambda row, _: _spread(row.latency)),
     Column("ratio", lambda row, first: _ratio(row, first)),
+    Column("load, ms", lambda row, _: short(1000 * row.until_first_pass) if row.until_first_pass else ""),
     Column("JPEG, ms", lambda row, _: _milliseconds(row.file_to_file)),
     Column("% of peak", lambda row, _: f"{100 * row.roof_share:.0f}" if row.roof_share else ""),
 )
@@ -203,6 +204,7 @@ def footnote(sheet: SizeReport) -> str:
     return (
         "GFLOP: 10⁹ operations for one picture, two for each multiply-add of convolutions and matrix "
         "products. ms: median of one pass, over the whole batch; p5–p95: where nine passes of ten lie; "
+        "load, ms: from opening the model to the end of its first pass, with what is cached; "
         f"JPEG, ms: one picture decoded, restored and encoded.{memory}"
     )
 

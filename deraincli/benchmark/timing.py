@@ -39,6 +39,8 @@ class Timing:
     """95th percentile in seconds."""
     runs: int
     """Number of timed runs."""
+    first: float
+    """The very first run in seconds, in which kernels are chosen or compiled."""
 
     def milliseconds(self) -> dict[str, float]:
         """Returns the times in milliseconds as a dict for JSON."""
@@ -62,10 +64,11 @@ def time_in_turn(
     Returns:
         The timings. Workloads that run out of memory are omitted.
     """
+    firsts: dict[Workload, float] = {}
     seconds: dict[Workload, list[float]] = {}
     for workload in workloads:
         with suppress(MemoryError):
-            first = time_once(workload)
+            first = firsts[workload] = time_once(workload)
             if first <= PATIENCE:
                 warm_up(workload, first)
             seconds[workload] = [first] if first > PATIENCE else []
@@ -79,7 +82,7 @@ def time_in_turn(
                 del seconds[workload]
         if on_round:
             on_round(done)
-    return {workload: summarise(times) for workload, times in seconds.items()}
+    return {workload: summarise(times, firsts[workload]) for workload, times in seconds.items()}
 
 
 def warm_up(workload: Workload, fastest: float) -> None:
@@ -111,14 +114,15 @@ def time_once(workload: Workload) -> float:
     return time.perf_counter() - start
 
 
-def summarise(seconds: list[float]) -> Timing:
+def summarise(seconds: list[float], first: float) -> Timing:
     """Computes the median and the 5th and 95th percentiles, interpolated between runs.
 
     Args:
-        seconds: Seconds of each run.
+        seconds: Seconds of each timed run.
+        first: Seconds of the very first run.
 
     Returns:
         The summary in seconds.
     """
     p5, median, p95 = (float(value) for value in np.percentile(seconds, (5, 50, 95)))
-    return Timing(median, p5, p95, len(seconds))
+    return Timing(median, p5, p95, len(seconds), first)

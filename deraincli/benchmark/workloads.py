@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from deraincli.inference.backends.base import Backend
+from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
 from deraincli.restoration.derainer import Derainer
@@ -61,8 +62,28 @@ class ForwardPass:
             synchronise(self._backend.device)
 
 
+class ExportPass:
+    """Pass of an export, with arrays as input and output."""
+
+    def __init__(self, backend: ExportBackend, side: int, batch: int) -> None:
+        self._backend = backend
+        self._shape = (batch, 3, side, side)
+
+    def fresh(self) -> np.ndarray[Any, Any]:
+        """Makes uniform noise B×3×H×W in 0–1."""
+        return np.random.default_rng().random(self._shape, np.float32)
+
+    def run(self, given: np.ndarray[Any, Any]) -> None:
+        """Restores a batch without checks.
+
+        Args:
+            given: A batch from `fresh`.
+        """
+        self._backend.run_batch(given)
+
+
 class TilePass:
-    """Restoration of one tile by a backend other than PyTorch, with arrays as input and output."""
+    """Restoration of one picture by a classical method."""
 
     def __init__(self, backend: Backend, side: int) -> None:
         self._backend = backend

@@ -20,6 +20,7 @@ from deraincli.cli.values import (
     LAYOUTS,
     PIXELS,
     PRECISIONS,
+    PROVIDERS,
     TASKS,
     listed,
     one_of,
@@ -115,6 +116,18 @@ Backend = Annotated[
         rich_help_panel=SPEED,
         help="How to run the network: eager (default), compile (slow to start), cudagraphs (NVIDIA GPUs), "
         "onnxruntime or openvino (an exported model).",
+    ),
+]
+Provider = Annotated[
+    str,
+    typer.Option(
+        **one_of(*PROVIDERS) | {"metavar": "NAME"},
+        envvar="DERAIN_PROVIDER",
+        show_envvar=False,
+        show_default=False,
+        rich_help_panel=SPEED,
+        help="What ONNX Runtime computes with: auto (the first that is there), cuda, rocm, directml, coreml, "
+        "openvino or cpu.",
     ),
 ]
 Tile = Annotated[
@@ -325,6 +338,7 @@ def load_options(
     tile: str,
     overlap: str,
     working_side: str,
+    provider: str = "auto",
 ) -> LoadOptions:
     """Collects the options that choose a model and how it runs.
 
@@ -334,7 +348,15 @@ def load_options(
     from deraincli.restoration.load import LoadOptions
 
     return LoadOptions(
-        model, task, device, precision, backend, _size(tile), _size(overlap), _size(working_side)
+        model,
+        task,
+        device,
+        precision,
+        backend,
+        _size(tile),
+        _size(overlap),
+        _size(working_side),
+        provider=provider,
     )
 
 

@@ -18,6 +18,7 @@ TASKS = ("auto", "streak", "drop")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime", "openvino")
+PROVIDERS = ("auto", "cuda", "rocm", "directml", "coreml", "openvino", "cpu")
 NETWORKS = (
     "balnet",
     "balnet-lite",

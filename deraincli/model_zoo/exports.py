@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deraincli.errors import DeviceError, ModelError
 from deraincli.files.locations import cache_folder
-from deraincli.inference.backends.base import Backend
+from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.model_zoo.resolve import ModelFile
 from deraincli.models.header import EXPORT_SUFFIXES, read_header
 
@@ -74,7 +74,14 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
     raise ModelError(f"{name} needs an export of '{model.name}': run `{command}` once.")
 
 
-def open_export(model: ModelFile, engine: str, *, device: str = "auto", precision: str = "auto") -> Backend:
+def open_export(
+    model: ModelFile,
+    engine: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    provider: str = "auto",
+) -> ExportBackend:
     """Opens the export of a model.
 
     Args:
@@ -82,13 +89,15 @@ def open_export(model: ModelFile, engine: str, *, device: str = "auto", precisio
         engine: A key of ENGINES.
         device: Name of the device, or `auto`.
         precision: The precision to compute in, or `auto`.
+        provider: What ONNX Runtime computes with, a key of `onnx_providers.PROVIDERS`, or `auto`.
 
     Returns:
         The model on its device.
 
     Raises:
         ModelError: There is no export, it is damaged, or the engine is not installed.
-        DeviceError: The device or the precision is not available.
+        DeviceError: The device, the provider or the precision is not available.
+        UsageError: The provider does not compute on the device.
     """
     path = find_export(model, precision, engine)
     if engine == "openvino":
@@ -98,7 +107,7 @@ def open_export(model: ModelFile, engine: str, *, device: str = "auto", precisio
         return OpenVinoBackend(path, device=device, precision=precision, store=CompiledCache())
     from deraincli.inference.backends.onnx_backend import OnnxBackend
 
-    return OnnxBackend(path, device=device, precision=precision)
+    return OnnxBackend(path, device=device, precision=precision, provider=provider)
 
 
 def _candidates(precision: str, engine: str) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ class LoadOptions:
     overlap: OverlapChoice = "auto"
     working_side: SideChoice = "auto"
     max_seconds: float | None = None
+    provider: str = "auto"
 
 
 def load(
@@ -45,6 +46,7 @@ def load(
     overlap: OverlapChoice = "auto",
     working_side: SideChoice = "auto",
     max_seconds: float | None = None,
+    provider: str = "auto",
 ) -> Derainer:
     """Loads a model.
 
@@ -64,6 +66,8 @@ def load(
             `deraincli.inference.working_size`.
         max_seconds: Seconds after which a classical method (dsc, gmm) stops with its best result so far. None
             sets no limit.
+        provider: What ONNX Runtime computes with: auto, cuda, rocm, directml, coreml, openvino or cpu. auto
+            takes the first that is there.
 
     Returns:
         The loaded model.
@@ -75,7 +79,9 @@ def load(
     """
     name = None if model is None else os.fspath(model)
     return open_model(
-        LoadOptions(name, task, device, precision, backend, tile, overlap, working_side, max_seconds)
+        LoadOptions(
+            name, task, device, precision, backend, tile, overlap, working_side, max_seconds, provider
+        )
     )
 
 
@@ -103,6 +109,8 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
+    if options.provider != "auto" and options.backend != "onnxruntime":
+        raise UsageError("A provider is for ONNX Runtime: set backend to 'onnxruntime', or leave it out.")
     first = found.files[0]
     if first.path.suffix in (".onnx", ".openvino") and options.backend not in EXPORT_BACKENDS:
         raise UsageError(f"'{first.given}' is an export: set backend to {' or '.join(EXPORT_BACKENDS)}.")
@@ -139,7 +147,13 @@ def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
     if options.backend in EXPORT_BACKENDS:
         from deraincli.model_zoo.exports import open_export
 
-        return open_export(file, options.backend, device=options.device, precision=precision)
+        return open_export(
+            file,
+            options.backend,
+            device=options.device,
+            precision=precision,
+            provider=options.provider,
+        )
     from deraincli.inference.backends.torch_backend import TorchBackend
     from deraincli.models.checkpoint import load_model
 

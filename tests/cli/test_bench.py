@@ -112,17 +112,33 @@ def test_exports_are_asked_for_where_there_are_no_weights(derain) -> None:
     assert done.out == b""
 
 
-def test_several_backends_run_one_after_another(derain, small_model, small_export) -> None:
+@pytest.mark.parametrize("batch", [1, 2])
+def test_several_backends_run_one_after_another(derain, small_model, small_export, batch: int) -> None:
+    backends = ("eager", "onnxruntime", "openvino")
     (file,) = resolve_model(str(small_model)).files
     export = cached_export(file, "fp32")
     export.parent.mkdir(parents=True)
     shutil.copy(small_export, export)
-    rest = ("--size", "32", "--end-to-end", *QUICK, "--json")
-    done = derain("bench", "-m", small_model, "--backend", "eager,onnxruntime", *rest)
+    rest = ("--size", "32", "--batch-size", batch, "--end-to-end", *QUICK, "--json")
+    done = derain("bench", "-m", small_model, "--backend", ",".join(backends), *rest)
     rows = json.loads(done.out)["rows"]
-    assert [(row["backend"], row["error"]) for row in rows] == [("eager", None), ("onnxruntime", None)]
-    assert rows[0]["parameters"] == rows[1]["parameters"] > 0
+    assert [(row["backend"], row["error"]) for row in rows] == [(name, None) for name in backends]
+    assert len({row["parameters"] for row in rows}) == 1
+    assert all(row["load_ms"] > row["latency_ms"]["p5"] for row in rows)
     assert all(row["latency_ms"] and row["end_to_end_ms"] and row["peak_memory_mb"] for row in rows)
+
+
+def test_a_backend_that_cannot_compute_so_costs_its_row_alone(derain, small_model, small_export) -> None:
+    (file,) = resolve_model(str(small_model)).files
+    export = cached_export(file, "fp32")
+    export.parent.mkdir(parents=True)
+    shutil.copy(small_export, export)
+    wish = ("-m", small_model, "--backend", "eager,onnxruntime", "--size", "32")
+    done = derain("bench", *wish, *QUICK, "--precision", "bf16", "--json")
+    assert done.code == 3
+    errors = [row["error"] for row in json.loads(done.out)["rows"]]
+    assert errors[0] is None
+    assert "not in 'bf16'" in errors[1]
 
 
 def test_quiet_markdown_is_still_printed_and_names_our_size(derain) -> None:

@@ -100,6 +100,20 @@ def test_openvino_runs_int8_once_it_is_exported(
     assert (done.code, "does not run" in done.err) == (1, True)
 
 
+def test_a_provider_is_chosen_where_onnx_runtime_runs(derain, small_export: Path, tmp_path: Path) -> None:
+    arguments = ("image", EXAMPLE, "-o", tmp_path / "out.png", "-m", small_export)
+    ours = ("--backend", "onnxruntime")
+    for options, code, says in (
+        ((*ours, "--provider", "tensorrt"), 2, "auto, cuda, rocm, directml, coreml, openvino or cpu"),
+        ((*ours, "--provider", "rocm"), 1, "no provider 'rocm'"),
+        (("--backend", "openvino", "--provider", "cpu"), 2, "A provider is for ONNX Runtime"),
+        ((*ours, "--provider", "cpu"), 0, ""),
+    ):
+        done = derain(*arguments, *options)
+        assert (done.code, says in done.err) == (code, True), done.err
+        assert (tmp_path / "out.png").exists() == (code == 0)
+
+
 def test_torch_export_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.pt2"
     done = derain("weights", "export", small_model, "--to", "pt2", "-o", out)

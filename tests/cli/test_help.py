@@ -25,6 +25,7 @@ from deraincli.datasets.layouts import LAYOUTS
 from deraincli.evaluation.metrics import PROTOCOLS
 from deraincli.export.options import TARGETS
 from deraincli.imaging.formats import FORMATS
+from deraincli.inference.backends.onnx_providers import PROVIDERS
 from deraincli.inference.backends.registry import BACKENDS
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.model_zoo import exports
@@ -128,6 +129,7 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     assert ("auto", *AUTO_MODEL.members) == values.TASKS
     assert ("auto", *PRECISIONS, "int8") == values.PRECISIONS  # which exports alone have
     assert BACKENDS == values.BACKENDS
+    assert ("auto", *PROVIDERS) == values.PROVIDERS
     assert set(values.NETWORKS) == set(NETWORKS)
     assert tuple(CLASSICAL_METHODS) == values.CLASSICAL_METHODS
     assert set(all_names()) == {*SHIPPED, *values.NETWORKS, *values.CLASSICAL_METHODS}

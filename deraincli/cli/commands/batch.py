@@ -119,6 +119,7 @@ def command(
     ] = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -192,7 +193,9 @@ def command(
     )
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
-    asked = options.load_options(model, task, "auto", precision, backend, tile, overlap, working_side)
+    asked = options.load_options(
+        model, task, "auto", precision, backend, tile, overlap, working_side, provider
+    )
     settings = RestoreSettings(
         asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control
     )

@@ -87,6 +87,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -111,7 +112,9 @@ def command(
     out = options.make_output(quiet, verbose, json)
     format = _sheet_format(destination)
     measure = metrics.PROTOCOLS[protocol]
-    asked = options.load_options(None, task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(
+        None, task, device, precision, backend, tile, overlap, working_side, provider
+    )
     found = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
     files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *found, *(name for name, _ in files), TRUTH])

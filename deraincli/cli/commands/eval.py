@@ -102,6 +102,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -151,7 +152,9 @@ def command(
         check_destination(report, overwrite=overwrite)
 
     names = options.model_names(context, model, models, optional=results is not None)
-    asked = options.load_options(None, task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(
+        None, task, device, precision, backend, tile, overlap, working_side, provider
+    )
     key = f"{dataset.resolve()} {names} {results} {[p.name for p in protocols]} {limit} {save} {asked}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     loaded = [_load(replace(asked, model=name), space, out, alone=len(names) == 1) for name in names]

@@ -76,6 +76,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -101,7 +102,9 @@ def command(
         raise UsageError("--json and a picture cannot share standard output: give -o a file name.")
     record: dict[str, object] = {"source": source, "output": destination, "status": "failed", "error": None}
     try:
-        asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
+        asked = options.load_options(
+            model, task, device, precision, backend, tile, overlap, working_side, provider
+        )
         asked = replace(asked, max_seconds=max_seconds)
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)

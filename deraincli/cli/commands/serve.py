@@ -62,6 +62,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -77,7 +78,9 @@ def command(
     from deraincli.serve.model_shelf import ModelShelf
 
     out = options.make_output(quiet, verbose, json=False)
-    asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(
+        model, task, device, precision, backend, tile, overlap, working_side, provider
+    )
     with server.listen(host, port) as listening:
         with out.progress("loading the model"):
             shelf = ModelShelf(asked)

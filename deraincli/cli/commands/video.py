@@ -99,6 +99,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = "eager",
+    provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     quiet: options.Quiet = False,
@@ -115,7 +116,9 @@ def command(
         raise UsageError("--json and a video cannot share standard output: give -o a file name.")
     shown_target = STREAM if target is None else str(target)
     record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
-    asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
+    asked = options.load_options(
+        model, task, device, precision, backend, tile, overlap, working_side, provider
+    )
     try:
         _refuse_picture(source)
         span = _seconds("--start", start), _seconds("--end", end)

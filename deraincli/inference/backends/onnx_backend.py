@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,12 @@ from numpy.typing import NDArray
 
 from deraincli.errors import DeviceError, ModelError
 from deraincli.inference.backends.export_backend import ExportBackend
+from deraincli.inference.backends.onnx_providers import CPU, Provider, choose_providers, device_name
 from deraincli.runtime.installation import install_command
 from deraincli.runtime.parallel import usable_threads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
 
 _OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory")
 
@@ -31,23 +30,31 @@ class OnnxBackend(ExportBackend):
     backend = "onnxruntime"
     memory_factor = 2.5
 
-    def __init__(self, path: Path, *, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(
+        self, path: Path, *, device: str = "auto", precision: str = "auto", provider: str = "auto"
+    ) -> None:
         """Opens an ONNX file that `derain weights export` made.
 
         Args:
             path: The file.
             device: `auto`, `cpu`, `cuda` or `cuda:N`.
             precision: `auto` or the precision of the export.
+            provider: `auto` or a key of PROVIDERS.
 
         Raises:
             ModelError: ONNX Runtime is not installed, or the file is not such an export.
-            DeviceError: The device or the precision is not available.
+            DeviceError: The device, the provider or the precision is not available.
+            UsageError: There is no such provider, or it does not compute on the device.
         """
-        provider, number = _choose_provider(device)
-        self._session = open_session(str(path), provider, number)
-        self.device = "cpu" if CUDA not in self._session.get_providers() else f"cuda:{number}"
-        if self.device == "cpu" and provider == CUDA and device != "auto":
-            raise DeviceError("ONNX Runtime does not find CUDA's libraries: set device to 'cpu'.")
+        wanted = choose_providers(import_runtime().get_available_providers(), device, provider)
+        self._session = open_session(str(path), wanted)
+        running = [each for each in wanted if each[0] in self._session.get_providers()]
+        if running[0] != wanted[0] and (device, provider) != ("auto", "auto"):
+            raise DeviceError(
+                f"ONNX Runtime cannot use {wanted[0][0]} here, because its libraries or its device are "
+                "missing: set device to 'cpu' and provider to 'auto'."
+            )
+        self.device = device_name(running)
         super().__init__(path, self._session.get_modelmeta().custom_metadata_map)
         self.precision = self.description.precision
         if precision not in ("auto", self.precision):
@@ -67,13 +74,12 @@ class OnnxBackend(ExportBackend):
         return answer
 
 
-def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0) -> InferenceSession:
+def open_session(model: str | bytes, providers: Sequence[Provider] = ((CPU, {}),)) -> InferenceSession:
     """Opens an ONNX model.
 
     Args:
         model: Path of the file, or its content.
-        provider: CPU or CUDA.
-        device_number: Number of the CUDA device.
+        providers: What to compute with, from `choose_providers`.
 
     Returns:
         The session.
@@ -87,9 +93,8 @@ def open_session(model: str | bytes, provider: str = CPU, device_number: int = 0
     options.log_severity_level = 4  # every error also arrives as an exception
     options.intra_op_num_threads = usable_threads()  # the default fails to pin threads in containers
     options.enable_mem_pattern = False  # the default doubles the memory and saves no time
-    chosen: list[Any] = [(CUDA, {"device_id": device_number}), CPU] if provider == CUDA else [CPU]
     try:
-        return runtime.InferenceSession(model, options, providers=chosen)
+        return runtime.InferenceSession(model, options, providers=list(providers))
     except tuple(getattr(failures, name) for name in _UNLOADABLE) as error:
         name = f"'{model}'" if isinstance(model, str) else "The model"
         raise ModelError(
@@ -115,18 +120,3 @@ def import_runtime() -> Any:
     except ImportError:
         raise ModelError(f"ONNX Runtime is not installed: run `{install_command('onnxruntime')}`.") from None
     return onnxruntime
-
-
-def _choose_provider(device: str) -> tuple[str, int]:
-    """Returns ONNX Runtime's provider and the device's number for `auto`, `cpu`, `cuda` or `cuda:N`.
-
-    Raises DeviceError if this build of ONNX Runtime does not have the device.
-    """
-    available = import_runtime().get_available_providers()
-    name, _, number = device.partition(":")
-    if CUDA in available and (device == "auto" or (name == "cuda" and (number or "0").isdigit())):
-        return CUDA, int(number or 0)
-    if device in ("auto", "cpu"):
-        return CPU, 0
-    choices = "cpu, cuda, cuda:N or auto" if CUDA in available else "cpu or auto"
-    raise DeviceError(f"This ONNX Runtime has no device '{device}': choose {choices}.")
