@@ -19,8 +19,8 @@ the correction of a spelling mistake would then make all results again.
 SETTINGS = ("precision", "backend", "tile", "overlap", "working_side", "max_seconds")
 """The fields of `LoadOptions` that affect the pixels.
 
-`model` and `task` are left out, because the hashes of the weights stand for them. `device` is left out,
-because shards on different devices must agree on which pictures are finished.
+`model` and `task` are left out, because the hashes of the weights stand for them. `device` and `provider` are
+left out, because shards on different machines must agree on which pictures are finished.
 """
 
 

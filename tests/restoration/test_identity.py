@@ -27,7 +27,7 @@ SHOWS = {
 }
 """Arguments of `load` that show in the pixels, each with another value than its default."""
 STOOD_FOR_BY_THE_WEIGHTS = {"model", "task"}
-DIFFERS_BETWEEN_MACHINES = {"device"}
+DIFFERS_BETWEEN_MACHINES = {"device", "provider"}
 
 SAVED = {"format": "PNG", "quality": 50, "keep_metadata": False}
 DOES_NOT_SHOW = {"max_pixels", "overwrite"}
