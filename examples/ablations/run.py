@@ -104,7 +104,7 @@ def table(outcomes: dict[str, list[Outcome]]) -> str:
     """Markdown, with every seed's PSNR, as a mean of two hides how far apart they are."""
     reference = fmean(outcome.psnr for outcome in outcomes["bi"])
     rows = [
-        "| setup | steps | PSNR by seed | PSNR | change | SSIM | document: table | PSNR | change | SSIM |",
+        "| setup | steps | PSNR by seed | PSNR | change | SSIM | response: table | PSNR | change | SSIM |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for ablation in ABLATIONS:

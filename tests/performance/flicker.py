@@ -18,6 +18,7 @@ from skimage import data
 
 import deraincli
 from deraincli.rain.streaks import add_rain, light_rain
+from deraincli.reporting.markdown import markdown_table
 from deraincli.video.temporal import combine, over_time
 
 PICTURES, SIDE = 12, 192
@@ -49,19 +50,26 @@ def flicker(pictures: list[np.ndarray], clean: list[np.ndarray]) -> float:
 def main() -> None:
     photo = np.asarray(PIL.Image.open(sys.argv[1]).convert("RGB")) if sys.argv[1:] else data.astronaut()
     derainer = deraincli.load("balnet-lite", precision="fp32")
-    print(f"{'view':8}{'pictures':12}{'PSNR':>8}{'flicker':>9}")
-    for name, step in (("still", 0), ("moving", 3)):
+    columns: list[dict[str, list[str]]] = []
+    for step in (0, 3):  # pixels per picture: a still and a moving view
         clean = views(photo, step)
         rng = np.random.default_rng(0)
         rainy = [add_rain(picture, light_rain(*picture.shape[:2], rng)) for picture in clean]
         restored = [derainer(picture) for picture in rainy]
         rows = {"rainy": rainy, "restored": restored}
         for reach in (1, 2, 3):
-            rows[f"temporal {reach}"] = [
+            rows[f"`--temporal {reach}`"] = [
                 combine(picture, others) for picture, others in over_time(restored, reach, lambda p: p)
             ]
-        for row, pictures in rows.items():
-            print(f"{name:8}{row:12}{psnr(pictures, clean):8.2f}{flicker(pictures, clean):9.2f}")
+        columns.append(
+            {
+                name: [f"{psnr(each, clean):.2f} dB", f"{flicker(each, clean):.2f}"]
+                for name, each in rows.items()
+            }
+        )
+    still, moving = columns
+    headings = ("", "still: PSNR", "flicker", "moving: PSNR", "flicker")
+    print(markdown_table(headings, [[name, *still[name], *moving[name]] for name in still]))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ import numpy as np
 import deraincli
 from deraincli.datasets.pairs import find_pairs, read_pair
 from deraincli.evaluation.metrics import psnr
+from deraincli.reporting.markdown import markdown_table
 
 
 def main() -> None:
     pairs = find_pairs(Path(sys.argv[1])).pairs
     at_size, full = (deraincli.load("balnet-lite-streak", working_side=side) for side in ("auto", "full"))
+    rows = []
     for times in map(float, sys.argv[2:] or ("1", "2", "4")):
         scores = []
         for pair in pairs:
@@ -31,10 +33,9 @@ def main() -> None:
             )
             pictures = (rainy, at_size(rainy), full(rainy))
             scores.append([psnr(picture, clean, data_range=255) for picture in pictures])
-        before, after, at_full = np.mean(scores, 0)
-        print(
-            f"{times:g} times: {before:.2f} dB, restored {after:.2f}, at full size {at_full:.2f}", flush=True
-        )
+        label = "not" if times == 1 else f"{times:g} times"
+        rows.append([label, *(f"{mean:.2f} dB" for mean in np.mean(scores, 0))])
+    print(markdown_table(("enlarged", "rainy", "restored by default", "`--working-side full`"), rows))
 
 
 if __name__ == "__main__":

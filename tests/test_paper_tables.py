@@ -1,0 +1,113 @@
+"""The measured tables of README and docs have the shape that their commands print."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from paired import scene, write_picture, write_set
+
+ROOT = Path(__file__).parents[1]
+paper = runpy.run_path(str(ROOT / "examples/paper/tables.py"))
+TABLES: dict[str, Any] = paper["TABLES"]
+shape = paper["shape"]
+
+
+def on_page(name: str) -> str:
+    """The table as its page shows it."""
+    return paper["table_of"]((ROOT / TABLES[name].page).read_text(encoding="utf-8"), name)
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Runs a script with other arguments, and returns the table that it prints."""
+
+    def run(name: str, *arguments: object) -> str:
+        script = str(ROOT / TABLES[name].script[0])
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        runpy.run_path(script, run_name="__main__")
+        return paper["first_table"](capfd.readouterr().out)
+
+    return run
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_stands_in_its_page_and_has_a_script(name: str) -> None:
+    assert len(on_page(name).splitlines()) > 2
+    assert (ROOT / TABLES[name].script[0]).is_file()
+
+
+def test_every_marker_is_of_a_table() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    marked = [line for page in pages for line in page.read_text().splitlines() if "<!-- table:" in line]
+    assert sorted(marked) == sorted(f"<!-- table: {name} -->" for name in TABLES)
+
+
+def test_the_counts_of_the_networks_are_those_of_the_page(printed) -> None:
+    cells = [[cell.strip() for cell in line.split("|")] for line in printed("networks").splitlines()]
+    shown = [[cell.strip() for cell in line.split("|")] for line in on_page("networks").splitlines()]
+    assert (cells[0], cells[2:]) == (shown[0], shown[2:])
+
+
+def test_scores_have_the_shape_of_the_page(printed, tmp_path: Path) -> None:
+    for folder in ("valid/rain100l_20", "test/rain12", "test/rain100h_10", "valid/raindrop_4"):
+        write_set(tmp_path / folder, count=1)
+    write_picture(tmp_path / "valid/clean_20/1.png", scene(1))
+    assert shape(printed("scores", tmp_path)) == shape(on_page("scores"))
+
+
+def test_working_sizes_have_the_shape_of_the_page(printed, tmp_path: Path) -> None:
+    write_set(tmp_path, count=1)
+    assert shape(printed("working-side", tmp_path)) == shape(on_page("working-side"))
+
+
+def test_flicker_has_the_shape_of_the_page(capfd: pytest.CaptureFixture[str]) -> None:
+    main = runpy.run_path(str(ROOT / TABLES["flicker"].script[0]))["main"]
+    main.__globals__.update(PICTURES=4, SIDE=64, sys=SimpleNamespace(argv=["flicker.py"]))
+    main()
+    assert shape(paper["first_table"](capfd.readouterr().out)) == shape(on_page("flicker"))
+
+
+def test_the_classical_methods_have_the_shape_of_the_page(printed, tmp_path: Path) -> None:
+    for name in ("001", "002"):
+        for folder in ("input", "target"):
+            write_picture(tmp_path / folder / f"{name}.png", scene(len(folder), 24, 24))
+    assert shape(printed("classical", tmp_path)) == shape(on_page("classical"))
+
+
+def test_speeds_have_the_shape_of_the_page(printed) -> None:
+    for name, arguments in {"all-speeds": (), "speed": ("--short",)}.items():
+        assert shape(printed(name, "--size", 32, *arguments)) == shape(on_page(name))
+
+
+def test_the_ablations_have_the_shape_of_the_page() -> None:
+    script = runpy.run_path(str(ROOT / TABLES["ablations"].script[0]))
+    run = script["Outcome"](1000, 34.0, 0.95)
+    table = script["table"]({ablation.recipe: [run, run] for ablation in script["ABLATIONS"]})
+    assert shape(table) == shape(on_page("ablations"))
+
+
+def test_the_peers_have_the_shape_of_the_page() -> None:
+    script = runpy.run_path(str(ROOT / TABLES["peers"].script[0]))
+    score = script["Score"]
+    order = [line.split("|")[1].strip() for line in on_page("peers").splitlines()[3:]]
+    rows = [script["Row"](name, 1000, 10, 5.0, score(30.0 - n, 0.9)) for n, name in enumerate(order)]
+    table = paper["first_table"](script["table"](rows, score(20.0, 0.8), 8, "bf16"))
+    assert shape(table) == shape(on_page("peers"))
+
+
+def test_only_a_table_of_the_same_shape_is_written() -> None:
+    page = "text\n\n<!-- table: one -->\n\n| a | b |\n|---|---|\n| x | **1.5** dB |\n\nmore | text\n"
+    written = paper["write_back"](page, "one", "| a | b |\n|---|---|\n| x | 27 dB |")
+    assert written == page.replace("**1.5**", "27")
+    for other in (
+        "| a | c |\n|---|---|\n| x | 1 dB |",
+        "| a | b |\n|---|---|\n| y | 1 dB |",
+        "| a | b |\n|---|---|\n| x | 1 s |",
+    ):
+        with pytest.raises(SystemExit, match="another shape"):
+            paper["write_back"](page, "one", other)

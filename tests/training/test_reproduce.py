@@ -1,0 +1,70 @@
+"""examples/training/reproduce.sh, with a `derain` that only notes how it is called."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_readme import parse
+
+from deraincli.training.config import TrainingConfig, load_config
+
+SCRIPT = Path(__file__).parents[2] / "examples/training/reproduce.sh"
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> list[list[str]]:
+    """The arguments of every call of `derain`."""
+    note = tmp_path / "bin/derain"
+    note.parent.mkdir()
+    note.write_text(f'#!/bin/sh\nprintf "%s\\037" "$@" >> {tmp_path}/calls; echo >> {tmp_path}/calls\n')
+    note.chmod(0o755)
+    environment = os.environ | {"PATH": f"{note.parent}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(
+        ["bash", str(SCRIPT), str(tmp_path / "data"), str(tmp_path / "out")], check=True, env=environment
+    )
+    return [line.split("\037")[:-1] for line in (tmp_path / "calls").read_text().splitlines()]
+
+
+def configs(calls: list[list[str]]) -> Iterator[tuple[str, TrainingConfig, str | None]]:
+    """The folder, the config and the first weights of every training run."""
+    for call in calls:
+        if call[0] == "train":
+            settings = [call[n + 1] for n, word in enumerate(call) if word == "--set"]
+            config = load_config(Path(call[2]), settings)
+            starts = [word.partition("=")[2] for word in call if word.startswith("--warm-start=")]
+            yield call[call.index("--out") + 1], config, starts[0] if starts else None
+
+
+def test_every_command_parses(calls: list[list[str]]) -> None:
+    for call in calls:
+        parse(call)
+
+
+def test_every_run_begins_with_weights_that_an_earlier_one_has_made(calls: list[list[str]]) -> None:
+    runs = list(configs(calls))
+    folders: list[str] = []
+    for folder, _, start in runs:
+        assert start is None or str(Path(start).parent) in folders
+        folders.append(folder)
+    assert [start for _, _, start in runs].count(None) == 1  # from nothing
+    assert all(config.optimiser.steps >= 3000 for _, config, _ in runs)
+
+
+def test_what_it_ships_are_the_shipped_models(calls: list[list[str]]) -> None:
+    from deraincli.model_zoo.catalogue import SHIPPED
+
+    runs = {folder: config for folder, config, _ in configs(calls)}
+    for call in calls:
+        if call[0] == "weights":
+            name = Path(call[call.index("-o") + 1]).stem
+            config = runs[str(Path(call[3]).parent)]
+            assert (config.task,) == SHIPPED[name].tasks
+            assert name.startswith(config.network)
+    assert {Path(call[call.index("-o") + 1]).stem for call in calls if call[0] == "weights"} == set(SHIPPED)
