@@ -4,7 +4,7 @@
     python examples/paper/tables.py networks            # measures one and writes it into its page
     python examples/paper/tables.py scores --data DATA  # DATA has the benchmark images
 
-The benchmark images are not distributed. A table stands in its page below the line `<!-- table: NAME -->`.
+The benchmark images are not distributed. A table stands in its page below the marker `<!-- table: NAME -->`.
 The commands print tables in Markdown. A result of another shape (other headings, rows or kinds of numbers) is
 printed and not written, because the text around the table describes the old shape. Note the machine in the
 page after a measurement.
