@@ -1,9 +1,9 @@
 """Cuts a picture into overlapping tiles of one size.
 
 Two neighbours share at least `overlap` pixels. In the middle of the shared pixels one tile fades into the
-other over `overlap // 5` pixels. The pixels between the fade and a tile's edge (the margin below) are never
-shown, because the network lacked context there. Rows and columns are cut in the same way, so the sketch
-shows one axis:
+other over a fifth of the overlap, at most `LONGEST_FADE`. The pixels between the fade and a tile's edge (the
+margin below) are never shown, because the network lacked context there. Rows and columns are cut in the same
+way, so the sketch shows one axis:
 
     tile 0   |---- core ----|fade|·margin·|
     tile 1        |·margin·|fade|---- core ----|
@@ -19,14 +19,19 @@ from typing import Literal
 from deraincli.errors import UsageError
 from deraincli.geometry import Region, Size, Span, round_down, round_up
 
+LONGEST_FADE = 32
+"""Most pixels over which one tile fades into the next."""
+LARGEST_SHARE = (5, 8)
+"""Largest automatic overlap as a fraction of a tile's side. At 5/8, up to seven times the pixels are computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """How to cut pictures of any size. `choose_tiling` builds it."""
 
     side: int | None
-    """Largest side of a tile in pixels, a multiple of `multiple` and at least twice `overlap`. None means
-    that pictures are not cut."""
+    """Largest side of a tile in pixels, a multiple of `multiple` and larger than `overlap`. None means that
+    pictures are not cut."""
     overlap: int
     """Least number of pixels that neighbours share, a multiple of `multiple`."""
     multiple: int
@@ -35,7 +40,7 @@ class Tiling:
     @property
     def fade(self) -> int:
         """Pixels over which one tile fades into the next. The rest of the overlap is never shown."""
-        return self.overlap // 5
+        return min(self.overlap // 5, LONGEST_FADE)
 
     def halved(self, side: int) -> Tiling | None:
         """Returns a tiling with half the side.
@@ -119,9 +124,10 @@ def choose_tiling(side: int | None, overlap: int | Literal["auto"], *, margin: i
         return Tiling(None, 0, multiple)
     side = max(round_down(side, multiple), multiple)
     if overlap == "auto":
-        shared = min(needed_overlap(margin, multiple), round_down(side // 2, multiple))
-    else:
-        shared = round_up(overlap, multiple)
+        part, whole = LARGEST_SHARE
+        largest = round_down(part * side // whole, multiple)
+        return Tiling(side, min(needed_overlap(margin, multiple), largest), multiple)
+    shared = round_up(overlap, multiple)
     if 2 * shared > side:
         raise UsageError(
             f"An overlap of {shared} pixels needs tiles of at least {2 * shared}, not {side}: "
@@ -163,7 +169,7 @@ def tiling_for(
 
 
 def needed_overlap(margin: int, multiple: int) -> int:
-    """Returns the overlap of which the two fifths that are never shown at either edge cover a margin.
+    """Returns the overlap whose pixels that are never shown cover a margin on both sides of the fade.
 
     Args:
         margin: Pixels of context that the network needs on every side.
@@ -172,7 +178,7 @@ def needed_overlap(margin: int, multiple: int) -> int:
     Returns:
         The overlap in pixels.
     """
-    return round_up(-(-5 * margin // 2), multiple)
+    return round_up(2 * margin + min(-(-margin // 2), LONGEST_FADE), multiple)
 
 
 def plan(picture: Size, tiling: Tiling) -> Plan:

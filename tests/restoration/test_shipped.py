@@ -20,6 +20,7 @@ from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
 from deraincli.rain.drops import add_drops, soft_style
+from deraincli.rain.synthesis import Recipe, synthesise
 from deraincli.restoration.derainer import Derainer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -126,16 +127,27 @@ def test_maps_tell_rain_from_scene(derainer: Derainer, make_rain: ModuleType) ->
     assert maps.cam[~wet].mean() > maps.cam[wet].mean() + 0.3
 
 
-def test_tiles_agree_with_the_whole_picture(make_rain: ModuleType) -> None:
-    """In fp32, at most 2/255 anywhere and 0.1/255 on average."""
-    clean = skimage.data.astronaut()
-    rain = make_rain.rain_layer(*clean.shape[:2], seed=79)
-    rainy = np.clip((clean + rain[..., None]) / 255, 0, 1).astype(np.float32)
-    whole, tiled = (deraincli.load(precision="fp32", tile=tile)(rainy) for tile in ("off", 448))
+def test_tiles_agree_with_the_whole_picture() -> None:
+    """In fp32, at most 1/255 at full size, on five photos side by side under different rain.
+
+    The gates of SE carry a tile's edge far. With 102 pixels of context this picture differs by 1.3/255.
+    """
+    rng = np.random.default_rng(2)
+    photos = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
+    panels = []
+    for number in range(5):
+        photo = photos[number % 4]
+        top, left = int(rng.integers(0, photo.shape[0] - 256)), int(rng.integers(0, photo.shape[1] - 220))
+        scene = np.ascontiguousarray(photo[top : top + 256, left : left + 220])
+        panels.append(synthesise(scene, Recipe("streak"), rng)[0])
+    rainy = np.hstack(panels).astype(np.float32) / 255
+    whole, tiled = (
+        deraincli.load("balnet-lite-streak", precision="fp32", working_side="full", tile=tile)(rainy)
+        for tile in ("off", 512)
+    )
     difference = 255 * np.abs(whole - tiled)
-    assert difference.max() <= 2
-    assert difference.mean() <= 0.1
     assert difference.any(), "one tile held the whole picture"
+    assert difference.max() <= 1
 
 
 def test_eight_threads_get_the_bytes_that_one_call_at_a_time_gets(make_rain: ModuleType) -> None:

@@ -82,7 +82,7 @@ class BALNetConfig:
     unshuffle: int = 1
     """Factor by which pixel-unshuffle reduces the resolution before the network. 1 is full resolution."""
     tile_margin: int = 96
-    """Pixels of context that a tile needs on each side: the measured effective receptive field."""
+    """Pixels of context that a tile needs on each side, without SE: the effective receptive field."""
 
     def __post_init__(self) -> None:
         """Checks that the ablations do not contradict each other.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deraincli.models.balnet.attention import BiAttention
-from deraincli.models.balnet.blocks import DRB, MMB, SE_CELL, SLOPE
+from deraincli.models.balnet.blocks import DRB, MMB, SE_CELL, SE_REACH, SLOPE
 from deraincli.models.balnet.config import BALNetConfig
 from deraincli.models.balnet.pix2pix import Pix2PixUNet
 from deraincli.models.balnet.unet import MapInjection, MultiScaleUNet
@@ -33,7 +33,7 @@ class BALNet(RestorationNetwork):
         self.config = config
         coarsest = config.unshuffle * 2 ** (len(config.restoration.widths) - 1)
         self.size_multiple = math.lcm(SE_CELL, coarsest)
-        self.tile_margin = config.tile_margin
+        self.tile_margin = config.tile_margin + (SE_REACH if config.squeeze_excite else 0)
         self.attention = BiAttention(config) if config.attention != "none" else None
         self.restorer: nn.Module
         if config.restorer == "pix2pix":
