@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from deraincli.imaging.colour import as_rgb
-from deraincli.models.balnet.targets import attention_targets
 from deraincli.pixels import Pixels
+
+if TYPE_CHECKING:
+    import torch
 
 Map = NDArray[np.float32]
 """H×W in 0–1."""
@@ -57,6 +58,8 @@ def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: f
         clean: The clean picture, of the same shape and dtype.
         threshold: Value above which a pixel counts as found, 0–1.
     """
+    from deraincli.models.balnet.targets import attention_targets
+
     truths = attention_targets(_as_tensor(rainy), _as_tensor(clean))
     ram_truth, cam_truth = (truth[0, 0].numpy() > 0 for truth in truths)
     return Scores(_score(ram, ram_truth, threshold), _score(cam, cam_truth, threshold))
@@ -86,6 +89,8 @@ def roc_auc(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float | N
     Returns:
         The area, or None if the truth has one class only.
     """
+    from scipy.stats import rankdata
+
     positives = int(truth.sum())
     negatives = truth.size - positives
     if positives == 0 or negatives == 0:
@@ -117,5 +122,7 @@ def _mean(scores: Sequence[MapScore]) -> MapScore:
 
 def _as_tensor(pixels: Pixels) -> torch.Tensor:
     """Converts H×W×C to 1×3×H×W in 0–1."""
+    import torch
+
     scaled = as_rgb(pixels).astype(np.float32) / np.iinfo(pixels.dtype).max
     return torch.from_numpy(scaled).permute(2, 0, 1)[None]

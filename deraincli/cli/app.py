@@ -33,6 +33,7 @@ from deraincli.cli.streams import guarded_streams
 from deraincli.errors import DerainError, ExitCode
 from deraincli.files.locations import give_homeless_users_a_cache
 from deraincli.runtime import process
+from deraincli.runtime.installation import LEFT_OUT, missing_sentence
 
 app = typer.Typer(
     name="derain",
@@ -97,7 +98,8 @@ def main(
 def run() -> None:
     """Runs the command line.
 
-    Expected errors become one sentence and an exit code. Bugs keep their traceback.
+    Expected errors, and packages that a small installation leaves out, become one sentence and an exit code.
+    Bugs keep their traceback.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     threading.excepthook = _report_failed_thread
@@ -108,6 +110,12 @@ def run() -> None:
         except DerainError as error:
             output.error(str(error))
             sys.exit(error.exit_code)
+        except ModuleNotFoundError as error:
+            module = (error.name or "").partition(".")[0]
+            if module not in LEFT_OUT:
+                raise
+            output.error(missing_sentence(module))
+            sys.exit(ExitCode.FAILED)
         except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
             sys.exit(ExitCode.FAILED)
         except OSError as error:

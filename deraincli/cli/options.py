@@ -109,13 +109,13 @@ Precision = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        **one_of(*BACKENDS) | {"metavar": "NAME"},
+        **one_of("auto", *BACKENDS) | {"metavar": "NAME"},
         envvar="DERAIN_BACKEND",
         show_envvar=False,
         show_default=False,
         rich_help_panel=SPEED,
-        help="How to run the network: eager (default), compile (slow to start), cudagraphs (NVIDIA GPUs), "
-        "onnxruntime or openvino (an exported model).",
+        help="How to run the network: eager (PyTorch), compile (slow to start), cudagraphs (NVIDIA GPUs), "
+        "onnxruntime or openvino (both without PyTorch). auto: eager if PyTorch is installed.",
     ),
 ]
 Provider = Annotated[

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deraincli.inference.backends.export_metadata import METADATA_KEY, Description, description_in
+from deraincli.inference.backends.export_metadata import METADATA_KEY, OUTPUTS, Description, description_in
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.runtime.process import quiet_log
@@ -61,6 +61,32 @@ class Restorer(nn.Module):
         return self.network(rainy).image
 
 
+class Outputs(nn.Module):
+    """Wraps a network so that it returns the restored picture and its maps, in the order of `names`."""
+
+    names: list[str]
+    """The names of OUTPUTS that the network has."""
+
+    def __init__(self, network: RestorationNetwork) -> None:
+        super().__init__()
+        self.network = network
+        with torch.inference_mode():
+            answer = network(_example(network.size_multiple))
+        self.names = [name for name in OUTPUTS if getattr(answer, name) is not None]
+
+    def forward(self, rainy: Tensor) -> tuple[Tensor, ...]:
+        """Restores a batch.
+
+        Args:
+            rainy: B×3×H×W, float32, 0–1.
+
+        Returns:
+            The restored batch B×3×H×W and the maps B×1×H×W, float32.
+        """
+        answer = self.network(rainy)
+        return tuple(getattr(answer, name).float() for name in self.names)
+
+
 @dataclass(frozen=True)
 class Format:
     """A file format that models are exported to."""
@@ -72,7 +98,7 @@ class Format:
 
 
 def to_onnx(network: RestorationNetwork, description: Description) -> bytes:
-    """Converts a network to ONNX for any batch size, height and width.
+    """Converts a network to ONNX for any batch size, height and width. The outputs have names of OUTPUTS.
 
     Uses PyTorch's exporter and needs the extra `export`.
 
@@ -85,14 +111,16 @@ def to_onnx(network: RestorationNetwork, description: Description) -> bytes:
     """
     from onnx import ModelProto
 
-    program = _exported(network, description.size_multiple)
+    outputs = Outputs(network)
+    program = _exported(outputs, description.size_multiple)
     with _quiet():
         converted: Any = torch.onnx.export(
-            program, (), dynamo=True, input_names=["rainy"], output_names=["image"], verbose=False
+            program, (), dynamo=True, input_names=["rainy"], output_names=outputs.names, verbose=False
         )
     model: ModelProto = converted.model_proto
     _strip(model)
-    for value, name in ((model.graph.input[0], "rainy"), (model.graph.output[0], "image")):
+    names = ("rainy", *outputs.names)
+    for value, name in zip((*model.graph.input, *model.graph.output), names, strict=True):
         value.name = name
         for place, axis in ((0, "batch"), (2, "height"), (3, "width")):
             value.type.tensor_type.shape.dim[place].dim_param = axis
@@ -140,7 +168,7 @@ def to_pt2(network: RestorationNetwork, description: Description) -> bytes:
     """
     file = io.BytesIO()
     with _quiet():
-        program = _exported(network, description.size_multiple)
+        program = _exported(Restorer(network), description.size_multiple)
         torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": description.as_json()})
     return file.getvalue()
 
@@ -238,7 +266,7 @@ def _run_module(module: Callable[[Tensor], Tensor]) -> Run:
     return run
 
 
-def _exported(network: RestorationNetwork, multiple: int) -> torch.export.ExportedProgram:
+def _exported(module: nn.Module, multiple: int) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", max=1024)
     height, width = (
         multiple * torch.export.Dim(side, min=LEAST_CELLS, max=LARGEST_SIDE // multiple)
@@ -246,7 +274,7 @@ def _exported(network: RestorationNetwork, multiple: int) -> torch.export.Export
     )
     shapes = {"rainy": {0: batch, 2: height, 3: width}}
     with _quiet():
-        return torch.export.export(Restorer(network), (_example(multiple),), dynamic_shapes=shapes)
+        return torch.export.export(module, (_example(multiple),), dynamic_shapes=shapes)
 
 
 def _example(multiple: int) -> Tensor:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+
+from safetensors.numpy import load_file
 
 from deraincli.errors import DeviceError, ModelError
 from deraincli.files.locations import cache_folder
 from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.model_zoo.resolve import ModelFile
 from deraincli.models.header import EXPORT_SUFFIXES, read_header
+from deraincli.runtime.installation import install_command, is_installed
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """Precisions of exports. For ONNX Runtime, `auto` is the first for which there is an export."""
@@ -31,10 +35,45 @@ def cached_export(model: ModelFile, precision: str, target: str = "onnx") -> Pat
     return cache_folder() / "exports" / f"{model.name}-{model.sha256[:16]}-{precision}.{target}"
 
 
+def shipped_graph(model: ModelFile) -> Path:
+    """Returns the path of a shipped model's ONNX graph, which lies beside the weights that it refers to.
+
+    Args:
+        model: A model of the catalogue.
+    """
+    return model.path.with_suffix(".onnx")
+
+
+def self_contained(model: ModelFile) -> bytes:
+    """Returns a shipped model as one ONNX file with its weights, in float16, for other programs.
+
+    Args:
+        model: A model of the catalogue.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed.
+    """
+    from deraincli.inference.backends.onnx_backend import CPU, import_runtime
+
+    runtime = import_runtime()
+    weights = load_file(model.path)
+    options = runtime.SessionOptions()
+    options.add_external_initializers(
+        list(weights), [runtime.OrtValue.ortvalue_from_numpy(weight) for weight in weights.values()]
+    )
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        options.optimized_model_filepath = str(file)
+        runtime.InferenceSession(shipped_graph(model), options, providers=[CPU])
+        return file.read_bytes()
+
+
 def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxruntime") -> Path:
     """Finds the file of a model that an engine runs.
 
     OpenVINO runs the ONNX file in fp32 in any precision that the CPU has, and archives of its own in int8.
+    Shipped models need no export in fp32.
 
     Args:
         model: The model that was exported, or the export itself.
@@ -65,6 +104,13 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
         path = cached_export(model, candidate, target)
         if path.is_file():
             return path
+    if model.entry is not None and ("onnx", "fp32") in candidates:
+        return shipped_graph(model)
+    if not is_installed("torch"):
+        raise ModelError(
+            f"There is no such export of '{model.name}' here, and making one needs PyTorch: run "
+            f"`{install_command()}`, or name an export that was made elsewhere."
+        )
     target, candidate = candidates[0]
     command = f"derain weights export {model.given} --to {target}"
     if precision != "auto":

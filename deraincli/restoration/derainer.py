@@ -157,7 +157,7 @@ class Derainer(ABC):
         """Strides of the encoder levels that use the maps, the finest level first.
 
         A stride is the number of pixels at the working size for each pixel of the level. Networks without
-        such levels have no strides.
+        such levels, and exports, have no strides.
 
         Raises:
             UsageError: The backend gives no maps.

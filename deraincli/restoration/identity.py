@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 from deraincli.model_zoo.resolve import ResolvedModel
+from deraincli.restoration.backend_choice import choose_backend
 from deraincli.restoration.control import WHOLE, ControlOptions
 from deraincli.restoration.load import LoadOptions
 
@@ -31,13 +33,15 @@ def results_identity(
 
     Args:
         model: The model's files. Only their hashes count.
-        options: The options as the user gave them ("auto", not "bf16"), so that all machines agree.
+        options: The options as the user gave them ("auto", not "bf16"), so that all machines agree. Only
+            the backend is the chosen one, because backends differ in more than speed.
         *further: Further values that affect the results' files, such as their format. JSON can hold each.
         control: The share of the change that is applied. The hashes of the masks count.
 
     Raises:
         InputError: A mask cannot be read.
     """
+    options = replace(options, backend=choose_backend(options.backend, options.model))
     chosen = [getattr(options, name) for name in SETTINGS]
     # Nothing is added for the whole change, so that results of earlier versions stay finished.
     text = json.dumps([RESULTS_VERSION, model.sha256, chosen, further, *control.identity])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deraincli.errors import UsageError
@@ -13,6 +13,7 @@ from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.inference.working_size import SideChoice
 from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model_or_method
 from deraincli.restoration.auto_model import AutoDerainer
+from deraincli.restoration.backend_choice import choose_backend
 from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class LoadOptions:
     task: str = "auto"
     device: str = "auto"
     precision: str = "auto"
-    backend: str = "eager"
+    backend: str = "auto"
     tile: TileChoice = "auto"
     overlap: OverlapChoice = "auto"
     working_side: SideChoice = "auto"
@@ -41,7 +42,7 @@ def load(
     task: str = "auto",
     device: str = "auto",
     precision: str = "auto",
-    backend: str = "eager",
+    backend: str = "auto",
     tile: TileChoice = "auto",
     overlap: OverlapChoice = "auto",
     working_side: SideChoice = "auto",
@@ -56,9 +57,9 @@ def load(
             between the defaults for streak and drop for each picture.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: auto, fp32, bf16, fp16 or int8. int8 is for exports.
-        backend: eager, compile, cudagraphs, onnxruntime or openvino. compile is slow at first and whenever
-            the size of the tiles changes. onnxruntime and openvino run a model that `derain weights export`
-            made, without PyTorch.
+        backend: auto, eager, compile, cudagraphs, onnxruntime or openvino. auto is eager if PyTorch is
+            installed. compile is slow at first and whenever the size of the tiles changes. onnxruntime and
+            openvino run the shipped models, and those that `derain weights export` made, without PyTorch.
         tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
         overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
         working_side: Shorter side in pixels at which larger pictures are restored. "auto" reduces pictures
@@ -109,11 +110,9 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
+    options = replace(options, backend=choose_backend(options.backend, options.model))
     if options.provider != "auto" and options.backend != "onnxruntime":
         raise UsageError("A provider is for ONNX Runtime: set backend to 'onnxruntime', or leave it out.")
-    first = found.files[0]
-    if first.path.suffix in (".onnx", ".openvino") and options.backend not in EXPORT_BACKENDS:
-        raise UsageError(f"'{first.given}' is an export: set backend to {' or '.join(EXPORT_BACKENDS)}.")
     derainers, precision = [], options.precision
     for file in found.files:
         opened = _backend(file, options, precision)
@@ -122,14 +121,14 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     if len(derainers) > 1:
         return AutoDerainer(found.name, *derainers)
     (derainer,) = derainers
-    known = first.entry
+    known = found.files[0].entry
     if known is not None and options.task not in ("auto", *known.tasks):
         derainer.notes += (f"{found.name} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
     return derainer
 
 
 def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Derainer:
-    if options.backend != LoadOptions.backend:
+    if options.backend not in (LoadOptions.backend, "eager"):
         raise UsageError(
             f"'{name}' is a classical method, not a network: leave backend at '{LoadOptions.backend}'."
         )

@@ -246,7 +246,7 @@ def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--backend", "onnxruntime"), 2, "onnxruntime gives no attention maps"),
+        (("--backend", "onnxruntime", "--levels"), 2, "--levels needs PyTorch"),
         (("-m", "gmm"), 2, "classical method"),
         (("-o", ""), 2, "needs a name"),
         (("--alpha", "nan"), 2, "--alpha takes a number from 0 to 1"),

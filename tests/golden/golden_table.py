@@ -17,11 +17,9 @@ import numpy as np
 from golden_pictures import SIDE, Picture, Pixels, as_rgb8, restore_clip
 
 import deraincli
-from deraincli.export.formats import LEAST_CELLS, to_onnx
-from deraincli.inference.backends.export_metadata import Description
 from deraincli.model_zoo.catalogue import SHIPPED
+from deraincli.model_zoo.exports import shipped_graph
 from deraincli.model_zoo.resolve import resolve_model
-from deraincli.models.checkpoint import load_model
 from deraincli.restoration.derainer import Derainer
 
 FOLDER = Path(__file__).parent
@@ -49,29 +47,9 @@ class Row:
     off_max: float
 
 
-def write_export(model: str, folder: Path) -> Path:
-    """Writes a shipped model as ONNX in fp32, without comparing the two, which is what the table does."""
-    path = resolve_model(model).files[0].path
-    network, info = load_model(path)
-    multiple = network.size_multiple
-    description = Description(
-        network=info.network,
-        task=info.task,
-        precision="fp32",
-        size_multiple=multiple,
-        smallest_side=LEAST_CELLS * multiple,
-        tile_margin=network.tile_margin,
-        bytes_per_pixel=2000.0,
-        weights_sha256=SHIPPED[model].sha256,
-    )
-    file = folder / f"{model}.onnx"
-    file.write_bytes(to_onnx(network, description))
-    return file
-
-
-def outputs(model: str, backend: str, folder: Path) -> dict[str, Pixels]:
-    """Restores every picture, whole. `folder` takes the export for ONNX Runtime."""
-    name = str(write_export(model, folder)) if backend == "onnxruntime" else model
+def outputs(model: str, backend: str) -> dict[str, Pixels]:
+    """Restores every picture, whole. ONNX Runtime runs the graph that ships."""
+    name = str(shipped_graph(resolve_model(model).files[0])) if backend == "onnxruntime" else model
 
     def load(side: int | str) -> Derainer:
         precision = "fp32" if backend == "onnxruntime" else backend

@@ -2,14 +2,11 @@
 
     python tests/golden/rebuild.py
 
-It needs the extra `export`. Do this when weights change, or when outputs change on purpose. Name the change
-in CHANGELOG.md.
+It needs the extra `onnxruntime`, and the graphs that `tools/onnx_graphs.py` writes. Do this when weights
+change, or when outputs change on purpose. Name the change in CHANGELOG.md.
 """
 
 from __future__ import annotations
-
-import tempfile
-from pathlib import Path
 
 from golden_table import (
     BACKENDS,
@@ -32,15 +29,14 @@ def main() -> None:
     before = read_table()[1] if TABLE.exists() else {}
     rows: dict[Key, Row] = {}
     sources = inputs()
-    with tempfile.TemporaryDirectory() as folder:
-        for model in SHIPPED:
-            for backend in BACKENDS:  # fp32 first, because the others are compared with it
-                results = outputs(model, backend, Path(folder))
-                if backend == "fp32":
-                    write_sheet(model, results)
-                golden = read_sheet(model)
-                for name, result in results.items():
-                    rows[model, backend, name] = measure(result, sources[name], golden[name])
+    for model in SHIPPED:
+        for backend in BACKENDS:  # fp32 first, because the others are compared with it
+            results = outputs(model, backend)
+            if backend == "fp32":
+                write_sheet(model, results)
+            golden = read_sheet(model)
+            for name, result in results.items():
+                rows[model, backend, name] = measure(result, sources[name], golden[name])
     write_table(rows)
     changed = [key for key in rows if key not in before or before[key].sha256 != rows[key].sha256]
     print(f"{len(rows)} outputs, of which {len(changed)} have changed.")

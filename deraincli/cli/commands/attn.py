@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.help import IN_OUT, MAPS, SPEED, examples
+from deraincli.cli.help import IN_OUT, MAPS, examples
 from deraincli.cli.output import Output
-from deraincli.cli.values import BACKENDS, one_of, suggest
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.runtime.installation import install_command
@@ -24,25 +23,12 @@ if TYPE_CHECKING:
     from deraincli.attention_maps.outputs import MapFolder, Wanted
     from deraincli.attention_maps.scores import Scores
     from deraincli.restoration.derainer import Derainer
+    from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain attn photo.jpg -o maps",
     "derain attn Rain100L -o maps --levels",
 )
-
-
-Backend = Annotated[
-    str,
-    typer.Option(
-        **one_of(*BACKENDS)
-        | {"metavar": "NAME", "autocompletion": suggest("eager", "compile", "cudagraphs")},
-        envvar="DERAIN_BACKEND",
-        show_envvar=False,
-        rich_help_panel=SPEED,
-        show_default=False,
-        help="How to run the network: eager (default), compile (slow to start) or cudagraphs (NVIDIA GPUs).",
-    ),
-]
 
 
 class _Request(NamedTuple):
@@ -121,7 +107,7 @@ def command(
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: Backend = "eager",
+    backend: options.Backend = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -137,7 +123,7 @@ def command(
 
     out = options.make_output(quiet, verbose, json)
     asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
-    _refuse_what_has_no_maps(model, backend)
+    _refuse_what_has_no_maps(asked, levels)
     found = resolve_model(model, task)
     wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
     folder = destination or _default_folder(source)
@@ -159,16 +145,17 @@ def command(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _refuse_what_has_no_maps(model: str | None, backend: str) -> None:
-    """Raises UsageError for a method without maps before a model is loaded."""
+def _refuse_what_has_no_maps(asked: LoadOptions, levels: bool) -> None:
+    """Raises UsageError for what has no such maps before a model is loaded."""
     from deraincli.inference.backends.registry import EXPORT_BACKENDS
     from deraincli.model_zoo.resolve import find_classical_method
+    from deraincli.restoration.backend_choice import choose_backend
 
-    if backend in EXPORT_BACKENDS:
-        raise UsageError(f"{backend} gives no attention maps: use --backend eager.")
-    if find_classical_method(model):
+    if levels and choose_backend(asked.backend, asked.model) in EXPORT_BACKENDS:
+        raise UsageError("--levels needs PyTorch: use --backend eager, or leave --levels out.")
+    if find_classical_method(asked.model):
         raise UsageError(
-            f"'{model}' is a classical method and has no attention maps: "
+            f"'{asked.model}' is a classical method and has no attention maps: "
             "choose a BAL-Net or AGAN with --model."
         )
 

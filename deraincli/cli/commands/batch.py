@@ -118,7 +118,7 @@ def command(
         ),
     ] = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "eager",
+    backend: options.Backend = "auto",
     provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",

@@ -86,7 +86,7 @@ def command(
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "eager",
+    backend: options.Backend = "auto",
     provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",

@@ -32,7 +32,7 @@ class Backend(Protocol):
     def level_strides(self) -> tuple[int, ...]:
         """Pixels of a tile per pixel of each encoder level that the maps enter, the finest level first.
 
-        Empty if maps enter no level of the network.
+        Empty if maps enter no level of the network, or if the backend does not show them there.
 
         Raises:
             UsageError: The backend has no maps.

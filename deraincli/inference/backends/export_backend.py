@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError, UsageError
-from deraincli.inference.backends.export_metadata import Description, description_in
+from deraincli.inference.backends.export_metadata import OUTPUTS, Description, description_in
 from deraincli.inference.tiling import Tiling, tiling_for
 
-NO_MAPS = "An export gives no attention maps: set backend to 'eager'."
+IMAGE = OUTPUTS[:1]
+NO_LEVELS = "Exports show no attention maps at encoder levels: set backend to 'eager'."
 
 SIDE = 512
 """Side of a tile, pixels. Smaller tiles take as long per pixel."""
@@ -36,12 +37,13 @@ class ExportBackend(ABC):
     memory_factor: ClassVar[float]
     """Memory that the engine takes, as a multiple of PyTorch's activations. Measured on balnet-lite."""
 
-    def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, str], outputs: Collection[str]) -> None:
         """Reads how to run an export.
 
         Args:
             path: The file, for messages.
             metadata: The metadata of the file.
+            outputs: Names of its outputs.
 
         Raises:
             ModelError: `derain weights export` did not make the file.
@@ -53,15 +55,12 @@ class ExportBackend(ABC):
                 "make one with `derain weights export --overwrite`."
             )
         self.description: Description = description
+        self._with_maps = OUTPUTS if set(OUTPUTS) <= set(outputs) else IMAGE
 
     @property
     def level_strides(self) -> tuple[int, ...]:
-        """Unavailable, because exports have no maps.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(NO_MAPS)
+        """Empty, because exports show no maps at encoder levels."""
+        return ()
 
     def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
         """Chooses how to cut pictures, as `Backend.tiling` describes."""
@@ -77,10 +76,14 @@ class ExportBackend(ABC):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> NDArray[np.float32]:
-        """Restores one tile, as `Backend.run_tile` describes, without maps, progress and warnings."""
-        if maps or levels:
-            raise UsageError(NO_MAPS)
-        answer = self.run_batch(np.ascontiguousarray(tile[None]))
+        """Restores one tile, as `Backend.run_tile` describes, without progress and warnings.
+
+        Raises:
+            UsageError: Maps at encoder levels are asked for.
+        """
+        if levels:
+            raise UsageError(NO_LEVELS)
+        answer = self.run_batch(np.ascontiguousarray(tile[None]), self._with_maps if maps else IMAGE)
         if not np.isfinite(answer).all():
             raise ModelError(
                 f"The model's answer is not finite in {self.precision}: export it with --precision fp32."
@@ -88,14 +91,16 @@ class ExportBackend(ABC):
         return answer[0]
 
     @abstractmethod
-    def run_batch(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run_batch(self, pictures: NDArray[np.float32], outputs: Sequence[str] = IMAGE) -> NDArray[np.float32]:
         """Runs the model on a batch. Neither the input nor the result is checked.
 
         Args:
             pictures: B×3×H×W in 0–1. H and W are multiples of the description's `size_multiple`.
+            outputs: Names of OUTPUTS that the file has.
 
         Returns:
-            The restored pictures, B×3×H×W.
+            The outputs one behind the other, B×C×H×W. The restored pictures have three channels, and a map
+            has one.
 
         Raises:
             MemoryError: The batch is too large for the device.

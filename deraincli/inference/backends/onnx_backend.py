@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.errors import DeviceError, ModelError
-from deraincli.inference.backends.export_backend import ExportBackend
+from deraincli.inference.backends.export_backend import IMAGE, ExportBackend
 from deraincli.inference.backends.onnx_providers import CPU, Provider, choose_providers, device_name
 from deraincli.runtime.installation import install_command
 from deraincli.runtime.parallel import usable_threads
@@ -55,7 +55,8 @@ class OnnxBackend(ExportBackend):
                 "missing: set device to 'cpu' and provider to 'auto'."
             )
         self.device = device_name(running)
-        super().__init__(path, self._session.get_modelmeta().custom_metadata_map)
+        outputs = [output.name for output in self._session.get_outputs()]
+        super().__init__(path, self._session.get_modelmeta().custom_metadata_map, outputs)
         self.precision = self.description.precision
         if precision not in ("auto", self.precision):
             raise DeviceError(
@@ -63,15 +64,15 @@ class OnnxBackend(ExportBackend):
                 "or name another export."
             )
 
-    def run_batch(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run_batch(self, pictures: NDArray[np.float32], outputs: Sequence[str] = IMAGE) -> NDArray[np.float32]:
         """Runs the model on a batch, as `ExportBackend.run_batch` describes."""
         try:
-            (answer,) = self._session.run(["image"], {"rainy": pictures})
+            answers = self._session.run(list(outputs), {"rainy": pictures})
         except Exception as error:  # the errors of ONNX Runtime have no other base class
             if not any(text in str(error) for text in _OUT_OF_MEMORY):
                 raise
             raise MemoryError(str(error)) from None
-        return answer
+        return np.concatenate(answers, axis=1)
 
 
 def open_session(model: str | bytes, providers: Sequence[Provider] = ((CPU, {}),)) -> InferenceSession:

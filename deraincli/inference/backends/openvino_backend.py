@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.errors import DeviceError
-from deraincli.inference.backends.export_backend import ExportBackend
+from deraincli.inference.backends.export_backend import IMAGE, ExportBackend
 from deraincli.inference.backends.openvino_file import import_openvino, metadata_of, read_model
 from deraincli.runtime.parallel import usable_threads
 
@@ -75,7 +76,8 @@ class OpenVinoBackend(ExportBackend):
         self._core: Core = import_openvino().Core()
         self.device = _choose_device(self._core, device)
         self._model = read_model(path)
-        super().__init__(path, metadata_of(self._model))
+        outputs = [output.any_name for output in self._model.outputs]
+        super().__init__(path, metadata_of(self._model), outputs)
         exported = self.description.precision
         if (precision == "int8") != (exported == "int8") and precision != "auto":
             raise DeviceError(
@@ -92,11 +94,12 @@ class OpenVinoBackend(ExportBackend):
         self._compiled: OrderedDict[tuple[int, ...], CompiledModel] = OrderedDict()
         self._compiling = threading.Lock()
 
-    def run_batch(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run_batch(self, pictures: NDArray[np.float32], outputs: Sequence[str] = IMAGE) -> NDArray[np.float32]:
         """Runs the model on a batch, as `ExportBackend.run_batch` describes."""
         try:
             request = self._compiled_for(pictures.shape).create_infer_request()
-            return request.infer({"rainy": pictures})["image"]
+            answers = request.infer({"rainy": pictures})
+            return np.concatenate([answers[name] for name in outputs], axis=1)
         except RuntimeError as error:  # the class of all of OpenVINO's errors
             if not any(text in str(error) for text in _OUT_OF_MEMORY):
                 raise

@@ -6,6 +6,6 @@ TORCH_BACKENDS = ("eager", "compile", "cudagraphs")
 """Ways in which PyTorch runs a network."""
 
 EXPORT_BACKENDS = ("onnxruntime", "openvino")
-"""Programs that run an export without PyTorch. They give no attention maps."""
+"""Programs that run an export without PyTorch. Their modules have the same names."""
 
 BACKENDS = (*TORCH_BACKENDS, *EXPORT_BACKENDS)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import deraincli
-from deraincli.errors import DeviceError, ModelError, UsageError
+from deraincli.errors import DeviceError, ModelError
 from deraincli.inference.backends.openvino_backend import OpenVinoBackend
 from deraincli.model_zoo import compiled
 from deraincli.model_zoo.compiled import CompiledCache
@@ -141,10 +141,15 @@ def test_more_shapes_than_are_kept_in_memory(small_export: Path) -> None:
     np.testing.assert_array_equal(first, last)
 
 
-def test_maps_are_refused(small_export: Path) -> None:
-    derainer = deraincli.load(str(small_export), backend="openvino")
-    with pytest.raises(UsageError, match="no attention maps"):
-        derainer(noise(32, 32), return_maps=True)
+def test_maps_are_those_of_onnx_runtime(small_export: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    ours, theirs = (
+        deraincli.load(str(small_export), backend=backend, precision="fp32", tile=96)
+        for backend in ("openvino", "onnxruntime")
+    )
+    _, our_maps = ours(noise(150, 130), return_maps=True)
+    _, their_maps = theirs(noise(150, 130), return_maps=True)
+    np.testing.assert_allclose(our_maps, their_maps, atol=1e-5)
 
 
 def test_files_that_are_no_export_are_refused(small_export: Path, tmp_path: Path) -> None:
