@@ -13,7 +13,7 @@ from deraincli.batch.shards import Shard
 from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Job
 from deraincli.files.walk import results_among, walk
-from deraincli.imaging.formats import FORMATS
+from deraincli.imaging.formats import FORMATS, result_suffix
 
 DERAINED = ".derained"
 """Text added to the stem of a result that lies beside its picture."""
@@ -67,7 +67,7 @@ class Naming:
             name: Path of the picture relative to the folder, with / between the parts.
         """
         path = PurePosixPath(name)
-        extension = path.suffix
+        extension = result_suffix(path.suffix)
         if self.format is not None and extension.lower() not in FORMATS[self.format].suffixes:
             extension = FORMATS[self.format].suffixes[0]
         result = path.with_name(f"{path.stem}{self.suffix}{extension}")

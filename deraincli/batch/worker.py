@@ -133,7 +133,8 @@ class Worker:
         settings = self._settings
         source, identity = stamp(job.source), settings.identity(job)
         content_format(job.source)  # raises for a bad picture before its name can raise another error
-        save = SaveOptions(settings.format or format_of(job.source), settings.quality, settings.keep_metadata)
+        format = settings.format or format_of(job.destination)
+        save = SaveOptions(format, settings.quality, settings.keep_metadata)
         notes: list[str] = []
         image = read_for(save, job.source, max_pixels=settings.max_pixels, on_note=notes.append)
         given = control_of(job, settings.control)

@@ -75,6 +75,21 @@ def from_pillow(picture: PIL.Image.Image) -> tuple[Pixels, Pixels | None]:
     return pixels, alpha
 
 
+def split(samples: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Splits interleaved samples into colours and alpha.
+
+    Args:
+        samples: H×W×C. C is 1 for grey, 2 for grey with alpha, 3 for RGB and 4 for RGBA.
+
+    Returns:
+        Pixels H×W×1 or H×W×3, and alpha H×W or None.
+    """
+    channels = samples.shape[2]
+    colours = 1 if channels < 3 else 3
+    alpha = np.ascontiguousarray(samples[..., -1]) if channels > colours else None
+    return np.ascontiguousarray(samples[..., :colours]), alpha
+
+
 def to_pillow(pixels: Pixels, alpha: Pixels | None) -> PIL.Image.Image:
     """Converts arrays to a picture of mode L, LA, RGB or RGBA.
 

@@ -21,39 +21,42 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from deraincli.errors import InputError, TooLargeError, UnreadableImageError, missing
+from deraincli.errors import InputError, UnreadableImageError, missing
 from deraincli.imaging import (
     arrays,
     avif,
     beside,
     bigtiff,
     colour,
+    heic,
     jpeg,
+    jxl,
     metadata,
     pixel_reader,
     png,
+    raw,
     resolution,
     tiff_layout,
     xmp,
 )
-from deraincli.imaging.formats import avif_supported, is_video, recognise
+from deraincli.imaging.formats import FORMATS, HEAD_BYTES, available, is_video, missing_extra, recognise
 from deraincli.imaging.image import Image
-from deraincli.imaging.pixel_reader import decode_errors
+from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 
 # Pillow logs damaged metadata, which we report ourselves. Without a handler, logging would print to stderr.
 # Applications can still configure Pillow's log.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _TILE_SIZE = (322, 323)
-_FIRST_TURNED = 5  # orientations 5–8 swap width and height
 
 
 def decode(source: Path | bytes, *, max_pixels: int) -> Image:
-    """Decodes a JPEG, PNG, WebP, TIFF, BMP or AVIF of one frame and turns it upright.
+    """Decodes a picture of one frame in any of `formats.FORMATS` and turns it upright.
 
-    The format is recognised by the content, not by the name. 16-bit grey and colour keep their depth.
-    Palettes become RGB. CMYK becomes sRGB, with a note. Transparent colours of PNGs become alpha. If a JPEG
-    holds further pictures, such as a preview or a gain map, only the first is read.
+    The format is recognised by the content, and the name only tells camera raws from TIFFs. 16-bit grey and
+    colour keep their depth. Palettes become RGB. CMYK becomes sRGB, with a note. Transparent colours of PNGs
+    become alpha. If a JPEG or HEIC holds further pictures, such as a preview or a gain map, only the main one
+    is read.
 
     Args:
         source: A regular file, or the bytes of one.
@@ -70,18 +73,20 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     """
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
-    format = _known_format(data[:16], source)
+    format = _known_format(data[:HEAD_BYTES], source)
+    if format == "TIFF" and raw.is_dng(data):
+        format = "RAW"
+        _check_available(format, name)
+    other = _OTHER_DECODERS.get(format)
+    if other is not None:
+        return other(data, name, max_pixels)
     with decode_errors(name, format):
         data = bigtiff.as_classic(data)
         rearrangement = tiff_layout.needed(data)
         picture = _open(rearrangement.outline() if rearrangement else data, format)
         frames = rearrangement.pages if rearrangement else getattr(picture, "n_frames", 1)
-    for what, (width, height) in (("has", picture.size), ("has tiles of", _tile_size(picture))):
-        if width * height > max_pixels:
-            raise TooLargeError(
-                f"{name} {what} {width} × {height} pixels, more than the limit of {max_pixels}: "
-                "raise it with --max-pixels if you trust the file."
-            )
+    check_pixels(name, picture.size, max_pixels)
+    check_pixels(name, _tile_size(picture), max_pixels, "has tiles of")
     if frames > 1:
         raise UnreadableImageError(
             f"{name} holds {frames} frames or pages: extract the one to restore first."
@@ -114,7 +119,7 @@ def content_format(path: Path) -> str:
         UnreadableImageError: The file is empty or not of a supported kind.
     """
     with open_regular(path) as file:
-        return _known_format(file.read(16), path)
+        return _known_format(file.read(HEAD_BYTES), path)
 
 
 def _known_format(head: bytes, source: Path | bytes) -> str:
@@ -122,13 +127,21 @@ def _known_format(head: bytes, source: Path | bytes) -> str:
     name, suffix = ("The picture", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
     if not head:
         raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
-    format = recognise(head)
-    if format is not None and (format != "AVIF" or avif_supported()):
+    format = recognise(head, suffix)
+    if format is not None and FORMATS[format].extra:
+        _check_available(format, name)
+    if format is not None and available(format):
         return format
     if is_video(head, suffix):
         raise UnreadableImageError(f"{name} is a video: restore it by `derain video`.")
-    known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if avif_supported() else "")
-    raise UnreadableImageError(f"{name} is none of {known}: convert it first.")
+    known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if available("AVIF") else "")
+    raise UnreadableImageError(f"{name} is none of {known}, JPEG XL, HEIC or a camera raw: convert it first.")
+
+
+def _check_available(format: str, name: str) -> None:
+    """Raises UnreadableImageError if the extra for a format is not installed."""
+    if not available(format):
+        raise UnreadableImageError(f"{name} cannot be read yet: {missing_extra(format)}")
 
 
 @contextmanager
@@ -160,9 +173,9 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
 
 def _read(path: Path) -> bytes:
     with open_regular(path) as file:
-        head = file.read(16)
+        head = file.read(HEAD_BYTES)
         # Only pictures are read to the end, because other files may be huge.
-        return head + file.read() if recognise(head) else head
+        return head + file.read() if recognise(head, path.suffix) else head
 
 
 def _open(data: bytes, format: str) -> ImageFile:
@@ -227,8 +240,8 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     with decode_errors(name, format):
         picture.load()
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)
-    turned = max(stored, orientation) >= _FIRST_TURNED
-    size = picture.size[::-1] if orientation >= _FIRST_TURNED else picture.size
+    turned = max(stored, orientation) >= metadata.FIRST_TURNED
+    size = picture.size[::-1] if orientation >= metadata.FIRST_TURNED else picture.size
     exif, notes = metadata.read_exif(picture, size, turned=turned)
     packet = _read_xmp(picture)
     true_packet = xmp.without_claims(xmp.upright(packet, size, turned=turned)) if packet else None
@@ -275,3 +288,18 @@ def _cmyk_to_srgb(picture: PIL.Image.Image, icc: bytes | None) -> tuple[PIL.Imag
         return converted, "CMYK was converted to 8-bit sRGB by its colour profile."
     note = "CMYK was converted to 8-bit sRGB without a colour profile: compare the colours."
     return picture.convert("RGB"), note
+
+
+def _decode_jxl(data: bytes, name: str, max_pixels: int) -> Image:
+    decoded = jxl.decode(data, name, max_pixels)
+    if isinstance(decoded, Image):
+        return decoded
+    return replace(decode(decoded, max_pixels=max_pixels), format="JXL")
+
+
+_OTHER_DECODERS: dict[str, Callable[[bytes, str, int], Image]] = {
+    "HEIC": heic.decode,
+    "JXL": _decode_jxl,
+    "RAW": raw.decode,
+}
+"""Formats that other libraries decode. Each function takes the file, its name in errors and `max_pixels`."""

@@ -11,7 +11,7 @@ import numpy as np
 from PIL.ExifTags import Base
 
 from deraincli.errors import OutputError, UsageError
-from deraincli.imaging import arrays, avif, colour, metadata, png, resolution, tiff
+from deraincli.imaging import arrays, avif, colour, jxl, metadata, png, resolution, tiff
 from deraincli.imaging.formats import FORMATS
 from deraincli.imaging.image import Image
 
@@ -40,8 +40,8 @@ def encode(image: Image, format: str, *, quality: int | None = None, keep_metada
     Args:
         image: The picture. `fit_to_format` first reduces it to what the format can hold.
         format: A key of `FORMATS`.
-        quality: 1–100 for JPEG (default 95), WebP (95) and AVIF (90, or 100 with alpha). 100 makes WebP
-            lossless. Other formats ignore it.
+        quality: 1–100 for JPEG (default 95), WebP (95), JPEG XL (95) and AVIF (90, or 100 with alpha). 100
+            makes WebP and JPEG XL lossless. Other formats ignore it.
         keep_metadata: Whether EXIF and XMP are written. The ICC profile always is, because the colours
             depend on it.
 
@@ -85,7 +85,7 @@ def fit_to_format(image: Image, format: str, *, keep_metadata: bool = True) -> I
     if image.pixels.dtype == np.uint16 and not limits.deep:
         image = _noted(
             image,
-            f"16 bits per channel were rounded to the 8 that {format} holds.",
+            f"16 bits per channel were rounded to the 8 that are written to {format}.",
             pixels=colour.to_8_bit(image.pixels),
             alpha=None if image.alpha is None else colour.to_8_bit(image.alpha),
         )
@@ -235,4 +235,5 @@ _ENCODERS: dict[str, Callable[[Image, int | None], bytes]] = {
     "TIFF": lambda image, quality: tiff.encode(image),
     "BMP": _bmp,
     "AVIF": _avif,
+    "JXL": jxl.encode,
 }

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 import PIL.Image
 from PIL.ExifTags import IFD, Base
 
+from deraincli.imaging import xmp
+
 DAMAGED_EXIF = "The EXIF block is damaged and was left out."
+RAW_WITHOUT_EXIF = "The EXIF of this raw file could not be read and is left out."
+FIRST_TURNED = 5
+"""First of the orientations that swap width and height, 5–8."""
 
 TIFF_TAGS = (
     *(Base.DocumentName, Base.ImageDescription, Base.Make, Base.Model, Base.PageName, Base.Software),
@@ -92,6 +97,49 @@ def read_exif(
         return upright_exif(exif, size, turned=turned), ()
     except (ValueError, struct.error):
         return None, (DAMAGED_EXIF,)
+
+
+def corrected(
+    exif: bytes | None, packet: bytes | None, size: tuple[int, int]
+) -> tuple[bytes | None, bytes | None, tuple[str, ...]]:
+    """Corrects EXIF and XMP for a picture that another library than Pillow decoded and turned upright.
+
+    Args:
+        exif: EXIF as stored, with or without its prefix.
+        packet: The XMP packet as stored.
+        size: Width and height of the upright picture in pixels.
+
+    Returns:
+        EXIF as a TIFF structure and XMP, both None if missing or damaged, and notes for the user.
+    """
+    carrier = PIL.Image.new("L", (1, 1))  # holds the metadata as Pillow reads it from a file
+    carrier.info |= {name: value for name, value in (("exif", exif), ("xmp", packet)) if value}
+    turned = orientation(carrier) >= FIRST_TURNED
+    true_exif, notes = read_exif(carrier, size, turned=turned)
+    true_packet = xmp.without_claims(xmp.upright(packet, size, turned=turned)) if packet else None
+    return true_exif, true_packet, notes
+
+
+def exif_of_raw(data: bytes) -> tuple[bytes | None, tuple[str, ...]]:
+    """Reads the EXIF of a camera raw, which most cameras store as the tags of a TIFF.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        EXIF as a TIFF structure, or None, and notes for the user.
+    """
+    orders = {b"II": b"II*\0", b"MM": b"MM\0*"}
+    if data[:2] not in orders:
+        return None, (RAW_WITHOUT_EXIF,)
+    tags = PIL.Image.Exif()
+    try:
+        tags.load(orders[data[:2]] + data[4:])  # some makers have a number of their own in place of 42
+        exif = _descriptive(tags)
+    # Pillow raises almost any exception on tags that it does not expect.
+    except Exception:
+        return None, (RAW_WITHOUT_EXIF,)
+    return (exif, ()) if exif else (None, (RAW_WITHOUT_EXIF,))
 
 
 def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
@@ -195,7 +243,11 @@ def _stored_exif(picture: PIL.Image.Image) -> bytes:
 
 def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
     """Collects those tags of a TIFF that describe the picture, as EXIF."""
-    stored, exif = picture.getexif(), PIL.Image.Exif()
+    return _descriptive(picture.getexif())
+
+
+def _descriptive(stored: PIL.Image.Exif) -> bytes:
+    exif = PIL.Image.Exif()
     for tag, value in exact({tag: stored[tag] for tag in TIFF_TAGS if tag in stored}).items():
         exif[tag] = value
     for group in (IFD.Exif, IFD.GPSInfo):

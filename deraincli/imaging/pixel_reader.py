@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from deraincli.errors import UnreadableImageError
+from deraincli.errors import TooLargeError, UnreadableImageError
 from deraincli.imaging import arrays, colour, png
 from deraincli.pixels import Pixels
 
@@ -40,6 +40,26 @@ def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | N
     if isinstance(picture, TiffImageFile):
         return _read_tiff(picture, data, name)
     return _read_by_pillow(picture, name)
+
+
+def check_pixels(name: str, size: tuple[int, int], max_pixels: int, what: str = "has") -> None:
+    """Refuses a picture that is too large.
+
+    Args:
+        name: Name of the picture in the error message.
+        size: Width and height in pixels.
+        max_pixels: Largest number of pixels that is read.
+        what: What the size belongs to, as a verb of the picture.
+
+    Raises:
+        TooLargeError: The picture has more pixels.
+    """
+    width, height = size
+    if width * height > max_pixels:
+        raise TooLargeError(
+            f"{name} {what} {width} × {height} pixels, more than the limit of {max_pixels}: "
+            "raise it with --max-pixels if you trust the file."
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress
 from deraincli.geometry import Size
-from deraincli.imaging.formats import format_named, recognise
+from deraincli.imaging.formats import HEAD_BYTES, format_named, recognise, result_format
 from deraincli.pixels import Pixels
 from deraincli.restoration.auto_model import AutoDerainer, Evidence
 from deraincli.restoration.control import Control
@@ -73,9 +73,8 @@ def restore_upload(
         DerainError: The picture cannot be restored.
     """
     notes: list[str] = []
-    named = (
-        recognise(upload.picture[:16]) or "PNG" if options.format is None else format_named(options.format)
-    )
+    own = result_format(recognise(upload.picture[:HEAD_BYTES]) or "PNG")
+    named = own if options.format is None else format_named(options.format)
     save = SaveOptions(named, options.quality, options.metadata == "keep")
     start = time.perf_counter()
     picture = read_for(save, upload.picture, max_pixels=max_pixels, on_note=notes.append)

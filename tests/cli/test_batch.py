@@ -161,19 +161,19 @@ def test_nothing_to_do_is_said(derain, photos, random_model, tmp_path):
 
 def test_files_of_other_kinds_are_counted_and_named(derain, photos, random_model, tmp_path):
     phone = tmp_path / "phone"
-    for name in ("1.HEIC", "sub/2.heif", "clip.mp4", "notes.txt", ".hidden.heic"):
+    for name in ("1.GIF", "sub/2.psd", "clip.mp4", "notes.txt", ".hidden.gif"):
         (phone / name).parent.mkdir(parents=True, exist_ok=True)
         (phone / name).write_bytes(b"content")
     done = derain("batch", phone, "-m", random_model)
     assert done.code == 3
     assert "left out: 3 (" in done.err
-    assert all(f"'{phone / name}'" in done.err for name in ("1.HEIC", "sub/2.heif", "clip.mp4"))
+    assert all(f"'{phone / name}'" in done.err for name in ("1.GIF", "sub/2.psd", "clip.mp4"))
     assert "derain video" in done.err
-    matched = derain("batch", phone / "*.HEIC", "-m", random_model)
+    matched = derain("batch", phone / "*.GIF", "-m", random_model)
     assert (matched.code, "left out: 1 (" in matched.err) == (3, True)
-    (photos / "x.heic").write_bytes(b"content")
+    (photos / "x.gif").write_bytes(b"content")
     mixed = derain("batch", photos, "-m", random_model)
-    assert (mixed.code, f"left out: 1 ('{photos / 'x.heic'}'); convert" in mixed.err) == (0, True)
+    assert (mixed.code, f"left out: 1 ('{photos / 'x.gif'}'); convert" in mixed.err) == (0, True)
 
 
 def test_a_video_named_itself_is_answered_with_the_right_command(derain, random_model, tmp_path):

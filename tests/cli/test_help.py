@@ -24,7 +24,7 @@ from deraincli.cli.help import GROUPS, PANELS
 from deraincli.datasets.layouts import LAYOUTS
 from deraincli.evaluation.metrics import PROTOCOLS
 from deraincli.export.options import TARGETS
-from deraincli.imaging.formats import FORMATS
+from deraincli.imaging.formats import WRITTEN
 from deraincli.inference.backends.onnx_providers import PROVIDERS
 from deraincli.inference.backends.registry import BACKENDS
 from deraincli.inference.backends.torch_device import PRECISIONS
@@ -137,7 +137,7 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     assert tuple(LAYOUTS) == values.LAYOUTS
     assert tuple(CODECS) == values.CODECS
     assert set(values.CONTAINERS) == set(CONTAINERS) - {"m4v"}  # which stands for mp4
-    assert tuple(name.lower() for name in FORMATS) == values.IMAGE_FORMATS
+    assert tuple(name.lower() for name in WRITTEN) == values.IMAGE_FORMATS
     assert tuple(convert_layouts.LAYOUTS) == values.IMPORTED_NETWORKS
     assert values.EXPORT_TARGETS == TARGETS
     assert values.EXPORT_PRECISIONS == exports.PRECISIONS

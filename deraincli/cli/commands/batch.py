@@ -258,7 +258,7 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
 
 def _unsupported(files: Sequence[Path]) -> str:
     """Counts and names the files that the user probably also wanted to restore."""
-    from deraincli.imaging.formats import VIDEO_SUFFIXES
+    from deraincli.imaging.formats import VIDEO_SUFFIXES, missing_extras
 
     named = ", ".join(f"'{file}'" for file in files[:NAMED_FAILURES])
     more = f" and {len(files) - NAMED_FAILURES} more" if len(files) > NAMED_FAILURES else ""
@@ -266,7 +266,8 @@ def _unsupported(files: Sequence[Path]) -> str:
     advice = (
         "restore videos by `derain video`, and convert other pictures" if videos else "convert them first"
     )
-    return f"Files of other kinds that were left out: {len(files)} ({named}{more}); {advice}."
+    left_out = f"Files of other kinds that were left out: {len(files)} ({named}{more}); {advice}."
+    return " ".join([left_out, *missing_extras(files)])
 
 
 def _engine(

@@ -153,12 +153,12 @@ def _content(source: str) -> str:
 
 def _suffix(source: Path, format: str | None, content: str | None) -> str:
     """Returns the suffix of an output that is named after the input: that of the input if it fits."""
-    from deraincli.imaging.formats import FORMATS, PICTURE_SUFFIXES, format_named
+    from deraincli.imaging.formats import FORMATS, PICTURE_SUFFIXES, format_named, result_suffix
 
     named = None if format is None else format_named(format)
     if source.suffix.lower() in (FORMATS[named].suffixes if named else PICTURE_SUFFIXES):
-        return source.suffix
-    return FORMATS[named or content or "PNG"].suffixes[0]
+        return result_suffix(source.suffix)
+    return result_suffix(FORMATS[named or content or "PNG"].suffixes[0])
 
 
 def _save_options(

@@ -165,14 +165,14 @@ def _suffix(source: Path, format: str | None) -> str:
 
 def _refuse_picture(source: str) -> None:
     """Raises InputError for a file with a single picture, which FFmpeg would accept, too."""
-    from deraincli.imaging.formats import FORMATS, recognise
+    from deraincli.imaging.formats import FORMATS, HEAD_BYTES, recognise
 
     head = b""
     with suppress(OSError):  # a file that cannot be read is reported when it is opened
         if Path(source).is_file():
             with Path(source).open("rb") as file:
-                head = file.read(16)
-    kind = recognise(head)
+                head = file.read(HEAD_BYTES)
+    kind = recognise(head, Path(source).suffix)
     # The name counts, too, because a bare stream of Motion JPEG begins like a JPEG.
     if kind and Path(source).suffix.lower() in FORMATS[kind].suffixes:
         raise InputError(f"'{source}' is a picture: restore it by derain image.")
