@@ -22,7 +22,7 @@ from deraincli.geometry import Region, Size, Span, round_down, round_up
 LONGEST_FADE = 32
 """Most pixels over which one tile fades into the next."""
 LARGEST_SHARE = (5, 8)
-"""Largest automatic overlap as a fraction of a tile's side. At 5/8, up to seven times the pixels are computed."""
+"""Largest automatic overlap as a fraction of a tile's side. At 5/8, up to 7 times the pixels are computed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ def self_contained(model: ModelFile) -> bytes:
     Raises:
         ModelError: ONNX Runtime is not installed.
     """
-    from deraincli.inference.backends.onnx_backend import CPU, import_runtime
+    from deraincli.inference.backends.onnx_backend import import_runtime
+    from deraincli.inference.backends.onnx_providers import CPU
 
     runtime = import_runtime()
     weights = load_file(model.path)
