@@ -57,6 +57,15 @@ PAPER_FIGURES: dict[str, PaperFigures] = {
         "AGAN", 36_206_378, 0.85, "GPU", "Generator 6,244,362, discriminator 7,737,746, together 13,982,108."
     ),
     "prenet": PaperFigures("PReNet", None, None, None, "The authors' response does not compare with it."),
+    **{
+        network: PaperFigures(system, None, None, None, "The authors' response does not compare with it.")
+        for network, system in (
+            ("brn", "BRN"),
+            ("rcdnet", "RCDNet"),
+            ("mprnet", "MPRNet"),
+            ("restormer", "Restormer"),
+        )
+    },
     "balnet": PaperFigures(
         "BAL-Net",
         27_393_708,

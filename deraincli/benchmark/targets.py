@@ -105,10 +105,11 @@ def find_target(name: str | None) -> Target:
 
 
 def all_names() -> list[str]:
-    """Lists all shipped models, then all other networks, then the classical methods."""
-    return list(dict.fromkeys([*SHIPPED, *NETWORKS, *CLASSICAL_METHODS]))
+    """Lists all shipped models, then all other networks that are installed, then the classical methods."""
+    networks = (name for name, kind in NETWORKS.items() if kind.installed)
+    return list(dict.fromkeys([*SHIPPED, *networks, *CLASSICAL_METHODS]))
 
 
 def compared_names() -> list[str]:
-    """Lists the systems of the tables in the authors' response, and PReNet."""
-    return list(PAPER_FIGURES)
+    """Lists the systems of the tables in the authors' response, and the newer networks that are installed."""
+    return [name for name in PAPER_FIGURES if name not in NETWORKS or NETWORKS[name].installed]

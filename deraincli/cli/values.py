@@ -30,6 +30,10 @@ NETWORKS = (
     "eigen",
     "agan",
     "prenet",
+    "brn",
+    "rcdnet",
+    "mprnet",
+    "restormer",
 )
 CLASSICAL_METHODS = ("dsc", "gmm")
 PROTOCOLS = ("prenet", "mprnet", "basicsr-y", "agan", "rgb")
@@ -37,7 +41,7 @@ LAYOUTS = ("input-target", "agan", "rain1400", "rain200", "rain100", "halves")
 CODECS = ("h264", "hevc", "vp9", "av1", "ffv1")
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
 IMAGE_FORMATS = ("jpeg", "png", "webp", "tiff", "bmp", "avif", "jxl")
-IMPORTED_NETWORKS = ("prenet", "nledn", "agan")
+IMPORTED_NETWORKS = ("prenet", "nledn", "agan", "brn", "rcdnet", "mprnet", "restormer")
 EXPORT_TARGETS = ("onnx", "openvino", "pt2", "safetensors")
 EXPORT_PRECISIONS = ("fp32", "fp16", "int8")
 

@@ -5,6 +5,7 @@ Only tensors are read (`weights_only`), so a pickle cannot run code.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -35,12 +36,12 @@ def import_checkpoint(path: Path, network: str) -> bytes:
 
     Raises:
         UsageError: The published layout of the network is not known.
-        ModelError: The checkpoint does not fit the network.
+        ModelError: The checkpoint does not fit the network, or an optional package is missing.
     """
     layout, kind = published_layout(network), NETWORKS[network]
-    weights = _renamed(_tensors(path), layout, path)
     built = kind.build(kind.config)
     expected = {key: tuple(value.shape) for key, value in built.state_dict().items()}
+    weights = _renamed(_tensors(path), layout, path, expected.keys())
     if missing := sorted(expected.keys() - weights.keys()):
         raise _misfit(path, layout, f"it has no {layout.theirs(missing[0])}")
     for key, shape in expected.items():
@@ -73,14 +74,16 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
-def _renamed(tensors: dict[str, Tensor], layout: Layout, path: Path) -> dict[str, Tensor]:
-    """Replaces the published names of tensors by our names."""
+def _renamed(
+    tensors: dict[str, Tensor], layout: Layout, path: Path, expected: Collection[str]
+) -> dict[str, Tensor]:
+    """Replaces the published names of tensors by our names, all of which must be expected."""
     renamed = {}
     for key, value in tensors.items():
-        layer, _, part = key.rpartition(".")
-        if layer not in layout.layers:
+        ours = layout.ours(key)
+        if ours not in expected:
             raise _misfit(path, layout, f"its tensor {key!r} has no place there")
-        renamed[f"{layout.layers[layer]}.{part}"] = value
+        renamed[ours] = value.flatten(0, 1) if ours in layout.joined and value.ndim == 5 else value
     return renamed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deraincli.errors import UsageError
 
@@ -16,12 +16,30 @@ class Layout:
     """Address and file of the published network."""
     task: str
     """Task of the model: `streak` or `drop`."""
-    layers: Mapping[str, str]
+    layers: Mapping[str, str] = field(default_factory=dict)
     """Our layer names by the published ones, without the `.weight` or `.bias` of their tensors."""
+    prefix: str | None = None
+    """Set if our names are the published ones behind this prefix. `layers` is empty then."""
+    joined: tuple[str, ...] = ()
+    """Our tensors whose first dimension is the first two of the published tensor."""
     bgr_inputs: tuple[str, ...] = ()
     """Our layers whose first three input channels are in the order blue, green, red in the checkpoint."""
     bgr_outputs: tuple[str, ...] = ()
     """Our layers whose output channels are in the order blue, green, red in the checkpoint."""
+
+    def ours(self, key: str) -> str | None:
+        """Returns our name of a tensor.
+
+        Args:
+            key: The published name.
+
+        Returns:
+            Our name, None if the published layer is not known.
+        """
+        if self.prefix is not None:
+            return f"{self.prefix}{key}"
+        layer, _, part = key.rpartition(".")
+        return f"{self.layers[layer]}.{part}" if layer in self.layers else None
 
     def theirs(self, key: str) -> str:
         """Returns the published name of a tensor.
@@ -32,8 +50,11 @@ class Layout:
         Returns:
             The published name.
         """
+        if self.prefix is not None:
+            return key.removeprefix(self.prefix)
         ours, _, part = key.rpartition(".")
-        return next(f"{layer}.{part}" for layer, place in self.layers.items() if place == ours)
+        layer = next(layer for layer, place in self.layers.items() if place == ours)
+        return f"{layer}.{part}" if layer else part
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -103,6 +124,54 @@ LAYOUTS: dict[str, Layout] = {
         },
         bgr_inputs=("attention.stem", "painter.encode_full"),
         bgr_outputs=("painter.head", "painter.smaller_heads.0", "painter.smaller_heads.1"),
+    ),
+    "brn": Layout(
+        source="https://github.com/csdwren/RecDerain, generator.py: BRN",
+        task="streak",
+        layers={
+            f"{theirs}{suffix}{k}": f"{ours}.{part}"
+            for ours, suffix in (("scene", ""), ("rain", "_r"))
+            for theirs, k, part in (
+                ("conv0", ".0", "stem"),
+                *((f"conv_{gate}", ".0", f"gates.{gate}") for gate in "ifgo"),
+                *((f"res_conv{n}", f".{k}", f"residual.{n - 1}.{k}") for n in range(1, 6) for k in (0, 2)),
+                ("conv", ".0", "head"),
+            )
+        },
+    ),
+    "rcdnet": Layout(
+        source="https://github.com/hongwang01/RCDNet, for_syn/src/model/rcdnet.py: Mainnet",
+        task="streak",
+        joined=("dictionary.conv",),
+        layers={
+            "": "dictionary",
+            **{
+                f"{theirs}{inside}": f"{ours}{our_inside}"
+                for theirs, ours, letter in (
+                    ("xnet", "first", "x"),
+                    ("mnet", "idle", "m"),
+                    *((f"x_stage.{n}", f"backgrounds.{n}", "x") for n in range(17)),
+                    *((f"m_stage.{n}", f"rain_maps.{n}", "m") for n in range(17)),
+                    ("fxnet", "last", "x"),
+                )
+                for inside, our_inside in (
+                    ("", ""),  # the threshold of rain maps
+                    *(
+                        (f".res{letter}{n}.{k}", f".blocks.{n - 1}.{k}")
+                        for n in range(1, 5)
+                        for k in (0, 1, 3, 4)
+                    ),
+                )
+            },
+        },
+    ),
+    "mprnet": Layout(
+        source="https://github.com/swz30/MPRNet, Deraining/MPRNet.py", task="streak", prefix="network."
+    ),
+    "restormer": Layout(
+        source="https://github.com/swz30/Restormer, basicsr/models/archs/restormer_arch.py",
+        task="streak",
+        prefix="network.",
     ),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from deraincli.errors import UsageError
@@ -11,12 +12,15 @@ from deraincli.models.balnet.config import BALNET, BALNET_LITE, BALNET_SMALL
 from deraincli.models.balnet.network import BALNet
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.baselines.agan import AGAN, AGANConfig
+from deraincli.models.baselines.brn import BRN, BRNConfig
 from deraincli.models.baselines.ddn import DDN, DDNConfig
 from deraincli.models.baselines.didmdn import DIDMDN, DIDMDNConfig
 from deraincli.models.baselines.eigen import Eigen, EigenConfig
 from deraincli.models.baselines.jorder import JORDER, JORDERConfig
 from deraincli.models.baselines.nledn import NLEDN, NLEDNConfig
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
+from deraincli.models.baselines.rcdnet import RCDNet, RCDNetConfig
+from deraincli.models.baselines.spandrel_peers import MPRNetConfig, RestormerConfig, mprnet, restormer
 from deraincli.models.config_io import dump_config, parse_config
 
 
@@ -28,6 +32,13 @@ class NetworkKind:
     """The default config, a frozen dataclass."""
     build: Callable[[Any], RestorationNetwork]
     """Builds the module with random weights from a config."""
+    package: str | None = None
+    """The optional package that builds it, None for a network of this package."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether the network can be built here."""
+        return self.package is None or find_spec(self.package) is not None
 
 
 NETWORKS: dict[str, NetworkKind] = {
@@ -41,6 +52,10 @@ NETWORKS: dict[str, NetworkKind] = {
     "prenet": NetworkKind(PReNetConfig(), PReNet),
     "eigen": NetworkKind(EigenConfig(), Eigen),
     "agan": NetworkKind(AGANConfig(), AGAN),
+    "brn": NetworkKind(BRNConfig(), BRN),
+    "rcdnet": NetworkKind(RCDNetConfig(), RCDNet),
+    "mprnet": NetworkKind(MPRNetConfig(), mprnet, "spandrel_extra_arches"),
+    "restormer": NetworkKind(RestormerConfig(), restormer, "spandrel_extra_arches"),
 }
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from deraincli.errors import ModelError, UsageError
 from deraincli.models.checkpoint import load_model
 from deraincli.models.convert import import_checkpoint
+from deraincli.models.registry import NETWORKS
 
 Weights = dict[str, Tensor]
 GATES = {f"conv_{gate}.0": (32, 64, 3) for gate in "ifgo"}
@@ -64,6 +65,19 @@ NLEDN = {
     "fusion.1": (64, 64, 3),
     "final_conv.0": (3, 64, 3),
 }
+BRN = {
+    "conv0.0": (32, 9, 3),
+    "conv0_r.0": (32, 6, 3),
+    **{
+        f"{layer}{side}.{k}": shape
+        for side in ("", "_r")
+        for layer, shape, k in (
+            *((f"conv_{gate}", (32, 96, 3), 0) for gate in "ifgo"),
+            *((f"res_conv{n}", (32, 32, 3), k) for n in range(1, 6) for k in (0, 2)),
+            ("conv", (3, 32, 3), 0),
+        )
+    },
+}
 
 
 def drawn(shapes: dict[str, tuple[int, int, int]]) -> Weights:
@@ -99,6 +113,30 @@ def published_prenet(w: Weights, rainy: Tensor) -> Tensor:
     for _ in range(6):
         hidden, cell = recurrent(w, conv(w, "conv0.0", torch.cat([rainy, x], 1)).relu(), hidden, cell)
         x = conv(w, "conv.0", residual(w, "res_conv", hidden)) + rainy
+    return x
+
+
+def published_brn(w: Weights, rainy: Tensor) -> Tensor:
+    x = r = rainy
+    h = c = h_r = c_r = torch.zeros(1, 32, *rainy.shape[2:])
+
+    def remember(side: str, seen: Tensor, own: Tensor, other: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        both = torch.cat([conv(w, f"conv0{side}.0", seen).relu(), own, other], 1)
+        i, f, g, o = (conv(w, f"conv_{gate}{side}.0", both) for gate in "ifgo")
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        return o.sigmoid() * cell.tanh(), cell
+
+    def restore(side: str, x: Tensor, blocks: int) -> Tensor:
+        for n in range(1, blocks + 1):
+            first = conv(w, f"res_conv{n}{side}.0", x).relu()
+            x = (conv(w, f"res_conv{n}{side}.2", first).relu() + x).relu()
+        return conv(w, f"conv{side}.0", x)
+
+    for _ in range(8):
+        h_r, c_r = remember("_r", torch.cat([rainy, r], 1), h_r, h, c_r)
+        r = restore("_r", h_r, 3)
+        h, c = remember("", torch.cat([rainy, x, r], 1), h, h_r, c)
+        x = restore("", h, 5)
     return x
 
 
@@ -170,6 +208,7 @@ PUBLISHED: dict[str, tuple[dict[str, tuple[int, int, int]], Callable[[Weights, T
     "prenet": (PRENET, published_prenet),
     "agan": (AGAN, published_agan),
     "nledn": (NLEDN, published_nledn),
+    "brn": (BRN, published_brn),
 }
 
 
@@ -191,6 +230,108 @@ def test_an_imported_network_gives_the_published_ones_pictures(
         torch.testing.assert_close(network(rainy).image, expected, atol=1e-4, rtol=1e-4)
 
 
+def drawn_rcdnet() -> Weights:
+    torch.manual_seed(7)
+    weights = {
+        "eta1": torch.rand(1),
+        "eta2": torch.rand(1),
+        "eta11": torch.rand(16, 1),
+        "eta12": torch.rand(16, 1),
+        "weight0": torch.randn(3, 32, 9, 9) / 9,
+        "conv": torch.randn(16, 3, 32, 9, 9) / 9,
+        "w_z_f": torch.randn(32, 3, 3, 3) / 5,
+        "tau": torch.rand(1),
+    }
+    stages = [(f"{net}_stage.{n}", net) for n in range(17) for net in "xm"]
+    for prefix, net in (("xnet", "x"), ("mnet", "m"), ("fxnet", "x"), *stages):
+        channels = 35 if net == "x" else 32
+        for n in range(1, 5):
+            for k in (0, 3):
+                layer, norm = f"{prefix}.res{net}{n}.{k}", f"{prefix}.res{net}{n}.{k + 1}"
+                weights[f"{layer}.weight"] = torch.randn(channels, channels, 3, 3) / (9 * channels) ** 0.5
+                weights[f"{layer}.bias"] = torch.randn(channels) / 10
+                weights[f"{norm}.weight"] = torch.rand(channels) / 2
+                weights[f"{norm}.bias"] = torch.randn(channels) / 10
+                weights[f"{norm}.running_mean"] = torch.randn(channels) / 10
+                weights[f"{norm}.running_var"] = 0.5 + torch.rand(channels)
+                weights[f"{norm}.num_batches_tracked"] = torch.tensor(3)
+        if net == "m":
+            weights[f"{prefix}.tau"] = torch.rand(1, channels, 1, 1)
+    return weights
+
+
+def published_rcdnet(w: Weights, rainy: Tensor) -> Tensor:
+    """In numbers from 0 to 255, as the authors' script feeds it; turned back here."""
+
+    def proximal(prefix: str, x: Tensor) -> Tensor:
+        letter = "m" if prefix.startswith("m") else "x"
+        for n in range(1, 5):
+            y = x
+            for k in (0, 3):
+                layer, norm = f"{prefix}.res{letter}{n}.{k}", f"{prefix}.res{letter}{n}.{k + 1}"
+                y = F.batch_norm(
+                    conv(w, layer, y),
+                    w[f"{norm}.running_mean"],
+                    w[f"{norm}.running_var"],
+                    w[f"{norm}.weight"],
+                    w[f"{norm}.bias"],
+                )
+                y = y.relu() if k == 0 else y
+            x = (x + y).relu()
+        return (x - w[f"{prefix}.tau"]).relu() if letter == "m" else x
+
+    picture, kernel = 255 * rainy, w["conv"][1] / 10
+    start = proximal("xnet", torch.cat([picture, F.conv2d(picture, w["w_z_f"], padding=1)], 1))
+    scene, dual = start[:, :3], start[:, 3:]
+    sparse = (picture - scene - w["tau"]).relu()
+    maps = proximal("m_stage.0", F.conv_transpose2d(sparse, w["weight0"] / 10, padding=4))
+    rain = torch.zeros_like(picture)
+    for stage in range(17):
+        step = w["eta2"] if stage == 0 else w["eta12"][stage - 1]
+        if stage:
+            error = F.conv_transpose2d(rain - (picture - scene), kernel, padding=4)
+            maps = proximal(f"m_stage.{stage}", maps - w["eta11"][stage - 1] / 10 * error)
+        rain = F.conv2d(maps, kernel, padding=4)
+        moved = scene - step / 10 * (scene - (picture - rain))
+        both = proximal(f"x_stage.{stage}", torch.cat([moved, dual], 1))
+        scene, dual = both[:, :3], both[:, 3:]
+    return proximal("fxnet", both)[:, :3] / 255
+
+
+def test_an_imported_rcdnet_gives_the_published_ones_pictures(tmp_path: Path) -> None:
+    weights = drawn_rcdnet()
+    torch.save(weights, tmp_path / "model_best.pt")
+    (tmp_path / "net.safetensors").write_bytes(import_checkpoint(tmp_path / "model_best.pt", "rcdnet"))
+    network, _ = load_model(tmp_path / "net.safetensors")
+    rainy = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(6))
+    with torch.inference_mode():
+        expected = published_rcdnet(weights, rainy)
+        scale = expected.abs().mean()
+        assert scale > 0.01
+        torch.testing.assert_close(network(rainy).image, expected, atol=1e-3 * scale.item(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "wrapper"), [("mprnet", "state_dict"), ("restormer", "params")])
+def test_an_imported_peer_gives_the_pictures_of_spandrels_network(
+    tmp_path: Path, name: str, wrapper: str
+) -> None:
+    kind = NETWORKS[name]
+    peer = kind.build(kind.config).network.eval()
+    torch.save({wrapper: peer.state_dict()}, tmp_path / "net.pth")
+    (tmp_path / "net.safetensors").write_bytes(import_checkpoint(tmp_path / "net.pth", name))
+    network, info = load_model(tmp_path / "net.safetensors")
+    assert info.network == name
+    rainy = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(6))
+    with torch.inference_mode():
+        expected = peer(rainy)
+        expected = expected if isinstance(expected, Tensor) else expected[0]
+        assert (expected - rainy).abs().mean() > 0.001
+        torch.testing.assert_close(network(rainy).image, expected, atol=1e-5, rtol=1e-5)
+    torch.save({**peer.state_dict(), "surplus.weight": torch.zeros(1)}, tmp_path / "net.pth")
+    with pytest.raises(ModelError, match="surplus"):
+        import_checkpoint(tmp_path / "net.pth", name)
+
+
 def test_weights_beside_other_things_are_found(tmp_path: Path) -> None:
     torch.save({"epoch": 3, "state_dict": drawn(PRENET)}, tmp_path / "net.pth")
     torch.save(drawn(PRENET), tmp_path / "bare.pth")
@@ -202,6 +343,7 @@ def test_weights_beside_other_things_are_found(tmp_path: Path) -> None:
 def test_every_key_is_accounted_for(tmp_path: Path) -> None:
     path, weights = tmp_path / "net.pth", drawn(PRENET)
     for change, says in (
+        ({"conv0.0.running_mean": torch.zeros(32)}, "tensor 'conv0.0.running_mean' has no place"),
         ({"conv_z.0.weight": torch.zeros(32, 64, 3, 3)}, "tensor 'conv_z.0.weight' has no place"),
         ({"conv0.0.weight": torch.zeros(32, 3, 3, 3)}, "its conv0.0.weight has shape"),
         ({"conv0.0.bias": torch.full((32,), torch.nan)}, "conv0.0.bias .* not finite"),

@@ -56,7 +56,7 @@ def command(
         typer.Option(
             "--peers",
             rich_help_panel=MODEL,
-            help="Add the systems of the comparison by BAL-Net's authors, and their figures.",
+            help="Add the published systems, and the figures that BAL-Net's authors give for them.",
         ),
     ] = False,
     size: Annotated[

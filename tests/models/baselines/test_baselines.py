@@ -31,16 +31,18 @@ PARAMETERS = {
     "eigen": 754_691,
     "agan": 6_244_362,
     "prenet": 168_963,
+    "brn": 412_518,
+    "rcdnet": 3_166_355,
 }
 """What the authors' released networks, or the published layers, count."""
 
 GIGAFLOP = {"ddn": 11.5, "prenet": 208, "jorder": 370_496 * 2 * 320**2 / 1e9}
 """2 × multiply-adds at 320×320; JORDER has 64 + 1 biases a pixel and otherwise one of those a parameter."""
 
-NEVER_RUN = {"did-mdn": 7_603, "agan": 6_915 + 3_459}
-"""Parameters that no picture passes: in DID-MDN's released code, and AGAN's outputs at smaller sizes."""
+NEVER_RUN = {"did-mdn": 7_603, "agan": 6_915 + 3_459, "brn": 4 * 9_248, "rcdnet": 74_529}
+"""Parameters that no picture passes: in released code, and AGAN's outputs at smaller sizes."""
 
-SEES_NEAR = ("ddn", "jorder", "did-mdn", "eigen", "prenet")
+SEES_NEAR = ("ddn", "jorder", "did-mdn", "eigen", "prenet", "brn")
 """Networks whose tile margin is all that they see."""
 
 
