@@ -81,7 +81,7 @@ def _renamed(
     renamed = {}
     for key, value in tensors.items():
         ours = layout.ours(key)
-        if ours not in expected:
+        if ours is None or ours not in expected:
             raise _misfit(path, layout, f"its tensor {key!r} has no place there")
         renamed[ours] = value.flatten(0, 1) if ours in layout.joined and value.ndim == 5 else value
     return renamed
