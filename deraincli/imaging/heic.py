@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from deraincli.geometry import row_bands
@@ -9,6 +11,9 @@ from deraincli.imaging import arrays, avif, beside, colour, metadata, xmp
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 from deraincli.pixels import Pixels
+
+_BEFORE_NAMES = 12
+"""Bytes of an item's entry between its kind and its names."""
 
 
 def decode(data: bytes, name: str, max_pixels: int) -> Image:
@@ -27,6 +32,7 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image:
     import pi_heif
 
     with decode_errors(name, "HEIC"):
+        _check_names(data)
         file = pi_heif.open_heif(data, convert_hdr_to_8bit=False)
         picture = file[file.primary_index]
     check_pixels(name, picture.size, max_pixels)
@@ -44,6 +50,32 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image:
         notes = (*notes, beside.BEHIND)
     chunks = () if icc else avif.colour_chunks(data)
     return Image(colours, "HEIC", alpha, icc, exif, true_packet, notes, png_chunks=chunks)
+
+
+def _check_names(data: bytes) -> None:
+    """Raises ValueError if a name of an item is not valid Unicode, on which the library would crash.
+
+    The boxes follow ISO/IEC 14496-12, section 8.11.6.
+    """
+    for entry in re.finditer(b"infe", _meta(data)):
+        length = int.from_bytes(entry.string[entry.start() - 4 : entry.start()], "big")
+        names = entry.string[entry.end() + _BEFORE_NAMES : entry.start() - 4 + length]
+        names.decode("utf-8")
+
+
+def _meta(data: bytes) -> bytes:
+    """Returns the box that lists the items of a file, empty if there is none."""
+    place = 0
+    while place + 8 <= len(data):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        if length == 1:
+            length = int.from_bytes(data[place + 8 : place + 16], "big")
+        if kind == b"meta":
+            return data[place : place + length] if length else data[place:]
+        if length < 8:
+            break
+        place += length
+    return b""
 
 
 def _stretch(samples: Pixels, bits: int) -> None:

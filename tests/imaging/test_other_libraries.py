@@ -210,6 +210,14 @@ def test_damage_is_one_sentence(tmp_path: Path, name: str) -> None:
             decode(tmp_path / name, max_pixels=DEFAULT_MAX_PIXELS)
 
 
+def test_a_heic_whose_names_are_no_unicode_is_refused() -> None:
+    """pi-heif 1.4 ends the whole process on it."""
+    data = heic("RGB", texture(20, 30), xmp=XMP)
+    assert b"application/rdf+xml\0" in data
+    with pytest.raises(UnreadableImageError, match="utf-8"):
+        read(data.replace(b"application/rdf+xml", b"application/rdf\xffxml"))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_small_versions_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(FILES[name]())
