@@ -301,15 +301,15 @@ def model_names(
     return [model] if typed or not optional else []
 
 
-def path(text: str) -> Path:
-    """Returns the path that was typed.
+def path(text: str | Path) -> Path:
+    """Returns the path that was typed, or the default of an option.
 
     Raises:
         UsageError: It is empty, which would mean this folder, or a web address.
     """
     if not text:
         raise UsageError("A path needs a name, not '': a variable of the shell may be empty.")
-    if re.match(r"(https?|ftp)://", text, re.IGNORECASE):
+    if re.match(r"(https?|ftp)://", str(text), re.IGNORECASE):
         raise UsageError(f"'{text}' is a web address: download the file and name the copy.")
     return Path(text)
 
