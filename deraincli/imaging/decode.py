@@ -74,7 +74,7 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     name = "The picture" if isinstance(source, bytes) else f"'{source}'"
     data = source if isinstance(source, bytes) else _read(source)
     format = _known_format(data[:HEAD_BYTES], source)
-    if format == "TIFF" and raw.is_dng(data):
+    if format == "TIFF" and raw.is_raw(data):
         format = "RAW"
         _check_available(format, name)
     other = _OTHER_DECODERS.get(format)

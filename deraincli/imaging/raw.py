@@ -13,7 +13,9 @@ from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
-_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+_PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 262, 330, 50706
+_OF_SENSORS = ((32803,), (34892,))
+"""Photometric interpretations of samples behind colour filters and of linear raw colours."""
 _PLACES = ((273, 279), (324, 325))
 """Tags of the offsets and of the lengths of strips and tiles."""
 _SRGB_CURVE = (2.4, 12.92)
@@ -21,17 +23,20 @@ _CLIPPED = 0.001
 """Share of the pixels that may become white when the picture is brightened."""
 
 
-def is_dng(data: bytes) -> bool:
-    """Returns whether a file is a DNG, whatever its name.
+def is_raw(data: bytes) -> bool:
+    """Returns whether a file that begins like a TIFF is a DNG or another raw, whatever its name.
+
+    The first picture of a raw is often a preview.
 
     Args:
         data: The whole file.
     """
     order = _ORDERS.get(data[:4])
     try:
-        return order is not None and _DNG_VERSION in _first_directory(data, order)
+        directories = [] if order is None else _directories(data, order)
     except struct.error:
         return False
+    return any(_DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _OF_SENSORS for tags in directories)
 
 
 def decode(data: bytes, name: str, max_pixels: int) -> Image:
@@ -77,17 +82,17 @@ def _check_whole(data: bytes) -> None:
     order = _ORDERS.get(data[:4])
     if order is None:
         return
-    first = _first_directory(data, order)
-    below = (_directory(data, order, start) for start in first.get(_SUB_DIRECTORIES, ()))
-    for tags in (first, *below):
+    for tags in _directories(data, order):
         for offsets, lengths in _PLACES:
             ends = map(sum, zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False))
             if max(ends, default=0) > len(data):
                 raise ValueError("its samples are cut off")
 
 
-def _first_directory(data: bytes, order: str) -> dict[int, tuple[int, ...]]:
-    return _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
+def _directories(data: bytes, order: str) -> list[dict[int, tuple[int, ...]]]:
+    """Returns the first directory of a TIFF and those below it. Raises struct.error for damaged ones."""
+    first = _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
+    return [first, *(_directory(data, order, start) for start in first.get(_SUB_DIRECTORIES, ()))]
 
 
 def _directory(data: bytes, order: str, start: int) -> dict[int, tuple[int, ...]]:

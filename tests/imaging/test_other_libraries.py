@@ -19,6 +19,7 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS, format_named, format_of, recognise, result_suffix
 from deraincli.imaging.image import Image
+from deraincli.imaging.raw import is_raw
 from deraincli.imaging.thumbnail import read_thumbnail
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -182,10 +183,22 @@ def test_a_raw_is_turned_upright_and_keeps_its_exif() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.dng", "a.DNG", "a.tif", "-"])
-def test_a_dng_is_a_raw_by_any_name(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_dng_is_a_raw_by_any_name(tmp_path: Path, name: str, preview: bool) -> None:
     """Taken for a TIFF, it would be its preview, or nothing."""
-    (tmp_path / name).write_bytes(write_dng(colour_bars()))
-    assert decode(tmp_path / name, max_pixels=DEFAULT_MAX_PIXELS).format == "RAW"
+    (tmp_path / name).write_bytes(write_dng(colour_bars(), preview=preview))
+    image = decode(tmp_path / name, max_pixels=DEFAULT_MAX_PIXELS)
+    assert (image.format, image.pixels.shape) == ("RAW", (60, 200, 3))
+    np.testing.assert_array_equal(image.pixels, read(write_dng(colour_bars())).pixels)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_raw_without_a_name_is_known_by_its_sensor(preview: bool) -> None:
+    """As standard input and uploads have it. A TIFF of the same pixels stays a TIFF."""
+    assert is_raw(write_dng(colour_bars(), preview=preview, version=False))
+    for format in ("TIFF", "PNG"):
+        assert not is_raw(saved(PIL.Image.fromarray(texture(20, 30)), format))
+    assert not is_raw(write_dng(colour_bars())[:30])
 
 
 FILES = {
