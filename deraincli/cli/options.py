@@ -107,7 +107,7 @@ Precision = Annotated[
     ),
 ]
 Backend = Annotated[
-    str,
+    str | None,
     typer.Option(
         **one_of("auto", *BACKENDS) | {"metavar": "NAME"},
         envvar="DERAIN_BACKEND",
@@ -115,7 +115,8 @@ Backend = Annotated[
         show_default=False,
         rich_help_panel=SPEED,
         help="How to run the network: eager (PyTorch), compile (slow to start), cudagraphs (NVIDIA GPUs), "
-        "onnxruntime or openvino (both without PyTorch). auto: eager if PyTorch is installed.",
+        "onnxruntime or openvino (both without PyTorch), or auto: the fastest that is installed. "
+        "Default: eager, or auto without PyTorch.",
     ),
 ]
 Provider = Annotated[
@@ -334,7 +335,7 @@ def load_options(
     task: str,
     device: str,
     precision: str,
-    backend: str,
+    backend: str | None,
     tile: str,
     overlap: str,
     working_side: str,

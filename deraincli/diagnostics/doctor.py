@@ -149,6 +149,31 @@ def check_bf16() -> Iterator[Finding]:
             yield Finding(f"bf16 on {name}", "warn", f"not computed natively; auto takes {fastest}", remedy)
 
 
+def check_backends() -> Iterator[Finding]:
+    """Reports what `--backend auto` and the default take here, and the figures behind the choice."""
+    from deraincli.restoration.backend_choice import (
+        MILLISECONDS,
+        choose_backend,
+        fastest_first,
+        kind_of_device,
+    )
+
+    kind = kind_of_device()
+    try:
+        chosen, default = (choose_backend(request, None) for request in ("auto", None))
+    except DerainError as error:
+        yield Finding("backends", "fail", str(error), install_command("openvino"))
+        return
+    measured = MILLISECONDS.get(kind, {})
+    figures = ", ".join(f"{name} {measured[name]} ms" for name in measured) or "not measured"
+    found = (
+        f"on {kind}, auto takes {chosen}, the default is {default} (320×320 where it was measured: {figures})"
+    )
+    best = fastest_first(kind)[0]
+    remedy = f"for more speed: {install_command(best)}" if best not in (chosen, "eager") else ""
+    yield Finding("backends", "OK", found, remedy)
+
+
 def check_threads() -> Iterator[Finding]:
     """Reports limits on CPUs. PyTorch respects CPU affinity, but starts too many threads under a quota."""
     machine, allowed, quota = parallel.machine_cpus(), parallel.allowed_cpus(), parallel.cpu_quota()
@@ -258,6 +283,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_torchvision,
     check_devices,
     check_bf16,
+    check_backends,
     check_threads,
     check_caches,
     check_offline,

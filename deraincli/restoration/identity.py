@@ -41,7 +41,7 @@ def results_identity(
     Raises:
         InputError: A mask cannot be read.
     """
-    options = replace(options, backend=choose_backend(options.backend, options.model))
+    options = replace(options, backend=choose_backend(options.backend, options.model, options.device))
     chosen = [getattr(options, name) for name in SETTINGS]
     # Nothing is added for the whole change, so that results of earlier versions stay finished.
     text = json.dumps([RESULTS_VERSION, model.sha256, chosen, further, *control.identity])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deraincli.errors import UsageError
@@ -28,7 +28,7 @@ class LoadOptions:
     task: str = "auto"
     device: str = "auto"
     precision: str = "auto"
-    backend: str = "auto"
+    backend: str | None = None
     tile: TileChoice = "auto"
     overlap: OverlapChoice = "auto"
     working_side: SideChoice = "auto"
@@ -42,7 +42,7 @@ def load(
     task: str = "auto",
     device: str = "auto",
     precision: str = "auto",
-    backend: str = "auto",
+    backend: str | None = None,
     tile: TileChoice = "auto",
     overlap: OverlapChoice = "auto",
     working_side: SideChoice = "auto",
@@ -57,9 +57,10 @@ def load(
             between the defaults for streak and drop for each picture.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: auto, fp32, bf16, fp16 or int8. int8 is for exports.
-        backend: auto, eager, compile, cudagraphs, onnxruntime or openvino. auto is eager if PyTorch is
-            installed. compile is slow at first and whenever the size of the tiles changes. onnxruntime and
-            openvino run the shipped models, and those that `derain weights export` made, without PyTorch.
+        backend: eager, compile, cudagraphs, onnxruntime, openvino or auto. compile is slow at first and
+            whenever the size of the tiles changes. onnxruntime and openvino run the shipped models, and those
+            that `derain weights export` made, without PyTorch. auto is the fastest that is installed. None
+            is eager if PyTorch is installed, and auto otherwise.
         tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
         overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
         working_side: Shorter side in pixels at which larger pictures are restored. "auto" reduces pictures
@@ -110,12 +111,12 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         raise UsageError(
             f"A limit of time is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
-    options = replace(options, backend=choose_backend(options.backend, options.model))
-    if options.provider != "auto" and options.backend != "onnxruntime":
+    backend = choose_backend(options.backend, options.model, options.device)
+    if options.provider != "auto" and backend != "onnxruntime":
         raise UsageError("A provider is for ONNX Runtime: set backend to 'onnxruntime', or leave it out.")
     derainers, precision = [], options.precision
     for file in found.files:
-        opened = _backend(file, options, precision)
+        opened = _backend(file, options, backend, precision)
         precision = opened.precision  # the specialists of an automatic model use the same precision
         derainers.append(_derainer(file.name, opened, options))
     if len(derainers) > 1:
@@ -128,9 +129,9 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
 
 
 def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Derainer:
-    if options.backend not in (LoadOptions.backend, "eager"):
+    if options.backend not in (None, "auto", "eager"):
         raise UsageError(
-            f"'{name}' is a classical method, not a network: leave backend at '{LoadOptions.backend}'."
+            f"'{name}' is a classical method, not a network: leave the backend out, or set it to 'auto'."
         )
     opened = ClassicalBackend(
         method, device=options.device, precision=options.precision, max_seconds=options.max_seconds
@@ -142,13 +143,13 @@ def _derainer(name: str, opened: Backend, options: LoadOptions) -> Derainer:
     return ModelDerainer(name, opened, options.tile, options.overlap, options.working_side)
 
 
-def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
-    if options.backend in EXPORT_BACKENDS:
+def _backend(file: ModelFile, options: LoadOptions, backend: str, precision: str) -> Backend:
+    if backend in EXPORT_BACKENDS:
         from deraincli.model_zoo.exports import open_export
 
         return open_export(
             file,
-            options.backend,
+            backend,
             device=options.device,
             precision=precision,
             provider=options.provider,
@@ -157,4 +158,4 @@ def _backend(file: ModelFile, options: LoadOptions, precision: str) -> Backend:
     from deraincli.models.checkpoint import load_model
 
     network, _ = load_model(file.path)
-    return TorchBackend(network, device=options.device, precision=precision, backend=options.backend)
+    return TorchBackend(network, device=options.device, precision=precision, backend=backend)

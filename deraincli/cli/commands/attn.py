@@ -107,7 +107,7 @@ def command(
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "auto",
+    backend: options.Backend = None,
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",
     max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
@@ -151,7 +151,7 @@ def _refuse_what_has_no_maps(asked: LoadOptions, levels: bool) -> None:
     from deraincli.model_zoo.resolve import find_classical_method
     from deraincli.restoration.backend_choice import choose_backend
 
-    if levels and choose_backend(asked.backend, asked.model) in EXPORT_BACKENDS:
+    if levels and choose_backend(asked.backend, asked.model, asked.device) in EXPORT_BACKENDS:
         raise UsageError("--levels needs PyTorch: use --backend eager, or leave --levels out.")
     if find_classical_method(asked.model):
         raise UsageError(

@@ -118,7 +118,7 @@ def command(
         ),
     ] = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "auto",
+    backend: options.Backend = None,
     provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",

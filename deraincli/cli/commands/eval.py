@@ -101,7 +101,7 @@ def command(
     ] = "full",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "auto",
+    backend: options.Backend = None,
     provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",

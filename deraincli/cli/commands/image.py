@@ -75,7 +75,7 @@ def command(
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
-    backend: options.Backend = "auto",
+    backend: options.Backend = None,
     provider: options.Provider = "auto",
     tile: options.Tile = "auto",
     overlap: options.Overlap = "auto",

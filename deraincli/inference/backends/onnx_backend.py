@@ -28,7 +28,6 @@ class OnnxBackend(ExportBackend):
     """An exported model in ONNX Runtime."""
 
     backend = "onnxruntime"
-    memory_factor = 2.5
 
     def __init__(
         self, path: Path, *, device: str = "auto", precision: str = "auto", provider: str = "auto"

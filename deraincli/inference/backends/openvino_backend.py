@@ -51,7 +51,6 @@ class OpenVinoBackend(ExportBackend):
     """
 
     backend = "openvino"
-    memory_factor = 2.0
 
     def __init__(
         self,

@@ -82,7 +82,7 @@ def test_other_precisions_and_devices_are_refused(small_export: Path, options: d
 def test_an_export_does_not_run_in_pytorch(small_export: Path) -> None:
     with pytest.raises(UsageError, match="onnxruntime"):
         deraincli.load(str(small_export), backend="eager")
-    assert deraincli.load(str(small_export)).backend == "onnxruntime"
+    assert deraincli.load(str(small_export)).backend in ("onnxruntime", "openvino")
 
 
 def test_an_answer_that_is_not_finite_is_an_error(small_export: Path) -> None:
