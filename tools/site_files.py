@@ -11,7 +11,10 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-ON_THE_SITE = ("*.md", "docs/*.md", "weights/README.md", "CITATION.cff", "examples/*.jpg", "examples/*.png")
+ON_THE_SITE = (
+    *("*.md", "docs/*.md", "docs/*.jpg", "weights/README.md", "examples/space/README.md", "CITATION.cff"),
+    *("examples/*.jpg", "examples/*.png"),
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

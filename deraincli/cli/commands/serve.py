@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deraincli.cli import options
-from deraincli.cli.help import SERVER, examples
+from deraincli.cli.help import IN_OUT, SERVER, examples
+from deraincli.cli.output import Output
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 EXAMPLES = examples(
@@ -43,6 +45,16 @@ def command(
             metavar="ORIGIN", rich_help_panel=SERVER, help="Let pages of this origin use the server, too."
         ),
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            parser=options.path,
+            rich_help_panel=IN_OUT,
+            help="Serve nothing, and write the page as files that work in the browser alone.",
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
     queue: Annotated[
         int,
         typer.Option(
@@ -70,6 +82,10 @@ def command(
     verbose: options.Verbose = False,
 ) -> None:
     """Remove rain on a page in the browser, or over HTTP."""
+    out = options.make_output(quiet, verbose, json=False)
+    if static is not None:
+        _write_static(static, overwrite, out)
+        return
     from deraincli.serve import require_server
 
     require_server()
@@ -77,7 +93,6 @@ def command(
     from deraincli.serve.app import ServerLimits, create_app
     from deraincli.serve.model_shelf import ModelShelf
 
-    out = options.make_output(quiet, verbose, json=False)
     asked = options.load_options(
         model, task, device, precision, backend, tile, overlap, working_side, provider
     )
@@ -95,3 +110,12 @@ def command(
             webbrowser.open(url)
         server.run(create_app(shelf, limits), listening, access_log=verbose)
     out.line("Stopped.")
+
+
+def _write_static(folder: Path, overwrite: bool, out: Output) -> None:
+    """Writes the page for the browser alone."""
+    from deraincli.serve.static_site import shipped_models, write_site
+
+    with out.progress("writing the page"):
+        size = write_site(folder, shipped_models(), overwrite=overwrite)
+    out.line(f"{folder}: {size / 1e6:.1f} MB. Any web server can host it: python -m http.server -d {folder}")

@@ -1,0 +1,77 @@
+// Restores pictures of any size with any function that restores a tile, as `deraincli/restoration` does.
+
+import {copy, crop, fromBytes, mirrored, planes} from "./planes.js";
+import {TileBlender} from "./tile_blender.js";
+import {plan} from "./tiling.js";
+import {changed, difference, enlarged, reduced, smoothed, workingSize} from "./working_size.js";
+
+const WINDOW = 128, WINDOWS = 4, CHANGE_RATIO = 30, LEAST_CHANGE = 3.3 / 255;
+
+// Restores planes at their own size. Resolves to planes with the channels of `runTile`, the colours in 0–1.
+// `runTile` takes planes and resolves to planes: three colours, then RAM and CAM if the network has them.
+export async function restoreTiled(picture, tiling, runTile, onTile = async () => {}) {
+  const blender = new TileBlender(picture.width), tiles = plan(picture.height, picture.width, tiling);
+  let made = null;
+  for (const [done, tile] of tiles.entries()) {
+    const answer = await runTile(mirrored(picture, tile.rows.source, tile.columns.source));
+    const core = blender.settle(answer, tile);
+    made ??= planes(answer.channels, picture.height, picture.width);
+    copy(core, 0, 0, core.height, core.width, made, tile.rows.core.start, tile.columns.core.start);
+    await onTile(done + 1, tiles.length);
+  }
+  for (let n = 0; n < made.data.length; n++) made.data[n] = Math.max(0, Math.min(1, made.data[n]));
+  return made;
+}
+
+// Brings RGBA bytes to the size at which they are restored, as planes.
+export function atWorkingSize(bytes, height, width) {
+  const [h, w] = workingSize(height, width), full = fromBytes(bytes, height, width);
+  return h === height && w === width ? full : reduced(full, h, w);
+}
+
+// Restores RGBA bytes. `smaller` is what `atWorkingSize` made of them. Resolves to {bytes, maps}: RGBA bytes, and
+// RAM and CAM as planes of their size, or null.
+export async function restoreBytes(bytes, height, width, smaller, tiling, runTile, onTile) {
+  const restored = await restoreTiled(smaller, tiling, runTile, onTile);
+  const colours = crop(restored, 0, 0, smaller.height, smaller.width);
+  const maps = restored.channels < 5 ? null : lastChannels(restored);
+  const whole = smaller.height === height && smaller.width === width;
+  const change = difference(colours, smaller);
+  return {
+    bytes: changed(bytes, whole ? change : enlarged(change, height, width)),
+    maps: maps && (whole ? maps : smoothed(maps, height, width)),
+  };
+}
+
+function lastChannels({height, width, data}) {
+  return {channels: 2, height, width, data: data.slice(3 * height * width, 5 * height * width)};
+}
+
+// How much two models change windows of a picture: {streakChange, dropChange, dropRatio}, 0–1 but for the ratio.
+// `models` are {tiling, runTile} for streaks and for drops. Above a ratio of 1 the picture shows drops. `inBytes` says
+// whether the picture has its own size: its windows are then restored to 8 bits, as in Python.
+export async function evidence(smaller, models, inBytes, onWindow = async () => {}) {
+  const windows = starts(smaller.height).flatMap(top => starts(smaller.width).map(left =>
+    crop(smaller, top, left, Math.min(WINDOW, smaller.height), Math.min(WINDOW, smaller.width))));
+  const sums = [0, 0];
+  for (const window of windows) {
+    for (const [which, {tiling, runTile}] of models.entries())
+      sums[which] += meanChange(window, await restoreTiled(window, tiling, runTile), inBytes);
+    await onWindow();
+  }
+  const [streakChange, dropChange] = sums.map(sum => sum / windows.length);
+  return {streakChange, dropChange, dropRatio: dropChange / Math.max(CHANGE_RATIO * streakChange, LEAST_CHANGE)};
+}
+
+function meanChange(before, after, inBytes) {
+  const value = inBytes ? number => Math.round(255 * number) / 255 : number => number;
+  let sum = 0;
+  for (let n = 0; n < before.data.length; n++) sum += Math.abs(value(after.data[n]) - before.data[n]);
+  return sum / before.data.length;
+}
+
+// Where windows begin along a side, evenly from one end to the other.
+function starts(extent) {
+  const count = Math.min(WINDOWS, Math.ceil(extent / WINDOW)), last = Math.max(extent - WINDOW, 0);
+  return Array.from({length: count}, (_, n) => count === 1 ? 0 : Math.floor(n * last / (count - 1)));
+}

@@ -1,0 +1,146 @@
+"""The static page in a real browser: no pixel leaves it, and it makes what the command line makes."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+from browsers import downloaded, requested_addresses
+from hosting import hosting
+from paired import rain_on, scene
+from test_page import choose, decoded, drag, pixels, wait, wait_for_states
+
+from deraincli.errors import InputError
+from deraincli.model_zoo.catalogue import AUTO_MODEL
+from deraincli.serve import static_site, web_runtime
+
+FP32 = ("--device", "cpu", "--precision", "fp32")
+FIRST_VISIT = 15e6
+"""Largest size of the files that a first visit fetches, bytes."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static page with both members of the automatic model."""
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path_factory.mktemp("site")
+    models = [model for model in static_site.shipped_models() if model.name in AUTO_MODEL.members.values()]
+    try:
+        static_site.write_site(folder, models, overwrite=True)
+    except InputError as error:
+        pytest.skip(f"onnxruntime-web cannot be fetched: {error}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, site: Path) -> Iterator[Any]:
+    """The page after a first visit, which asked its own server alone. `host` is that server."""
+    with hosting(site) as host:
+        browser.get_log("performance")
+        browser.get(host.url)
+        wait(browser, "crossOriginIsolated && document.querySelectorAll('#model option').length > 1")
+        browser.host = host
+        yield browser
+        addresses = requested_addresses(browser)
+        assert all(address.startswith((host.url, "blob:", "data:")) for address in addresses)
+
+
+@pytest.fixture
+def restored(derain, tmp_path: Path):
+    """What `derain image` makes of a file in fp32."""
+
+    def call(source: Path, *options: object) -> np.ndarray:
+        target = tmp_path / f"out{source.suffix}"
+        assert derain("image", source, "-o", target, "--overwrite", *FP32, *options).code == 0
+        return decoded(target.read_bytes())
+
+    return call
+
+
+def rainy(path: Path, height: int, width: int, **options: object) -> Path:
+    PIL.Image.fromarray(rain_on(scene(5, height=height, width=width), 5)).save(path, **options)
+    return path
+
+
+def restore(page: Any, file: Path, task: str) -> None:
+    """Restores one file with a task, and no other file."""
+    page.execute_script(
+        "while (!document.getElementById('viewer').hidden) document.getElementById('remove').click()"
+    )
+    page.find_element("css selector", f"[name=task][value={task}]").click()
+    choose(page, file)
+    wait_for_states(page, "done")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "task"), [(50, 70, "auto"), (610, 620, "streak")], ids=["small", "large"]
+)
+def test_the_browser_makes_what_the_command_line_makes(page, restored, tmp_path, height, width, task) -> None:
+    file = rainy(tmp_path / "in.png", height, width)
+    restore(page, file, task)
+    difference = np.abs(pixels(page, "right")[..., :3].astype(int) - restored(file, "--task", task))
+    assert difference.max() <= 2
+    assert difference.mean() < 0.05
+
+
+def test_the_maps_are_shown_and_the_brush_is_saved(page, restored, tmp_path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010E], exif[0x0112] = "rain on the window", 3
+    file = rainy(tmp_path / "turned.jpg", 60, 80, quality=95, exif=exif)
+    restore(page, file, "streak")
+    page.find_element("css selector", "#shown [value=ram]").click()
+    assert pixels(page, "overlay")[..., 3].any()
+    page.find_element("css selector", "[name=brush][value=protect]").click()
+    drag(page, (0, 0.5), (1, 0.5))
+    shown = pixels(page, "right")[..., :3].astype(int)
+    page.find_element("css selector", "[name=brush][value='']").click()
+    page.find_element("id", "download").click()
+    saved = PIL.Image.open(io.BytesIO(downloaded(page, "turned.derained.jpg").read_bytes()))
+    assert (saved.getexif()[0x010E], saved.getexif()[0x0112]) == ("rain on the window", 1)
+    assert np.abs(np.asarray(saved).astype(int) - shown).mean() < 3
+
+
+def test_it_works_offline_after_the_first_visit(page, tmp_path) -> None:
+    sent = list(page.host.sent)
+    assert 5e6 < sum(sent) < FIRST_VISIT
+    page.execute_cdp_cmd("Network.enable", {})
+    conditions = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+    page.host.shutdown()
+    try:
+        page.get(page.host.url)
+        wait(page, "document.querySelectorAll('#model option').length > 1")
+        restore(page, rainy(tmp_path / "offline.png", 40, 50), "drop")
+        assert page.host.sent == sent
+    finally:
+        page.execute_cdp_cmd("Network.emulateNetworkConditions", conditions | {"offline": False})
+
+
+def test_a_site_is_complete_and_replaces_nothing_unasked(site: Path, derain) -> None:
+    page = (site / "index.html").read_text()
+    assert 'data-restorer="browser"' in page
+    assert "wasm-unsafe-eval" in page
+    assert set(json.loads((site / static_site.SHELL).read_text())) <= {file.name for file in site.iterdir()}
+    assert web_runtime.VERSION in (site / "LICENCES.txt").read_text()
+    assert "VERSION_OF_THE_FILES" not in (site / static_site.WORKER).read_text()
+    refused = derain("serve", "--static", site)
+    assert refused.code == 1
+    assert "add --overwrite" in refused.err
+
+
+def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch) -> None:
+    other = tmp_path / "other.tgz"
+    other.write_bytes(b"something else")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(web_runtime, "URL", other.as_uri())
+    with pytest.raises(InputError, match="not the package that this version expects"):
+        web_runtime.runtime_files()
+    monkeypatch.setattr(web_runtime, "URL", (tmp_path / "missing.tgz").as_uri())
+    with pytest.raises(InputError, match="connect to the network"):
+        web_runtime.runtime_files()
