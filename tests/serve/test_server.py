@@ -221,6 +221,15 @@ def test_a_form_without_a_picture_is_refused(server) -> None:
     assert server.post("/api/derain", b"abc", {"Content-Type": "multipart/form-data"}).status == 400
 
 
+def test_no_answer_names_a_path_of_the_server(server, small_model: Path) -> None:
+    answers = [server.get(path) for path in ("/api/health", "/api/models", "/openapi.json", "/nothing")]
+    for body in (b"", b"abc", saved(photo(), "PNG")[:300], saved(photo(), "PNG")):
+        answers.append(server.post(f"/api/derain?maps=1&model={small_model}", body))
+        answers.append(server.post("/api/derain?maps=1", body))
+    for answer in answers:
+        assert str(small_model.parent).encode() not in answer.body.replace(str(small_model).encode(), b"")
+
+
 def test_health_and_the_description_of_the_interface(server) -> None:
     assert server.get("/api/health").json["status"] == "ok"
     paths = server.get("/openapi.json").json["paths"]
