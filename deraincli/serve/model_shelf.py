@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from deraincli.errors import UsageError
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
+from deraincli.model_zoo.resolve import resolve_model
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.load import LoadOptions, open_model
 
@@ -66,5 +67,5 @@ class ModelShelf:
         chosen = replace(self._options, model=model, task=task or self._options.task)
         key = (chosen.model, chosen.task)
         if key not in self._opened:
-            self._opened[key] = open_model(chosen)
+            self._opened[key] = open_model(chosen, resolve_model(chosen.model, chosen.task))
         return self._opened[key]

@@ -371,3 +371,4 @@ def test_a_port_in_use_and_a_lacking_model_are_told(server: Server, derain) -> N
     assert taken.code == 2
     assert "choose another --port" in taken.err
     assert derain("serve", "--port", 0, "-m", "no-such-model").code == 2
+    assert "classical method" in derain("serve", "--port", 0, "-m", "dsc").err

@@ -69,7 +69,7 @@ def command(
         typer.Option(min=1, metavar="MB", rich_help_panel=SERVER, help="Refuse larger requests."),
     ] = 200,
     task: options.Task = "auto",
-    model: options.ModelOrMethod = None,
+    model: options.Model = None,
     working_side: options.WorkingSide = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "auto",

@@ -2,15 +2,17 @@
 // A tile along one axis is {source, core, blendIn, fadeOut}, with spans {start, stop}.
 
 const SIDE = 512;  // side of a tile, pixels, as for ONNX Runtime in Python
+const LONGEST_FADE = 32;
+const LARGEST_SHARE = 5 / 8;  // largest overlap as a fraction of a tile's side
 
 const roundUp = (length, multiple) => Math.ceil(length / multiple) * multiple;
 const roundDown = (length, multiple) => Math.floor(length / multiple) * multiple;
 
 // The tiling of a model that needs `margin` pixels of context and sides that are multiples of `multiple`.
 export function tilingFor(margin, multiple) {
-  const needed = roundUp(Math.ceil(5 * margin / 2), multiple);
+  const needed = roundUp(2 * margin + Math.min(Math.ceil(margin / 2), LONGEST_FADE), multiple);
   const side = Math.max(roundDown(Math.max(SIDE, 3 * needed), multiple), multiple);
-  return {side, overlap: Math.min(needed, roundDown(Math.floor(side / 2), multiple)), multiple};
+  return {side, overlap: Math.min(needed, roundDown(LARGEST_SHARE * side, multiple)), multiple};
 }
 
 // The fewest tiles that cover a picture, in reading order, as {rows, columns}.
@@ -21,7 +23,7 @@ export function plan(height, width, tiling) {
 
 // Evenly spread cuts of equal length that cover an axis and its padding.
 export function cut(length, {side: largest, overlap, multiple}) {
-  const padded = roundUp(length, multiple), fade = Math.floor(overlap / 5);
+  const padded = roundUp(length, multiple), fade = Math.min(Math.floor(overlap / 5), LONGEST_FADE);
   if (padded <= largest) return [{source: {start: 0, stop: padded}, core: {start: 0, stop: length}, blendIn: 0, fadeOut: 0}];
   const count = Math.ceil((padded - overlap) / (largest - overlap));
   const side = roundUp(Math.ceil((padded + (count - 1) * overlap) / count), multiple);
