@@ -51,6 +51,7 @@ def run(browser: Any, module: str, body: str, *given: object) -> Any:
         {PRELUDE}
         import("/{module}").then(async it => {{ {body} }})
           .then(value => done({{value}}), error => done({{error: String(error.stack)}}));"""
+    browser.set_script_timeout(300)
     answer = browser.execute_async_script(script, given)
     assert "error" not in answer, answer["error"]
     return answer["value"]
@@ -78,12 +79,15 @@ def as_record(tile: AxisTile) -> dict[str, Any]:
 def test_tiles_are_those_of_python(modules) -> None:
     generator = np.random.default_rng(0)
     cases, expected = [], []
-    for _ in range(300):
+    for _ in range(100):
         multiple = int(generator.choice([1, 2, 8, 32]))
         tiling = choose_tiling(
-            int(generator.integers(1, 600)), "auto", margin=int(generator.integers(0, 130)), multiple=multiple
+            int(generator.integers(100, 600)),
+            "auto",
+            margin=int(generator.integers(0, 130)),
+            multiple=multiple,
         )
-        height, width = (int(generator.integers(1, 1500)) for _ in range(2))
+        height, width = (int(generator.integers(1, 800)) for _ in range(2))
         cases.append([height, width, {"side": tiling.side, "overlap": tiling.overlap, "multiple": multiple}])
         planned: Plan = plan(Size(height, width), tiling)
         expected.append(

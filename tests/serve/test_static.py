@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import yaml
 from browsers import downloaded, requested_addresses
 from hosting import hosting
 from paired import rain_on, scene
@@ -132,6 +133,16 @@ def test_a_site_is_complete_and_replaces_nothing_unasked(site: Path, derain) -> 
     refused = derain("serve", "--static", site)
     assert refused.code == 1
     assert "add --overwrite" in refused.err
+
+
+def test_the_settings_of_a_space_fit_the_site(site: Path) -> None:
+    text = (Path(__file__).parents[2] / "examples/space/README.md").read_text(encoding="utf-8")
+    settings = yaml.safe_load(text.split("---")[1])
+    assert settings["sdk"] == "static"
+    assert (site / settings["app_file"]).is_file()
+    assert (site / settings["license_link"]).is_file()
+    worker = (site / static_site.WORKER).read_text().lower()
+    assert all(f'"{header}"' in worker for header in settings["custom_headers"])
 
 
 def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch) -> None:
