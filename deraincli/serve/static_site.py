@@ -120,11 +120,13 @@ def _static(index: str) -> str:
 
 
 def _licences() -> str:
-    lines = [
-        "The page is a part of deraincli, under the MIT licence.",
-        f"{web_runtime.NAME} {web_runtime.VERSION} ({web_runtime.URL}): {web_runtime.LICENCE}.",
-        "It contains flatbuffers (Apache-2.0), protobufjs (BSD-3-Clause), long (Apache-2.0) and others: see",
-        "https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt.",
-        *(f"The model {name} ({name}.onnx): {entry.licence}." for name, entry in SHIPPED.items()),
-    ]
-    return "\n".join(lines) + "\n"
+    models = "\n".join(f"The model {name} ({name}.onnx): {entry.licence}." for name, entry in SHIPPED.items())
+    return f"""The page is a part of deraincli, under the MIT licence.
+
+{models}
+
+The files ort*.mjs and ort*.wasm.gz are from {web_runtime.NAME} {web_runtime.VERSION} ({web_runtime.URL}).
+What they contain of others is listed in
+https://github.com/microsoft/onnxruntime/blob/v{web_runtime.VERSION}/ThirdPartyNotices.txt.
+
+{web_runtime.LICENCE}"""

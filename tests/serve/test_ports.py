@@ -15,6 +15,7 @@ from hosting import hosting
 from paired import scene
 
 from deraincli.geometry import Size
+from deraincli.inference.backends.export_backend import SIDE
 from deraincli.inference.tiled import restore_tiled, unit_range
 from deraincli.inference.tiling import AxisTile, Plan, Tiling, choose_tiling, needed_overlap, plan
 from deraincli.inference.working_size import enlarged_rows, to_working_size, working_size
@@ -99,7 +100,7 @@ def test_tiles_are_those_of_python(modules) -> None:
 
 @pytest.mark.parametrize(("margin", "multiple"), [(96, 32), (16, 2), (0, 1), (300, 32)])
 def test_the_tiling_of_a_model_is_that_of_onnx_runtime(modules, margin: int, multiple: int) -> None:
-    side = max(512, 3 * needed_overlap(margin, multiple), multiple)
+    side = max(SIDE, 3 * needed_overlap(margin, multiple), multiple)
     tiling = choose_tiling(side, "auto", margin=margin, multiple=multiple)
     found = run(modules, "tiling.js", "return it.tilingFor(...given)", margin, multiple)
     assert found == {"side": tiling.side, "overlap": tiling.overlap, "multiple": tiling.multiple}

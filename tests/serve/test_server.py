@@ -230,6 +230,17 @@ def test_no_answer_names_a_path_of_the_server(server, small_model: Path) -> None
         assert str(small_model.parent).encode() not in answer.body.replace(str(small_model).encode(), b"")
 
 
+def test_the_page_may_use_its_own_server_alone(server) -> None:
+    for path in ("/", "/docs", "/main.js", "/comparison_slider.js"):
+        answer = server.get(path)
+        assert answer.status == 200
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+    for path in ("/nothing", "/../pyproject.toml", "/%2e%2e/app.py", "//etc/passwd"):
+        assert server.get(path).status == 404
+
+
 def test_health_and_the_description_of_the_interface(server) -> None:
     assert server.get("/api/health").json["status"] == "ok"
     paths = server.get("/openapi.json").json["paths"]

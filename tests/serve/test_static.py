@@ -18,7 +18,7 @@ from paired import rain_on, scene
 from test_page import choose, decoded, drag, pixels, wait, wait_for_states
 
 from deraincli.errors import InputError
-from deraincli.model_zoo.catalogue import AUTO_MODEL
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.serve import static_site, web_runtime
 
 FP32 = ("--device", "cpu", "--precision", "fp32")
@@ -128,7 +128,9 @@ def test_a_site_is_complete_and_replaces_nothing_unasked(site: Path, derain) -> 
     assert 'data-restorer="browser"' in page
     assert "wasm-unsafe-eval" in page
     assert set(json.loads((site / static_site.SHELL).read_text())) <= {file.name for file in site.iterdir()}
-    assert web_runtime.VERSION in (site / "LICENCES.txt").read_text()
+    licences = (site / "LICENCES.txt").read_text()
+    assert web_runtime.VERSION in licences
+    assert all(model.licence in licences for model in SHIPPED.values())
     assert "VERSION_OF_THE_FILES" not in (site / static_site.WORKER).read_text()
     refused = derain("serve", "--static", site)
     assert refused.code == 1

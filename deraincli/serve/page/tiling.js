@@ -1,7 +1,7 @@
 // Cuts pictures into overlapping tiles: `deraincli/inference/tiling.py` in JavaScript. Pure functions.
 // A tile along one axis is {source, core, blendIn, fadeOut}, with spans {start, stop}.
 
-const SIDE = 512;  // side of a tile, pixels, as for ONNX Runtime in Python
+const SIDE = 928;  // side of a tile, pixels, as for ONNX Runtime in Python
 const LONGEST_FADE = 32;
 const LARGEST_SHARE = 5 / 8;  // largest overlap as a fraction of a tile's side
 
