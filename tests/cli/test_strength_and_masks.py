@@ -153,6 +153,7 @@ def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
         (("--mask", "text.png"), 1, "'text.png' is none of"),
         (("--mask", "."), 1, "'.' is a folder"),
         (("--mask", ""), 2, "A path needs a name"),
+        (("--mask", "left.png", "-o", "left.png"), 2, "another file of this command"),
         (("--save-mask", "in.png"), 2, "another file of this command"),
         (("--save-mask", "./out.png"), 2, "another file of this command"),
         (("--mask", "left.png", "--save-mask", "left.png"), 2, "another file of this command"),

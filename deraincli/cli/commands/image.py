@@ -110,9 +110,11 @@ def command(
         record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, out, keep_metadata=metadata == "keep")
         given = _control_options(strength, mask, protect)
+        _refuse_same("--output", target, [mask, protect])
         check_output(target, "A picture", overwrite=overwrite)
         if save_mask is not None:
-            _check_mask_file(save_mask, [source, target, mask, protect], overwrite=overwrite)
+            _refuse_same("--save-mask", save_mask, [source, target, mask, protect])
+            _check_mask_file(save_mask, overwrite=overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
         control = _read_masks(given, picture, max_pixels, out)
         derainer, restored = _restore(source, picture, save, asked, control, save_mask is not None, out)
@@ -184,13 +186,18 @@ def _control_options(strength: float, mask: Path | None, protect: Path | None) -
     return ControlOptions(strength, mask, protect)
 
 
-def _check_mask_file(file: Path, others: Sequence[str | Path | None], *, overwrite: bool) -> None:
-    """Checks before the work that the mask can be written, and replaces no other file of the command."""
+def _refuse_same(option: str, file: Path | None, others: Sequence[str | Path | None]) -> None:
+    """Raises UsageError if the file to write is another file of the command, even with --overwrite."""
+    given = [os.path.realpath(other) for other in others if other is not None]
+    if file is not None and os.path.realpath(file) in given:
+        raise UsageError(f"{option} '{file}' is another file of this command: choose another name.")
+
+
+def _check_mask_file(file: Path, *, overwrite: bool) -> None:
+    """Checks before the work that the mask can be written."""
     from deraincli.imaging.formats import format_of
 
     format_of(file)
-    if any(other is not None and os.path.realpath(other) == os.path.realpath(file) for other in others):
-        raise UsageError(f"--save-mask '{file}' is another file of this command: choose another name.")
     check_output(file, "A mask", overwrite=overwrite)
 
 
