@@ -252,6 +252,29 @@ def test_every_link_leads_somewhere(page: str) -> None:
     assert [target for target in local if not ((ROOT / page).parent / target).exists()] == []
 
 
+EXTERNAL = {
+    "https://download.pytorch.org/whl/cpu",
+    "https://github.com/AlexHex7/NLEDN",
+    "https://github.com/csdwren/PReNet",
+    "https://github.com/csdwren/RecDerain",
+    "https://github.com/hongwang01/RCDNet",
+    "https://github.com/rui1996/DeRaindrop",
+    "https://github.com/swz30/MPRNet",
+    "https://github.com/swz30/Restormer",
+    "https://pypi.org/simple",
+}
+"""All addresses outside of the project in its pages. Tests do not visit them."""
+
+
+def test_external_links_are_listed() -> None:
+    addresses = {
+        address.rstrip(".,;:")
+        for page in PAGES
+        for address in re.findall(r"https?://[^\s)>\"'`]+", page.read_text(encoding="utf-8"))
+    }
+    assert {address for address in addresses if "://127.0.0.1" not in address} == EXTERNAL
+
+
 def test_the_index_lists_every_page() -> None:
     text = (ROOT / "docs/index.md").read_text()
     assert [page.name for page in DOCS if page.name != "index.md" and f"({page.name})" not in text] == []
