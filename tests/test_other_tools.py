@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import PIL.Image
 import pytest
+import spandrel
 import torch
 
 import deraincli
@@ -35,7 +36,6 @@ def rainy_photo() -> np.ndarray:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_spandrel_loads_and_runs_a_shipped_model(name: str) -> None:
-    spandrel = pytest.importorskip("spandrel", reason="spandrel is not installed")
     arch = example("spandrel/balnet_arch.py")
     for _ in range(2):
         arch.install()
@@ -56,7 +56,6 @@ def test_spandrel_loads_and_runs_a_shipped_model(name: str) -> None:
 
 
 def test_spandrel_still_refuses_other_weights() -> None:
-    spandrel = pytest.importorskip("spandrel", reason="spandrel is not installed")
     example("spandrel/balnet_arch.py").install()
     with pytest.raises(spandrel.UnsupportedModelError):
         spandrel.ModelLoader(device="cpu").load_from_state_dict({"weight": torch.zeros(3, 3)})
