@@ -264,7 +264,7 @@ EXTERNAL = {
     "https://huggingface.co/docs/hub/spaces-sdks-static",
     "https://pypi.org/simple",
 }
-"""All addresses outside of the project in its pages. Tests do not visit them. Open a new one, then add it here."""
+"""All addresses outside of the project in its pages. Tests do not visit them. Open a new one, then add it."""
 
 
 def test_external_links_are_listed() -> None:
