@@ -28,6 +28,8 @@ FULL_SIZE_COUNT = 50
 """Largest number of pictures that are shown at full size. The others are thumbnails."""
 
 _TEMPLATE = Path(__file__).with_name("html_page.html")
+PAGE_CSS = Path(__file__).with_name("page.css")
+"""Style sheet of every page."""
 SLIDER_CSS = Path(__file__).with_name("comparison_slider.css")
 """Style sheet of the before/after slider."""
 SLIDER_JS = Path(__file__).with_name("comparison_slider.js")
@@ -135,13 +137,26 @@ def render(
         "tables": [asdict(table) for table in tables],
         "histogram": asdict(histogram) if histogram else None,
         "listed": list(listed),
-        "comparisons": list(_embed(comparisons, exact, on_note)),
+        "comparisons": list(embed(comparisons, exact, on_note)),
         "truth": truth,
     }
+    return fill_template(_TEMPLATE, report)
+
+
+def fill_template(template: Path, report: Mapping[str, Any]) -> str:
+    """Fills a template with the style sheets, the slider and the data of a page.
+
+    Args:
+        template: The template, with the words PAGE_CSS, SLIDER_CSS, SLIDER_JS and REPORT_JSON.
+        report: What the scripts of the page read, in types that JSON knows.
+
+    Returns:
+        The HTML text.
+    """
     # The data is escaped, so that no name can end the script element that contains it.
     data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    page = _TEMPLATE.read_text(encoding="utf-8")
-    for name, file in (("SLIDER_CSS", SLIDER_CSS), ("SLIDER_JS", SLIDER_JS)):
+    page = template.read_text(encoding="utf-8")
+    for name, file in (("PAGE_CSS", PAGE_CSS), ("SLIDER_CSS", SLIDER_CSS), ("SLIDER_JS", SLIDER_JS)):
         page = page.replace(name, file.read_text(encoding="utf-8"))
     return page.replace("REPORT_JSON", data)
 
@@ -158,10 +173,19 @@ def facts_of(file: Path) -> list[str]:
         return []
 
 
-def _embed(
+def embed(
     comparisons: Sequence[Comparison], exact: bool, on_note: Callable[[str], None] | None
 ) -> Iterator[dict[str, Any]]:
-    """Yields the comparisons with their pictures as data URLs, as large as the page has room for."""
+    """Embeds pictures as data URLs, as large as the page has room for.
+
+    Args:
+        comparisons: The pictures, each of which is read when its turn comes.
+        exact: Whether pictures are embedded without loss where they fit.
+        on_note: Receives a sentence for each picture that is embedded in another way.
+
+    Yields:
+        Each comparison in types that JSON knows.
+    """
     used = sum(_text_bytes(comparison) for comparison in comparisons)
     full_size = 0
     with ThreadPoolExecutor() as pool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deraincli.cli import options
+from deraincli.cli.commands import compare_blind
 from deraincli.cli.help import IN_OUT, MODEL, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import CLASSICAL_METHODS, PROTOCOLS, listed, one_of, suggest_models
@@ -29,13 +30,22 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "derain compare photo.jpg -o page.html",
     "derain compare photo.jpg -o page.html --models balnet-lite,balnet-small",
+    "derain compare photos -o page.html --blind --models balnet-lite,balnet-small",
 )
 PAGE_SUFFIXES = (".html", ".htm")
+ANSWERS_SUFFIX = ".json"
 
 
 def command(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The rainy photo.", parser=options.path)],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN",
+            help="The rainy photo. With --blind, also a folder, or the answers that a page saved.",
+            parser=options.path,
+        ),
+    ],
     destination: Annotated[
         Path,
         typer.Option(
@@ -44,7 +54,7 @@ def command(
             metavar="OUT",
             parser=options.path,
             rich_help_panel=IN_OUT,
-            help="A page (.html), or a contact sheet (.png, .jpg, …).",
+            help="A page (.html), or a contact sheet (.png, .jpg, …). For answers, the result (.json).",
         ),
     ],
     ready: Annotated[
@@ -55,6 +65,14 @@ def command(
         ),
     ] = None,
     overwrite: options.Overwrite = False,
+    blind: Annotated[
+        bool,
+        typer.Option(
+            "--blind",
+            rich_help_panel=IN_OUT,
+            help="Write a page to judge two hidden versions on, or evaluate its answers.",
+        ),
+    ] = False,
     target: Annotated[
         Path | None,
         typer.Option(
@@ -110,7 +128,13 @@ def command(
     from deraincli.imaging.decode import decode
 
     out = options.make_output(quiet, verbose, json)
+    if blind and _holds_answers(source, destination):
+        check_destination(destination, overwrite=overwrite)
+        compare_blind.write_result(source, destination, out, overwrite=overwrite)
+        return
     format = _sheet_format(destination)
+    if blind and (format or target):
+        raise UsageError("--blind writes a page and takes no --target: name -o PAGE.html, or leave it out.")
     measure = metrics.PROTOCOLS[protocol]
     asked = options.load_options(
         None, task, device, precision, backend, tile, overlap, working_side, provider
@@ -119,6 +143,11 @@ def command(
     files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *found, *(name for name, _ in files), TRUTH])
     check_destination(destination, overwrite=overwrite)
+    if blind:
+        compare_blind.write_page(
+            source, destination, found, files, asked, out, max_pixels=max_pixels, overwrite=overwrite
+        )
+        return
 
     image = decode(source, max_pixels=max_pixels)
     for note in image.notes:
@@ -193,6 +222,15 @@ def _sheet_format(destination: Path) -> str | None:
         return format_of(destination)
     except UsageError as error:
         raise UsageError(f"{str(error).removesuffix('.')}, or .html for a page.") from error
+
+
+def _holds_answers(source: Path, destination: Path) -> bool:
+    """Returns whether IN is a file of answers. Raises UsageError if OUT does not go with it."""
+    if source.suffix.lower() != ANSWERS_SUFFIX:
+        return False
+    if destination.suffix.lower() != ANSWERS_SUFFIX:
+        raise UsageError(f"The result of answers is a {ANSWERS_SUFFIX} file: name -o result{ANSWERS_SUFFIX}.")
+    return True
 
 
 def _name_and_file(text: str) -> tuple[str, Path]:
