@@ -11,12 +11,15 @@ import pytest
 
 import deraincli
 from deraincli.inference.backends.export_metadata import description_in
+from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.exports import self_contained, shipped_graph
 from deraincli.model_zoo.resolve import ModelFile, resolve_model
+from deraincli.models.checkpoint import load_model
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+pytest.importorskip("openvino")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_coffee.jpg"
 ANEW = "run python tools/onnx_graphs.py"
@@ -41,6 +44,10 @@ def test_a_graph_refers_to_exactly_the_weights_that_ship(name: str) -> None:
     description = description_in({entry.key: entry.value for entry in graph.metadata_props})
     assert description is not None
     assert description.weights_sha256 == SHIPPED[name].sha256, ANEW
+    network, info = load_model(file.path)
+    assert (description.network, description.task) == (info.network, info.task), ANEW
+    assert description.size_multiple == network.size_multiple, ANEW
+    assert description.tile_margin == network.tile_margin, ANEW
     referred = {}
     for tensor in graph.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -61,17 +68,24 @@ def test_a_graph_refers_to_exactly_the_weights_that_ship(name: str) -> None:
     }, ANEW
 
 
+@pytest.mark.parametrize("backend", EXPORT_BACKENDS)
 @pytest.mark.parametrize("name", SHIPPED)
-def test_pictures_and_maps_are_those_of_pytorch(name: str) -> None:
+def test_pictures_and_maps_are_those_of_pytorch(
+    name: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     rainy = np.asarray(PIL.Image.open(EXAMPLE).crop((200, 100, 296, 164))) / 255
     options = {"device": "cpu", "precision": "fp32"}
-    ours, our_maps = deraincli.load(str(shipped_graph(shipped(name))), **options)(rainy, return_maps=True)
+    graph = str(shipped_graph(shipped(name)))
+    ours, our_maps = deraincli.load(graph, backend=backend, **options)(rainy, return_maps=True)
     theirs, their_maps = deraincli.load(name, backend="eager", **options)(rainy, return_maps=True)
     assert np.abs(theirs - rainy).max() > 0.01, "the network changes nothing"
     assert np.ptp(their_maps.ram) > 0.1
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
     np.testing.assert_allclose(our_maps.ram, their_maps.ram, atol=1e-3)
     np.testing.assert_allclose(our_maps.cam, their_maps.cam, atol=1e-3)
+    fast = deraincli.load(graph, backend=backend, device="cpu")(rainy)  # OpenVINO takes bf16 where it can
+    assert np.abs(fast - theirs).max() < 0.02
 
 
 def test_other_programs_get_one_file_with_weights(tmp_path: Path) -> None:
