@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import UsageError
 from deraincli.geometry import Size, row_bands
+from deraincli.inference.saturation import recolour_saturated
 from deraincli.inference.tiled import Restored, RunTile, check_values, quantised, restore_tiled, unit_range
 from deraincli.inference.tiling import Tiling
 
@@ -112,7 +113,7 @@ def restore_at_working_size(
 
     Returns:
         The restored picture and its maps, as large as `pixels`. Integers that restoring does not change keep
-        their values.
+        their values. Saturated pixels take their colour from their surroundings.
 
     Raises:
         InputError: The array has another shape, dtype or range.
@@ -120,6 +121,7 @@ def restore_at_working_size(
     """
     smaller = to_working_size(pixels, side)
     result = restore_tiled(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
+    recolour_saturated(smaller, result.image)
     if smaller is pixels:
         return result
     import cv2

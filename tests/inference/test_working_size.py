@@ -29,9 +29,9 @@ BROAD = StreakStyle(length=40, defocus=1.5, angle=10, convergence=0, coverage=0.
 
 
 def photo(height: int, width: int, dtype: type = np.uint8) -> np.ndarray:
-    """Smooth, so that its size hardly matters."""
+    """Smooth, so that its size hardly matters, and nowhere saturated."""
     noise = np.random.default_rng(3).random((9, 12, 3), np.float32)
-    floats = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    floats = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 0.98)
     return (
         (floats * np.iinfo(dtype).max).astype(dtype) if np.dtype(dtype).kind == "u" else floats.astype(dtype)
     )
@@ -95,7 +95,7 @@ def test_what_changes_evenly_changes_as_at_full_size(dtype: type) -> None:
     by_halves = restore_at_working_size(picture, 60, darken, WHOLE).image
     assert by_halves.dtype == picture.dtype
     scale = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
-    np.testing.assert_allclose(by_halves / scale, whole / scale, atol=0.01)
+    np.testing.assert_allclose(by_halves / scale, whole / scale, atol=0.012)  # three levels of 8 bits
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
