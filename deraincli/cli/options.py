@@ -92,7 +92,7 @@ Device = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=SPEED,
-        help="Where to compute: auto, cpu, cuda, mps or cuda:N.",
+        help="Where to compute: auto, cpu, cuda, mps, cuda:N or xpu (an Intel GPU, in OpenVINO).",
     ),
 ]
 Precision = Annotated[

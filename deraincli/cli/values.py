@@ -15,7 +15,7 @@ import typer
 from deraincli.errors import UsageError
 
 TASKS = ("auto", "streak", "drop")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime", "openvino")
 PROVIDERS = ("auto", "cuda", "rocm", "directml", "coreml", "openvino", "cpu")

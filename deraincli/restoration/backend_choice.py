@@ -59,7 +59,8 @@ def choose_backend(request: str | None, model: str | None, device: str = "auto")
     has_graph = model in (None, AUTO_MODEL.name, *SHIPPED)
     if not engines and is_installed("torch") and (request is None or not has_graph):
         return "eager"
-    for name in fastest_first(kind_of_device(device)):
+    ranked = ("openvino",) if device == "xpu" else fastest_first(kind_of_device(device))
+    for name in ranked:
         if name in (engines or ("eager", *EXPORT_BACKENDS)) and is_installed(_module(name)):
             return name
     raise ModelError(

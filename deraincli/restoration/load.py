@@ -55,7 +55,7 @@ def load(
         model: A name or a path. None stands for the default model of the task.
         task: The rain to remove: auto, streak or drop. The default model for auto, balnet-lite, chooses
             between the defaults for streak and drop for each picture.
-        device: auto, cpu, cuda, cuda:N or mps.
+        device: auto, cpu, cuda, cuda:N, mps or xpu. xpu is an Intel GPU, in OpenVINO.
         precision: auto, fp32, bf16, fp16 or int8. int8 is for exports.
         backend: eager, compile, cudagraphs, onnxruntime, openvino or auto. compile is slow at first and
             whenever the size of the tiles changes. onnxruntime and openvino run the shipped models, and those

@@ -114,7 +114,8 @@ def command(
             show_default=False,
             show_envvar=False,
             rich_help_panel=SPEED,
-            help="Where to compute: auto, cpu, cuda, mps or cuda:N. Several work in parallel.",
+            help="Where to compute: auto, cpu, cuda, mps, cuda:N or xpu (an Intel GPU, in OpenVINO). "
+            "Several work in parallel.",
         ),
     ] = "auto",
     precision: options.Precision = "auto",

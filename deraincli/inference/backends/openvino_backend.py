@@ -20,8 +20,8 @@ from deraincli.runtime.parallel import usable_threads
 if TYPE_CHECKING:
     from openvino import CompiledModel, Core
 
-DEVICES = {"cpu": "CPU", "gpu": "GPU"}
-"""OpenVINO's name of every device. `gpu` is an Intel GPU."""
+DEVICES = {"cpu": "CPU", "xpu": "GPU"}
+"""OpenVINO's name of every device. `xpu` is an Intel GPU, as in PyTorch."""
 
 TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 """OpenVINO's name of every precision that it can be asked to compute in."""
