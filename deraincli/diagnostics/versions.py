@@ -8,10 +8,10 @@ from importlib import metadata
 
 
 def describe_installation() -> Iterator[str]:
-    """Yields lines: Python and the system, PyTorch with the device and precision of `auto`, ONNX Runtime."""
+    """Yields lines: Python and the system, PyTorch with the device and precision of `auto`, the others."""
     yield f"Python {platform.python_version()} on {platform.platform()}"
     yield f"PyTorch {_version('torch')}, {_torch_choice()}"
-    yield f"ONNX Runtime {_version('onnxruntime')}"
+    yield f"ONNX Runtime {_version('onnxruntime')}, OpenVINO {_version('openvino')}"
 
 
 def _torch_choice() -> str:
