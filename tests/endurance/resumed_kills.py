@@ -32,11 +32,11 @@ class Campaign:
         self._printed = run.out.read_bytes()
         self.kills = self.rounds = 0
 
-    def round(self, wanted: int) -> None:
-        """Kills the command until it is quicker, and compares the results."""
+    def round(self, wanted: int, stop: Stop) -> None:
+        """Kills the command until it is quicker or enough were killed, and compares the results."""
         self._work.renew()
         run = self._work.start(self._name)
-        while run.code is None and self.kills < wanted:
+        while run.code is None and self.kills < wanted and not stop.asked:
             time.sleep(random.uniform(0, self._seconds))
             if run.kill():
                 self.kills += 1
@@ -55,7 +55,7 @@ def main(name: str, kills: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         campaign = Campaign(Path(place), name)
         while campaign.kills < kills and not stop.asked:
-            campaign.round(kills)
+            campaign.round(kills, stop)
     conclude(f"resumed_kills {name}", f"{campaign.kills} kills in {campaign.rounds} rounds", began)
 
 
