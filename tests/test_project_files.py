@@ -8,11 +8,13 @@ from pathlib import Path
 
 import command_reference
 import pytest
+import typer.main
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from deraincli import __version__
+from deraincli.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -60,6 +62,18 @@ def test_the_lock_file_pins_what_the_package_requires() -> None:
 def test_the_lock_file_names_the_public_index_alone() -> None:
     hosts = set(re.findall(r"\w+://[^/\"]*", (ROOT / "uv.lock").read_text()))
     assert hosts == {"https://pypi.org", "https://files.pythonhosted.org"}
+
+
+def test_the_man_page_has_every_command_and_option() -> None:
+    """If this fails, run `python tools/man_page.py`."""
+    page = (ROOT / "docs/derain.1").read_text(encoding="utf-8").replace("\\-", "-")
+    assert f'.TH "derain" "1" "" "{__version__}"' in page
+    root = typer.main.get_command(app)
+    for name, command in command_reference.commands_below(root, "derain"):
+        assert f".SH {name}\n" in page
+        for parameter in command.get_params(typer.Context(command, info_name=name)):
+            if parameter.get_help_record(typer.Context(command, info_name=name)):
+                assert all(option in page for option in parameter.opts), f"{name} {parameter.name}"
 
 
 def test_the_command_reference_is_what_the_command_line_says() -> None:

@@ -25,16 +25,16 @@ INTRODUCTION = """# Commands
 def reference() -> str:
     """Returns the whole page as Markdown."""
     root: Any = typer.main.get_command(app)
-    sections = [_section(name, command) for name, command in _commands(root, "derain")]
+    sections = [_section(name, command) for name, command in commands_below(root, "derain")]
     return "\n".join([INTRODUCTION, *sections])
 
 
-def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+def commands_below(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Yields the commands below a group, and those below them, by their full names."""
     if not hasattr(command, "commands"):
         yield name, command
     for word, below in getattr(command, "commands", {}).items():
-        yield from _commands(below, f"{name} {word}")
+        yield from commands_below(below, f"{name} {word}")
 
 
 def _section(name: str, command: Any) -> str:

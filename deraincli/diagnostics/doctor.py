@@ -17,23 +17,16 @@ from typing import Literal
 
 from deraincli.errors import DerainError
 from deraincli.files.locations import cache_folder, weights_folder
+from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.model_zoo.catalogue import SHIPPED
+from deraincli.model_zoo.exports import ENGINES
 from deraincli.models.header import sha256
 from deraincli.runtime import parallel
-from deraincli.runtime.installation import install_command, repair_command
+from deraincli.runtime.installation import extras_packages, install_command, is_installed, repair_command
 
 State = Literal["OK", "warn", "fail"]
 
-PACKAGES = (
-    "torch",
-    "numpy",
-    "pillow",
-    "pydantic",
-    "safetensors",
-    "scikit-image",
-    "huggingface-hub",
-    "psutil",
-)
+PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "psutil")
 OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -95,7 +88,15 @@ def check_opencv() -> Iterator[Finding]:
 
 
 def check_torch() -> Iterator[Finding]:
-    """Checks that PyTorch can be imported, in a separate process, because a broken PyTorch can crash it."""
+    """Checks that PyTorch can be imported, in a separate process, because a broken PyTorch can crash it.
+
+    A small installation does without it.
+    """
+    engine = next(filter(is_installed, EXPORT_BACKENDS), None)
+    if engine and not is_installed("torch"):
+        remedy = f"for training, exports and further models: {install_command()}"
+        yield Finding("PyTorch", "OK", f"not installed; {ENGINES[engine][0]} restores", remedy)
+        return
     error = _import_error("torch")
     if error:
         yield Finding("PyTorch", "fail", error, "install a build for this machine: pytorch.org/get-started")
@@ -192,12 +193,11 @@ def check_threads() -> Iterator[Finding]:
 
 def check_caches() -> Iterator[Finding]:
     """Checks that the folders for evaluations, exports and downloads can be written."""
-    from huggingface_hub import constants
+    folders = {"cache": (cache_folder(), "XDG_CACHE_HOME")}
+    if is_installed("huggingface_hub"):
+        from huggingface_hub import constants
 
-    folders = {
-        "cache": (cache_folder(), "XDG_CACHE_HOME"),
-        "Hub cache": (Path(constants.HF_HUB_CACHE), "HF_HOME"),
-    }
+        folders["Hub cache"] = (Path(constants.HF_HUB_CACHE), "HF_HOME")
     for name, (folder, variable) in folders.items():
         error = _write_error(folder)
         if error:
@@ -209,6 +209,8 @@ def check_caches() -> Iterator[Finding]:
 
 def check_offline() -> Iterator[Finding]:
     """Reports whether models may be fetched from the Hub."""
+    if not is_installed("huggingface_hub"):
+        return
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -233,11 +235,10 @@ def check_weights() -> Iterator[Finding]:
 
 def check_restoration() -> Iterator[Finding]:
     """Restores a small picture on every device and compares the result with the CPU's in fp32."""
-    if _import_error("torch"):
+    if is_installed("torch") and _import_error("torch"):
         return
     import numpy as np
 
-    from deraincli.inference.backends.torch_device import available_devices
     from deraincli.restoration.load import load
 
     picture = np.random.default_rng(0).random((SIDE, SIDE, 3), np.float32)
@@ -246,7 +247,7 @@ def check_restoration() -> Iterator[Finding]:
     except DerainError as error:
         yield Finding("restoration", "fail", str(error), "mend the rows above first")
         return
-    for device in available_devices():
+    for device in _devices():
         start = time.perf_counter()
         name = f"restoration on {device}"
         try:
@@ -265,7 +266,10 @@ def check_restoration() -> Iterator[Finding]:
 
 def check_extras() -> Iterator[Finding]:
     """Reports the optional packages, by the extra that installs them."""
-    for extra, packages in _extras().items():
+    for extra, requirements in extras_packages().items():
+        if extra in NOT_FOR_USERS:
+            continue
+        packages = [re.split(r"[^\w.-]", requirement)[0] for requirement in requirements]
         missing = [name for name in packages if _version(name) is None]
         if missing:
             remedy = f"if you need it: {install_command(extra)}"
@@ -322,15 +326,10 @@ def _write_error(folder: Path) -> str | None:
     return None
 
 
-def _extras() -> dict[str, list[str]]:
-    """Returns the packages of each extra, as the installed package declares them."""
-    try:
-        declared = metadata.requires("deraincli") or []
-    except metadata.PackageNotFoundError:  # run from a source tree
-        return {}
-    extras: dict[str, list[str]] = {}
-    for requirement in declared:
-        found = re.fullmatch(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"].*", requirement)
-        if found and found[2] not in NOT_FOR_USERS:
-            extras.setdefault(found[2], []).append(found[1])
-    return extras
+def _devices() -> list[str]:
+    """Returns the devices to try: those of PyTorch, or the one that the small installation chooses."""
+    if not is_installed("torch"):
+        return ["auto"]
+    from deraincli.inference.backends.torch_device import available_devices
+
+    return available_devices()

@@ -6,11 +6,13 @@ import platform
 from collections.abc import Iterator
 from importlib import metadata
 
+from deraincli.runtime.installation import is_installed
+
 
 def describe_installation() -> Iterator[str]:
     """Yields lines: Python and the system, PyTorch with the device and precision of `auto`, the others."""
     yield f"Python {platform.python_version()} on {platform.platform()}"
-    yield f"PyTorch {_version('torch')}, {_torch_choice()}"
+    yield f"PyTorch {_version('torch')}{', ' + _torch_choice() if is_installed('torch') else ''}"
     yield f"ONNX Runtime {_version('onnxruntime')}, OpenVINO {_version('openvino')}"
 
 

@@ -36,9 +36,8 @@ from deraincli.model_zoo.hub_errors import (
     quiet_library,
     status_of,
 )
-from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, sha256
+from deraincli.models.header import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, sha256
 
-CARD_FILE = "README.md"
 ONNX_FILE = "model.onnx"
 RAINY_FILE, RESTORED_FILE = "rainy.jpg", "restored.jpg"
 """The picture on a model card, before and after."""

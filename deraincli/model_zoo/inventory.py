@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from deraincli.errors import ModelError
-from deraincli.model_zoo import hub
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
-from deraincli.model_zoo.model_card import CardContents, read_card
 from deraincli.model_zoo.model_facts import DamagedModel, ModelFacts
 from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model
-from deraincli.models.header import WEIGHTS_FILE, read_header
+from deraincli.models.header import CARD_FILE, WEIGHTS_FILE, read_header
+from deraincli.runtime.installation import is_installed
 
 
 def describe_model(found: ResolvedModel) -> ModelFacts:
@@ -29,7 +28,7 @@ def describe_model(found: ResolvedModel) -> ModelFacts:
     """
     first = found.files[0]
     if first.entry is None:
-        return _described(first, "cached" if first.given.startswith(hub.PREFIX) else "file")
+        return _described(first, "cached" if first.given.startswith("hf:") else "file")
     facts = replace(
         _described(first, "shipped"),
         licence=first.entry.licence,
@@ -55,7 +54,11 @@ def list_models() -> Iterator[ModelFacts | DamagedModel]:
             yield describe_model(resolve_model(name))
         except ModelError as error:
             yield DamagedModel(name, str(error))
-    for address, path in hub.cached_models():
+    if not is_installed("huggingface_hub"):
+        return
+    from deraincli.model_zoo.hub import cached_models
+
+    for address, path in cached_models():
         with suppress(ModelError):  # other programs share the cache, so most models in it are not ours
             yield _described(ModelFile(str(address), str(address), path), "cached")
 
@@ -63,9 +66,7 @@ def list_models() -> Iterator[ModelFacts | DamagedModel]:
 def _described(file: ModelFile, origin: str) -> ModelFacts:
     path = file.path
     header = read_header(path)
-    card = path.with_name(hub.CARD_FILE)
-    contents = read_card(card) if path.name == WEIGHTS_FILE and card.is_file() else CardContents()
-    return ModelFacts(
+    facts = ModelFacts(
         name=file.given,
         origin=origin,
         network=header.network,
@@ -73,8 +74,14 @@ def _described(file: ModelFile, origin: str) -> ModelFacts:
         parameters=header.parameters,
         sha256=file.sha256,
         file=path,
-        licence=contents.licence,
-        provenance=contents.provenance,
-        scores=contents.scores,
-        datasets=contents.datasets,
+        licence=None,
+        provenance=None,
+        scores=(),
+        datasets=(),
     )
+    card = path.with_name(CARD_FILE)
+    if path.name != WEIGHTS_FILE or not card.is_file() or not is_installed("huggingface_hub"):
+        return facts
+    from deraincli.model_zoo.model_card import read_card
+
+    return replace(facts, **read_card(card)._asdict())

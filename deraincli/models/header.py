@@ -15,7 +15,8 @@ from deraincli.errors import ModelError
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
-"""Names of the two files in a folder of the Hugging Face Hub."""
+CARD_FILE = "README.md"
+"""Names of the files in a folder of the Hugging Face Hub."""
 
 TASKS = ("auto", "streak", "drop")
 EXPORT_SUFFIXES = (".onnx", ".openvino", ".pt2")

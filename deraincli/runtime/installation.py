@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from importlib.util import find_spec
@@ -59,12 +60,35 @@ def missing_sentence(module: str) -> str:
 
 
 def install_command(extra: str = "") -> str:
-    """Returns the shell command that installs the package as it was installed, with an optional extra."""
+    """Returns the shell command that installs the package as it was installed, with an optional extra.
+
+    A small installation gets the packages of the extra alone, because the package itself would bring PyTorch.
+    """
+    if extra and not is_installed("torch"):
+        requirements = extras_packages().get(extra, [])
+        if requirements:
+            return f"{_installer().install} {shlex.join(requirements)}"
     extras = f"[{extra}]" if extra else ""
     checkout = _checkout()
     if checkout is not None:
         return f"{_installer().install} -e {shlex.quote(f'{checkout}{extras}')}"
     return f"{_installer().install} {shlex.quote(_requirement(_origin(), extras))}"
+
+
+def extras_packages() -> dict[str, list[str]]:
+    """Returns the requirements of each extra, as the installed package declares them."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        declared = requires(PACKAGE) or []
+    except PackageNotFoundError:  # run from a source tree
+        return {}
+    extras: dict[str, list[str]] = {}
+    for requirement in declared:
+        found = re.fullmatch(r"([^;]+?) *; *extra == ['\"]([\w-]+)['\"]", requirement)
+        if found:
+            extras.setdefault(found[2], []).append(found[1])
+    return extras
 
 
 def repair_command() -> str:

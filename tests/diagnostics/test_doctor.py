@@ -153,10 +153,3 @@ def test_a_quota_below_the_threads_that_start_is_told(tmp_path: Path, monkeypatc
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     (found,) = doctor.check_threads()
     assert (found.state, "OMP_NUM_THREADS=1" in found.remedy) == ("warn", True)
-
-
-def test_extras_are_those_the_package_declares(monkeypatch) -> None:
-    declared = ['onnxruntime>=1.20; extra == "export"', "onnx>=1.17; extra == 'export'", "numpy>=1.26"]
-    declared.append("pytest>=8; extra == 'test'")
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: declared)
-    assert doctor._extras() == {"export": ["onnxruntime", "onnx"]}

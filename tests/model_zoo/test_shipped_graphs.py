@@ -68,6 +68,22 @@ def test_a_graph_refers_to_exactly_the_weights_that_ship(name: str) -> None:
     }, ANEW
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_graph_describes_the_network(name: str) -> None:
+    file = shipped(name)
+    network, info = load_model(file.path)
+    graph = onnx.load(shipped_graph(file), load_external_data=False)
+    described = description_in({entry.key: entry.value for entry in graph.metadata_props})
+    expected = (info.network, info.task, "fp32", network.size_multiple, network.tile_margin)
+    assert (
+        described.network,
+        described.task,
+        described.precision,
+        described.size_multiple,
+        described.tile_margin,
+    ) == expected, ANEW
+
+
 @pytest.mark.parametrize("backend", EXPORT_BACKENDS)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_pictures_and_maps_are_those_of_pytorch(
