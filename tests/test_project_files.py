@@ -73,7 +73,8 @@ def test_the_man_page_has_every_command_and_option() -> None:
         assert f".SH {name}\n" in page
         for parameter in command.get_params(typer.Context(command, info_name=name)):
             if parameter.get_help_record(typer.Context(command, info_name=name)):
-                assert all(option in page for option in parameter.opts), f"{name} {parameter.name}"
+                options = [option for option in parameter.opts if option.startswith("-")]
+                assert all(option in page for option in options), f"{name} {parameter.name}"
 
 
 def test_the_command_reference_is_what_the_command_line_says() -> None:
