@@ -11,13 +11,13 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.model_zoo.catalogue import SHIPPED
-from deraincli.model_zoo.hub import CARD_FILE, LICENCE_FILE, HubAddress
+from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
 from deraincli.model_zoo.inventory import describe_model
 from deraincli.model_zoo.model_card import has_identifier, write_card
 from deraincli.model_zoo.model_facts import ReportedScore
 from deraincli.model_zoo.resolve import ResolvedModel
-from deraincli.models.header import CONFIG_FILE, WEIGHTS_FILE, read_header
+from deraincli.models.header import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, read_header
 
 
 def repository_files(

@@ -80,8 +80,9 @@ def command(
 ) -> None:
     """Publish a model, or the best weights of a training run."""
     from deraincli.model_zoo import publish
-    from deraincli.model_zoo.hub import CARD_FILE, ONNX_FILE, parse_address
+    from deraincli.model_zoo.hub import ONNX_FILE, parse_address
     from deraincli.model_zoo.resolve import resolve_model
+    from deraincli.models.header import CARD_FILE
 
     out = options.make_output(quiet, verbose, json)
     address = parse_address(repository)
