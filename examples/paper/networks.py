@@ -1,6 +1,6 @@
 """Prints the size of every baseline as a Markdown table: `python examples/paper/networks.py`.
 
-Networks are counted on the meta device, so nothing is computed.
+Networks are counted on the meta device, so nothing is computed. Needs the extra `peers`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ TITLES = {
     "prenet": "PReNet",
     "eigen": "Eigen",
     "agan": "AGAN (generator)",
+    "brn": "BRN",
+    "rcdnet": "RCDNet",
+    "mprnet": "MPRNet (published: 3,637,249, with one PReLU for all)",
+    "restormer": "Restormer",
 }
 
 
