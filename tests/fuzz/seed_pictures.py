@@ -140,6 +140,13 @@ def _tiff() -> list[bytes]:
         files += [tiff(texture(HEIGHT, WIDTH, 4, dtype), photometric="separated")]
         planes = np.ascontiguousarray(texture(HEIGHT, WIDTH, 3, dtype).transpose(2, 0, 1))
         files += [tiff(planes, photometric="rgb", planarconfig="separate")]
+        grey_alpha = {"photometric": "minisblack", "extrasamples": ["unassalpha"]}
+        files += [
+            tiff(texture(17, 18, 2, dtype), predictor=True, compression="zlib", tile=(16, 16), **grey_alpha)
+        ]
+        planes = np.ascontiguousarray(texture(HEIGHT, WIDTH, 2, dtype).transpose(2, 0, 1))
+        files += [tiff(planes, planarconfig="separate", bigtiff=True, **grey_alpha)]
+        files += [tiff(texture(HEIGHT, WIDTH, 3, dtype), photometric="rgb", compression="lzma")]
         files += [tiff(texture(HEIGHT, WIDTH, 1, dtype)[..., 0], photometric="miniswhite")]
         files += [
             tiff(texture(HEIGHT, WIDTH, 3, dtype), photometric="rgb", predictor=True, compression="zlib")
