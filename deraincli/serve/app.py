@@ -89,32 +89,7 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
     worker = Worker(limits.waiting)
     uploads = Uploads(limits.max_body, LARGE_UPLOADS * limits.max_body)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        worker.close()
-
-    app = FastAPI(
-        title="derain",
-        summary="Removes rain streaks and raindrops on the lens from photos.",
-        version=__version__,
-        docs_url=None,  # its page loads scripts from another server
-        redoc_url=None,
-        lifespan=lifespan,
-        exception_handlers={
-            DerainError: answer_error,
-            RefusalError: answer_refusal,
-            RequestValidationError: _answer_invalid,
-            ClientDisconnect: _answer_nobody,
-        },
-    )
-    if limits.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(limits.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-        )
+    app = _empty_app(limits, worker)
 
     @app.get("/api/health")
     async def health() -> dict[str, object]:
@@ -151,6 +126,44 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
             return await run_in_threadpool(JSONResponse, answer.json())
         return Response(answer.data, media_type=answer.media_type)
 
+    _add_page(app)
+    return app
+
+
+def _empty_app(limits: ServerLimits, worker: Worker) -> FastAPI:
+    """Returns the application without addresses. The worker is closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        worker.close()
+
+    app = FastAPI(
+        title="derain",
+        summary="Removes rain streaks and raindrops on the lens from photos.",
+        version=__version__,
+        docs_url=None,  # its page loads scripts from another server
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers={
+            DerainError: answer_error,
+            RefusalError: answer_refusal,
+            RequestValidationError: _answer_invalid,
+            ClientDisconnect: _answer_nobody,
+        },
+    )
+    if limits.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(limits.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    return app
+
+
+def _add_page(app: FastAPI) -> None:
+    """Adds the files of the page, for all addresses that nothing else answers."""
     files = page_files()
 
     @app.get("/{name:path}", include_in_schema=False)
@@ -158,8 +171,6 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
         if name not in files:
             raise RefusalError(404, "There is no such page: see /docs.")
         return FileResponse(files[name], headers=HEADERS)
-
-    return app
 
 
 def _check_client(limits: ServerLimits, request: Request) -> None:

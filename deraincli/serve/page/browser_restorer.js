@@ -4,14 +4,15 @@ import {blend, weightsOf} from "./blend.js";
 import {withMetadata} from "./file_metadata.js";
 
 const QUALITY = 0.95, VISIBLE = 10.5;
-const done = new WeakMap();  // what was made of a file: {before, after: ImageData, key}
+let last = {};  // the photo that was restored last: {file, key, before, after: ImageData}
 
 // The service worker lets the page work offline and use several threads. The first visit begins anew once it runs.
 async function serviceWorker() {
   if (!("serviceWorker" in navigator)) return;
   await navigator.serviceWorker.register("service_worker.js");
   await navigator.serviceWorker.ready;
-  if (self.crossOriginIsolated || sessionStorage.getItem("begun")) return;
+  const busy = document.querySelector("#photos li") !== null;
+  if (busy || self.crossOriginIsolated || sessionStorage.getItem("begun")) return;
   sessionStorage.setItem("begun", "anew");
   location.reload();
   await new Promise(() => {});
@@ -69,6 +70,8 @@ async function mapFile(values, width, height) {
   return encoded(new ImageData(pixels, width, height), new Blob(), "image/png");
 }
 
+const keyOf = ({model, task}) => `${model} ${task}`;
+
 async function run(file, options, signal) {
   const {automatic} = await offered;
   const before = await read(file), {width, height} = before, id = nextId++;
@@ -79,7 +82,7 @@ async function run(file, options, signal) {
     worker.postMessage({id, bytes: before.data, width, height, name: options.model || automatic, task: options.task || "auto"});
   });
   const after = new ImageData(answer.after, width, height);
-  done.set(file, {before, after, key: `${options.model} ${options.task}`});
+  last = {file, key: keyOf(options), before, after};
   return answer;
 }
 
@@ -92,7 +95,7 @@ function changedShare({before, after}) {
 
 // Restores a photo. `options` are {task, model}. Resolves to {picture, ram, cam: Blobs or null, record}.
 export async function restore(file, options, signal) {
-  const answer = await run(file, options, signal), images = done.get(file), {width, height} = images.after;
+  const answer = await run(file, options, signal), images = last, {width, height} = images.after;
   const area = width * height, maps = answer.maps;
   const map = which => maps && mapFile(maps.subarray(which * area, (which + 1) * area), width, height);
   const [picture, ram, cam] = await Promise.all([encoded(images.after, file, typeFor(file)), map(0), map(1)]);
@@ -117,8 +120,8 @@ async function weights({mask, protect}, width, height) {
 
 // Makes the file of a photo with its strength and masks. `options` are {task, model, strength, mask, protect}.
 export async function save(file, options) {
-  if (done.get(file)?.key !== `${options.model} ${options.task}`) await run(file, options);
-  const {before, after} = done.get(file), {width, height} = after, mixed = new ImageData(width, height);
+  if (last.file !== file || last.key !== keyOf(options)) await run(file, options);
+  const {before, after} = last, {width, height} = after, mixed = new ImageData(width, height);
   blend(before.data, after.data, options.strength ?? 1, await weights(options, width, height), mixed.data);
   return encoded(mixed, file, typeFor(file));
 }

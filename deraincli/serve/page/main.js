@@ -4,7 +4,7 @@ import {ComparisonSlider} from "./comparison_slider.js";
 import {Photo} from "./photo.js";
 import {distinct, zipParts} from "./zip.js";
 
-const restorer = await import(`./${document.body.dataset.restorer}_restorer.js`);
+const loading = import(`./${document.body.dataset.restorer}_restorer.js`);  // photos may be chosen before it is here
 const byId = id => document.getElementById(id);
 const canvas = () => document.createElement("canvas");
 
@@ -26,7 +26,7 @@ function add(files) {
     const photo = new Photo(file, file.name || "photo.png");
     photos.push(photo);
     addToList(photo);
-    photo.open().then(() => draw(photo));
+    photo.opened = load(photo);
   }
   if (pictures.length && current === null) show(photos.at(-pictures.length));
   work();
@@ -74,13 +74,24 @@ async function work() {
 }
 
 async function restore(photo, signal) {
+  const restorer = await loading;
   photo.options = {task: chosenTask(), model: byId("model").value};
   const result = await restorer.restore(photo.file, photo.options, signal);
-  const readable = photo.before !== null;  // browsers read no TIFF
+  const readable = await photo.opened;  // browsers read no TIFF
   const [original, shown] = readable ? [photo.file, result.picture] : await Promise.all([
     restorer.save(photo.file, {format: "png", strength: 0}), restorer.save(photo.file, {...photo.options, format: "png"})]);
   signal.throwIfAborted();
-  await photo.finish({...result, shown}, original);
+  photo.finish(result, original, shown);
+  await load(photo);
+}
+
+// Decodes a photo and draws its thumbnail. Only the photo in the viewer stays in memory.
+async function load(photo) {
+  const readable = await photo.load();
+  if (readable) drawThumbnail(photo);
+  if (photo !== current) photo.release();
+  draw(photo);
+  return readable;
 }
 
 // A change of the options restores all photos again.
@@ -117,7 +128,6 @@ function addToList(photo) {
 
 function drawThumbnail({before, after, thumbnail}) {
   const source = after ?? before;
-  if (source === null) return;
   const scale = Math.min(1, 240 / source.width, 160 / source.height);
   Object.assign(thumbnail, {width: Math.max(1, source.width * scale), height: Math.max(1, source.height * scale)});
   thumbnail.getContext("2d").drawImage(source, 0, 0, thumbnail.width, thumbnail.height);
@@ -126,7 +136,6 @@ function drawThumbnail({before, after, thumbnail}) {
 // Draws whatever shows a photo: its row in the list, and the viewer if it is in there.
 function draw(photo) {
   if (!photos.includes(photo)) return;
-  drawThumbnail(photo);
   photo.label.textContent = FACES[photo.state];
   photo.label.classList.toggle("failed", photo.state === "failed");
   byId("download-all").disabled = !photos.some(({state}) => state === "done");
@@ -138,12 +147,14 @@ function draw(photo) {
 
 function show(photo) {
   current?.item.firstChild.removeAttribute("aria-current");
+  current?.release();
   current = photo;
   byId("viewer").hidden = photo === null;
   if (photo === null) return;
   photo.item.firstChild.setAttribute("aria-current", "true");
   slider.showWhole();
   drawViewer();
+  load(photo);
 }
 
 function drawViewer() {
@@ -254,7 +265,7 @@ function savedName({name}, type) {
 
 // The file of a photo as it is shown, with its metadata.
 async function file(photo) {
-  return photo.plain ? photo.result.picture : restorer.save(photo.file, {...photo.options, ...await photo.edits()});
+  return photo.plain ? photo.result.picture : (await loading).save(photo.file, {...photo.options, ...await photo.edits()});
 }
 
 async function download(make) {
@@ -308,10 +319,13 @@ document.onkeydown = event => {
   event.preventDefault();
 };
 
-byId("where").textContent = restorer.WHERE;
-document.querySelector("footer").hidden = !restorer.FOR_PROGRAMS;
-restorer.models().then(models => {
-  for (const {name, default: usual} of models)
+async function start() {
+  const restorer = await loading;
+  byId("where").textContent = restorer.WHERE;
+  document.querySelector("footer").hidden = !restorer.FOR_PROGRAMS;
+  for (const {name, default: usual} of await restorer.models())
     byId("model").append(Object.assign(document.createElement("option"), {value: usual ? "" : name, textContent: name}));
   byId("model").firstElementChild.remove();  // stood for the default until its name was known
-}).catch(error => say(error.message));
+}
+
+start().catch(error => say(error.message));

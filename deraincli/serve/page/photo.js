@@ -18,6 +18,12 @@ async function decode(blob, size) {
   return canvas;
 }
 
+function tinted(map, colour) {
+  const context = map.getContext("2d"), pixels = context.getImageData(0, 0, map.width, map.height);
+  tint(pixels.data, colour);
+  context.putImageData(pixels, 0, 0);
+}
+
 const pixelsOf = canvas => canvas?.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data ?? null;
 
 export class Photo {
@@ -25,33 +31,38 @@ export class Photo {
   error = "";
   strength = 1;
   strokes = new Strokes();
-  before = null;  // a canvas
-  after = null;  // a canvas
   result = null;  // what the restorer returned
+  before = null;  // this and the next three are canvases, while the photo is in the viewer
+  after = null;
+  ram = null;
+  cam = null;
 
   constructor(file, name) {
     this.file = file;
     this.name = name;
+    this.sources = {before: file, after: null, ram: null, cam: null};  // Blobs
   }
 
-  // Shows the photo itself while its rain is removed. Formats that the browser cannot read wait for the restorer.
-  async open() { this.before = await decode(this.file).catch(() => null); }
-
-  // Takes over what a restorer returned. `original` is the photo in a format that browsers read.
-  async finish(result, original) {
-    this.before = await decode(original);
-    this.after = await decode(result.shown, this.before);
-    for (const [name, colour] of [["ram", RAM_COLOUR], ["cam", CAM_COLOUR]]) {
-      if (result[name] === null) continue;
-      const map = await decode(result[name], this.before), context = map.getContext("2d");
-      const pixels = context.getImageData(0, 0, map.width, map.height);
-      tint(pixels.data, colour);
-      context.putImageData(pixels, 0, 0);
-      this[name] = map;
-    }
+  // Takes what a restorer returned, with the photo and its restoration in formats that the browser reads.
+  finish(result, before, after) {
     this.result = result;
-    this.state = "done";
+    this.sources = {before, after, ram: result.ram, cam: result.cam};
   }
+
+  // Decodes the photo for the viewer. Resolves to whether the browser can read it.
+  async load() {
+    this.before = await decode(this.sources.before).catch(() => null);
+    if (this.before === null) return false;
+    this.size = {width: this.before.width, height: this.before.height};
+    for (const name of ["after", "ram", "cam"])
+      this[name] = this.sources[name] && await decode(this.sources[name], this.size);
+    if (this.ram) tinted(this.ram, RAM_COLOUR);
+    if (this.cam) tinted(this.cam, CAM_COLOUR);
+    return true;
+  }
+
+  // Gives the memory back, which is 200 MB for a photo of 12 megapixels.
+  release() { this.before = this.after = this.ram = this.cam = null; }
 
   get plain() { return this.strength === 1 && this.strokes.empty; }
 
@@ -83,7 +94,7 @@ export class Photo {
   // The options that the strokes and the slider stand for.
   async edits() {
     if (this.plain) return {};
-    const {width, height} = this.before;
+    const {width, height} = this.size;
     const [mask, protect] = await Promise.all(["mask", "protect"].map(kind => this.strokes.file(kind, width, height)));
     return {strength: this.strength, mask, protect};
   }
