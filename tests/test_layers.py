@@ -20,6 +20,8 @@ MAY_NOT_IMPORT = {
     "inference/blend.py": ("torch", "cv2", "deraincli.imaging"),
     "inference/tiled.py": ("torch", "cv2", "deraincli.imaging"),
     "inference/working_size.py": ("torch", "deraincli.imaging"),
+    "inference/joint_upsampling.py": ("torch", "deraincli.imaging"),
+    "inference/passes.py": ("torch", "deraincli.imaging"),
     "rain": ("torch", "deraincli.models", "deraincli.training"),
     "evaluation/metrics.py": ("torch", "deraincli.models", "deraincli.inference"),
 }

@@ -90,6 +90,8 @@ class Outcome:
     """The precision of the computation, such as fp32."""
     tile: str | None = None
     """Size of the tiles, width×height."""
+    sides: tuple[int, ...] | None = None
+    """Shorter sides of the picture in the passes, pixels."""
     control: ControlOptions | None = None
     """The strength and the picture's own masks."""
 
@@ -136,6 +138,7 @@ class Outcome:
             "device": self.device,
             "precision": self.precision,
             "tile": self.tile,
+            "working_sides": None if self.sides is None else list(self.sides),
             **(self.control.record() if self.control else dict.fromkeys(WHOLE.record())),
             **(self.change.record() if self.change else {"mean_change": None, "changed_share": None}),
         }

@@ -167,6 +167,7 @@ class Worker:
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),
+            sides=result.sides,
             control=given,
         )
         # Check again, so that the new entry does not supersede that of another run's result.

@@ -161,8 +161,8 @@ WorkingSide = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=QUALITY,
-        help="Shorter side at which large images are restored. auto: 400. "
-        "full: at their own size, for fine rain in large photos.",
+        help="Finest shorter side at which images are restored, before coarser ones down to 400. "
+        "auto: at most 1000; in videos the default is 400. full: their own size, and no other.",
     ),
 ]
 MaxPixels = Annotated[

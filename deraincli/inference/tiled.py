@@ -36,12 +36,14 @@ class Restored(NamedTuple):
     cam: NDArray[np.float32] | None
     """Clean regions related attention map, H×W in 0–1."""
     tile: Size
-    """Size of the tiles at the working size, pixels."""
+    """Size of the tiles at the finest working size, pixels."""
     levels: NDArray[np.float32] | None = None
     """RAM and CAM as they entered each of L encoder levels, L×2×H×W in 0–1. Each value is repeated over the
     pixels that it covers. L is 0 unless the maps were recorded. None if the network has no maps."""
     whole: bool = True
     """Whether the picture was restored in one tile."""
+    sides: tuple[int, ...] = ()
+    """Shorter sides of the picture in the passes, in their order, pixels. Empty if there was no choice."""
     model: str = ""
     """Name of the model that restored the picture, empty if the caller passed only a function."""
 

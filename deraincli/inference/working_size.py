@@ -1,8 +1,8 @@
-"""Restores large pictures at a smaller size, at which their rain is as large as in the training pictures.
+"""Chooses the sizes at which a picture is restored.
 
-The networks were trained on pictures of a few hundred pixels a side. In a photo with many more pixels the
-same rain covers more pixels and would be missed. Such a photo is therefore made smaller and restored. The
-difference is enlarged and added to the photo, which keeps its detail.
+Rain has an angular size, so it covers more pixels in a photo of more pixels. The networks know rain of about
+half to twice its size in pictures of a few hundred pixels a side. A larger photo is therefore restored at a
+fine size first, and its result at coarser sizes, down to that of the training pictures.
 """
 
 from __future__ import annotations
@@ -12,23 +12,31 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import UsageError
-from deraincli.geometry import Size, row_bands
-from deraincli.inference.saturation import recolour_saturated
-from deraincli.inference.tiled import Restored, RunTile, check_values, quantised, restore_tiled, unit_range
-from deraincli.inference.tiling import Tiling
+from deraincli.geometry import Size
+from deraincli.inference.tiled import check_values, unit_range
 
 SideChoice = int | Literal["auto", "full"]
-"""Shorter side in pixels at which larger pictures are restored. "full" keeps the size of every picture."""
+"""Shorter side in pixels of the finest size at which pictures are restored. "auto" chooses it by the picture.
+"full" restores every picture at its own size, and at no other."""
 
 USUAL_SIDE = 400
-"""Side that "auto" chooses, pixels. The shorter sides in the field's data sets are 321 to 512 pixels."""
-LEAST_REDUCTION = 1.5
-"""Least factor by which a picture is reduced. Smaller pictures keep their size, because the networks still
-recognise the rain in them."""
+"""Coarsest side, pixels. The shorter sides in the field's data sets are 321 to 512 pixels."""
+FINEST_SIDE = 1000
+"""Finest side that "auto" chooses, pixels. At finer ones the networks take broad soft rain for scenery in
+part, and what is left is no longer recognised at the coarser sides."""
+SIDE_RATIO = FINEST_SIDE / USUAL_SIDE
+"""Ratio of a side to the next coarser one. The networks know rain over a larger range of sizes."""
+FADE_IN = 1.5
+"""Ratio to the finest side from which a coarser side counts in full. It fades in from a ratio of one."""
 SMALLEST_SIDE = 64
-"""Smallest working side, pixels. Rain is not visible at a smaller one."""
+"""Smallest side, pixels. Rain is not visible at a smaller one."""
+VISIBLE = 16 / 255
+"""Least difference that counts as detail, 0–1."""
+DETAILED_SHARE = 1e-3
+"""Share of pixels that may lose detail to a smaller size, 0–1."""
+LEAST_REDUCTION = 1.1
+"""Least factor by which a picture is reduced because it has no detail."""
 
 
 def check_side(side: SideChoice) -> None:
@@ -46,143 +54,105 @@ def check_side(side: SideChoice) -> None:
         )
 
 
-def working_size(picture: Size, side: SideChoice) -> Size:
-    """Returns the size at which a picture is restored.
-
-    Args:
-        picture: Size of the picture, pixels.
-        side: The working side.
-
-    Returns:
-        The size of the picture, or a smaller one with the same proportions.
-    """
-    if side == "full":
-        return picture
-    wanted = USUAL_SIDE if side == "auto" else side
-    shorter = min(picture.height, picture.width)
-    if shorter <= LEAST_REDUCTION * wanted:
-        return picture
-    return Size(round(picture.height * wanted / shorter), round(picture.width * wanted / shorter))
-
-
-def to_working_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
-    """Brings a picture to its working size.
+def reduced(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    """Makes a picture smaller.
 
     Args:
         pixels: The picture, H×W×C, as for `restore_tiled`.
-        side: The working side.
+        side: Shorter side of the smaller picture, pixels.
 
     Returns:
-        The same array if it has its working size, else a smaller picture, float32 in 0–1.
+        The same array if its shorter side is no longer, else a smaller picture with the same proportions,
+        float32 in 0–1.
 
     Raises:
         InputError: `restore_tiled` does not take such values.
     """
-    picture = Size(*pixels.shape[:2])
-    size = working_size(picture, side)
-    if size == picture:
+    height, width, channels = pixels.shape
+    shorter = min(height, width)
+    if shorter <= side:
         return pixels
     import cv2  # here, because most pictures do not need it
 
     check_values(pixels)
     if pixels.dtype.kind == "f":  # OpenCV does not know all float types
         pixels = pixels.astype(np.float32, copy=False)
-    smaller = cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    size = Size(round(height * side / shorter), round(width * side / shorter))
+    smaller = np.asarray(cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA))
     # The average of ones can exceed one by a rounding error.
-    return unit_range(np.asarray(smaller)).clip(0, 1).reshape(size.height, size.width, pixels.shape[2])
+    return unit_range(smaller).clip(0, 1).reshape(size.height, size.width, channels)
 
 
-def restore_at_working_size(
-    pixels: NDArray[Any],
-    side: SideChoice,
-    run_tile: RunTile,
-    tiling: Tiling,
-    *,
-    on_progress: OnProgress | None = None,
-    on_warning: OnWarning | None = None,
-) -> Restored:
-    """Restores a picture at its working size with `restore_tiled`.
+def to_finest_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
+    """Brings a picture to the finest size at which it is restored.
 
     Args:
         pixels: The picture, H×W×3 RGB, as for `restore_tiled`.
         side: The working side.
-        run_tile: Restores one tile.
-        tiling: How to cut the smaller picture.
-        on_progress: Receives the number of tiles done and their total.
-        on_warning: Receives sentences for the user.
 
     Returns:
-        The restored picture and its maps, as large as `pixels`. Integers that restoring does not change keep
-        their values. Saturated pixels take their colour from their surroundings.
+        The same array if it has this size, else a smaller picture, float32 in 0–1.
 
     Raises:
-        InputError: The array has another shape, dtype or range.
-        DeviceError: Even the smallest tile does not fit in memory.
+        InputError: `restore_tiled` does not take such values.
     """
-    smaller = to_working_size(pixels, side)
-    result = restore_tiled(smaller, run_tile, tiling, on_progress=on_progress, on_warning=on_warning)
-    recolour_saturated(smaller, result.image)
-    if smaller is pixels:
-        return result
-    import cv2
-
-    size = Size(*pixels.shape[:2])
-    change = np.subtract(result.image, smaller, out=result.image)
-    return result._replace(
-        image=_changed(pixels, change),
-        ram=_enlarged(result.ram, size, cv2.INTER_LINEAR),
-        cam=_enlarged(result.cam, size, cv2.INTER_LINEAR),
-        levels=_enlarged(result.levels, size, cv2.INTER_NEAREST),
-    )
+    if side == "full":
+        return pixels
+    if side != "auto":
+        return reduced(pixels, side)
+    smaller = reduced(pixels, FINEST_SIDE)
+    return reduced(smaller, _detailed_side(smaller))
 
 
-def _enlarged(maps: NDArray[np.float32] | None, size: Size, interpolation: int) -> NDArray[np.float32] | None:
-    """Enlarges maps …×h×w to …×H×W."""
-    if maps is None:
-        return None
-    import cv2
-
-    larger = np.empty((*maps.shape[:-2], size.height, size.width), np.float32)
-    for index in np.ndindex(maps.shape[:-2]):
-        larger[index] = cv2.resize(maps[index], (size.width, size.height), interpolation=interpolation)
-    return larger
-
-
-def _changed(pixels: NDArray[Any], change: NDArray[np.float32]) -> NDArray[Any]:
-    """Adds a change, h×w×3, to a picture, H×W×3. The change is enlarged band by band to save memory."""
-    changed = np.empty_like(pixels)
-    for rows in row_bands(*pixels.shape[:2]):
-        band = enlarged_rows(change, Size(*pixels.shape[:2]), rows)
-        changed[rows] = quantised(unit_range(pixels[rows]) + band, pixels.dtype)
-    return changed
-
-
-def enlarged_rows(picture: NDArray[Any], size: Size, rows: slice) -> NDArray[np.float32]:
-    """Returns some rows of an enlarged picture, by the bicubic interpolation of OpenCV's resize.
+def coarser_sides(finest: int) -> list[tuple[int, float]]:
+    """Returns the sides at which a picture is restored after the finest one, the finer first.
 
     Args:
-        picture: The picture, h×w×C. Integers keep their values.
-        size: Size of the enlarged picture, H×W pixels.
-        rows: The rows of the enlarged picture to compute.
+        finest: The finest side, pixels.
 
     Returns:
-        The rows, n×W×C float32.
+        Each side in pixels, with the share of its change that counts, above 0 and up to 1. The share rises
+        with the ratio of the sides, so that no result jumps where a side is added.
     """
+    sides: list[tuple[int, float]] = []
+    side = float(USUAL_SIDE)
+    while round(side) < finest:
+        sides.insert(0, (round(side), min((finest / side - 1) / (FADE_IN - 1), 1.0)))
+        side *= SIDE_RATIO
+    return sides
+
+
+def _detailed_side(pixels: NDArray[Any]) -> int:
+    """Returns the least side that keeps a picture's detail, from USUAL_SIDE to the picture's own.
+
+    Many photos are softer than their number of pixels. Rain cannot be finer than the softness in them, and
+    the networks take soft edges for rain.
+    """
+    own = min(pixels.shape[:2])
+    finer = int(own / LEAST_REDUCTION)
+    if finer <= USUAL_SIDE:
+        return own
     import cv2
 
-    places = (np.arange(rows.start, rows.stop) + 0.5) * (len(picture) / size.height) - 0.5
-    sources = np.floor(places).astype(int)[:, None] + np.arange(-1, 3)
-    weights = _cubic(np.abs(places[:, None] - sources)).astype(np.float32)
-    sources = sources.clip(0, len(picture) - 1)
-    first = sources[0, 0]
-    wide = picture[first : sources[-1, -1] + 1].astype(np.float32, copy=False)
-    wide = cv2.resize(wide, (size.width, len(wide)), interpolation=cv2.INTER_CUBIC)
-    wide = wide.reshape(*wide.shape[:2], -1)  # restores a single channel, which OpenCV drops
-    return sum(weights[:, k, None, None] * wide[sources[:, k] - first] for k in range(4))
+    grey = cv2.cvtColor(unit_range(pixels), cv2.COLOR_RGB2GRAY)
+    if _is_detail_lost(grey, finer):
+        return own
+    coarser = USUAL_SIDE
+    if not _is_detail_lost(grey, coarser):
+        return coarser
+    while finer > 1.02 * coarser:
+        middle = round((coarser * finer) ** 0.5)
+        if _is_detail_lost(grey, middle):
+            coarser = middle
+        else:
+            finer = middle
+    return finer
 
 
-def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluates Keys' kernel with OpenCV's a = −0.75 at distances of 0 to 2 pixels."""
-    near = (1.25 * distance - 2.25) * distance**2 + 1
-    far = -0.75 * (((distance - 5) * distance + 8) * distance - 4)
-    return np.where(distance <= 1, near, far)
+def _is_detail_lost(grey: NDArray[np.float32], side: int) -> bool:
+    """Returns whether too many pixels of a grey picture, H×W in 0–1, differ at a smaller size."""
+    import cv2
+
+    smaller = reduced(grey[..., None], side)
+    enlarged = cv2.resize(smaller, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return bool((np.abs(grey - enlarged) > VISIBLE).mean() > DETAILED_SHARE)

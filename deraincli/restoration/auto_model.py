@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import to_working_size
+from deraincli.inference.working_size import USUAL_SIDE, reduced
 from deraincli.restoration.derainer import Derainer, check_shape
 
 WINDOW = 128
@@ -33,6 +33,9 @@ LEAST_CHANGE = 3.3 / 255
 In eight pictures with drops the change was at least 4.9/255. In other pictures with a ratio above
 CHANGE_RATIO it was at most 2.3/255.
 """
+
+TRIED_AS_THEY_ARE = 1.5 * USUAL_SIDE
+"""Shorter side in pixels up to which windows are cut from the picture as it is."""
 
 
 class Evidence(NamedTuple):
@@ -100,7 +103,7 @@ class AutoDerainer(Derainer):
     def evidence(self, pixels: NDArray[Any], *, on_progress: OnProgress | None = None) -> Evidence:
         """Restores windows of a picture with both specialists, and measures the changes.
 
-        A large picture is always tried at the default working size. At full size, neither specialist knows
+        A large picture is always tried at the coarsest working size. At full size, neither specialist knows
         the rain, and a picture of a misty park was mistaken for one with drops.
 
         Args:
@@ -111,7 +114,8 @@ class AutoDerainer(Derainer):
             InputError: The array has another shape.
         """
         check_shape(pixels)
-        smaller = to_working_size(pixels, "auto")
+        large = min(pixels.shape[:2]) > TRIED_AS_THEY_ARE
+        smaller = reduced(pixels, USUAL_SIDE) if large else pixels
         windows = _windows(smaller)
         tries = []
         for done, window in enumerate(windows, start=1):

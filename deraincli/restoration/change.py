@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deraincli.geometry import Size, row_bands
 from deraincli.inference.tiled import unit_range
-from deraincli.inference.working_size import SideChoice, working_size
+from deraincli.inference.working_size import FINEST_SIDE, SideChoice
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 
 VISIBLE = 10.5 / 255
@@ -78,6 +78,7 @@ def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | No
     if asked in (None, AUTO_MODEL.name):
         options.append("--task streak" if used == AUTO_MODEL.members["drop"] else "--task drop")
     options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
-    if side != "full" and (image is None or working_size(image, side) != image):
+    finest = FINEST_SIDE if side == "auto" else side
+    if finest != "full" and (image is None or min(image.height, image.width) > finest):
         options.append("--working-side full")
     return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)

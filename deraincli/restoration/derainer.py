@@ -23,8 +23,9 @@ from deraincli.errors import InputError
 from deraincli.geometry import Size
 from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
+from deraincli.inference.passes import restore_in_passes
 from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import SideChoice, check_side, restore_at_working_size
+from deraincli.inference.working_size import SideChoice, check_side
 from deraincli.restoration.control import Control
 from deraincli.restoration.mask import mask_from
 
@@ -222,7 +223,7 @@ class ModelDerainer(Derainer):
             backend: The model on its device.
             tile: Side of the tiles in pixels, "auto" or "off".
             overlap: Pixels that neighbouring tiles share, or "auto".
-            working_side: Shorter side in pixels at which larger pictures are restored, "auto" or "full".
+            working_side: Finest shorter side in pixels at which pictures are restored, "auto" or "full".
 
         Raises:
             UsageError: A size is out of range.
@@ -268,7 +269,7 @@ class ModelDerainer(Derainer):
         run_tile = partial(
             self._backend.run_tile, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
-        result = restore_at_working_size(
+        result = restore_in_passes(
             as_rgb(pixels),
             self._working_side,
             run_tile,

@@ -11,7 +11,7 @@ from deraincli.restoration.backend_choice import choose_backend
 from deraincli.restoration.control import WHOLE, ControlOptions
 from deraincli.restoration.load import LoadOptions
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Version of the results. Increase it in the change by which the same weights and settings give other pixels.
 
 Finished results of older versions are then made again. The number of the release is not used, because even

@@ -63,8 +63,8 @@ def load(
             is eager if PyTorch is installed, and auto otherwise.
         tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
         overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
-        working_side: Shorter side in pixels at which larger pictures are restored. "auto" reduces pictures
-            whose shorter side is above 600, and "full" reduces none. See
+        working_side: Finest shorter side in pixels at which pictures are restored, before coarser ones down
+            to 400. "auto" chooses at most 1000. "full" restores at the picture's own size only. See
             `deraincli.inference.working_size`.
         max_seconds: Seconds after which a classical method (dsc, gmm) stops with its best result so far. None
             sets no limit.

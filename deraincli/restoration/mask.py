@@ -19,8 +19,8 @@ from deraincli.imaging.colour import rgb_to_grey
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
+from deraincli.inference.joint_upsampling import enlarged_rows
 from deraincli.inference.tiled import check_values, quantised, unit_range
-from deraincli.inference.working_size import enlarged_rows
 from deraincli.pixels import Pixels
 
 TOLERANCE = 0.01

@@ -43,6 +43,8 @@ class RestoredFile:
     """Seconds for restoring and encoding."""
     tile: str
     """Size of the tiles, width×height."""
+    sides: tuple[int, ...]
+    """Shorter sides of the picture in the passes, pixels."""
     model: str
     """Name of the model that restored it."""
     change: Change
@@ -66,6 +68,7 @@ class RestoredFile:
             "device": derainer.device,
             "precision": derainer.precision,
             "tile": self.tile,
+            "working_sides": list(self.sides),
             **self.change.record(),
         }
 
@@ -164,6 +167,7 @@ def restore_picture(
         size=size,
         seconds=time.perf_counter() - start,
         tile=str(result.tile),
+        sides=result.sides,
         model=result.model,
         change=measure_change(picture.pixels, result.image),
         maps=AttentionMaps(result.ram, result.cam),

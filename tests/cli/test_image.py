@@ -51,7 +51,7 @@ def test_json_says_what_was_done(derain, jpeg: Path, random_model: Path) -> None
     record = json.loads(derain("image", jpeg, "-o", out, "-m", random_model, "--json").out)
     assert record.keys() == {
         *("source", "output", "status", "error", "width", "height", "seconds"),
-        *("model", "device", "precision", "tile", "mean_change", "changed_share"),
+        *("model", "device", "precision", "tile", "working_sides", "mean_change", "changed_share"),
         *("strength", "mask", "protect"),
     }
     assert (record["source"], record["output"]) == (str(jpeg), str(out))
@@ -78,8 +78,8 @@ def test_how_much_was_changed_is_said(derain, jpeg: Path, random_model: Path) ->
         ((40, 40), (), "--task drop or --model balnet-small"),
         ((40, 40), ("--task", "drop"), "--task streak or --model balnet-small"),
         ((40, 40), ("-m", "balnet-small"), "--model balnet-lite"),
-        ((610, 610), (), "--task drop, --model balnet-small or --working-side full"),
-        ((610, 610), ("--working-side", "full"), "--task drop or --model balnet-small"),
+        ((1010, 1010), (), "--task drop, --model balnet-small or --working-side full"),
+        ((1010, 1010), ("--working-side", "full"), "--task drop or --model balnet-small"),
     ],
 )
 def test_where_little_changed_it_is_said_what_to_try(
@@ -102,9 +102,12 @@ def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: 
     np.testing.assert_array_equal(derainer(np.asarray(picture)), expected)
 
 
-@pytest.mark.parametrize(("side", "tile"), [("auto", "612×400"), ("300", "459×300"), ("full", "1000×654")])
-def test_a_large_picture_is_restored_at_its_working_side(
-    derain, tmp_path: Path, random_model: Path, side: str, tile: str
+@pytest.mark.parametrize(
+    ("side", "tile", "sides"),
+    [("auto", "612×400", [400]), ("300", "459×300", [300]), ("full", "1000×654", [654])],
+)
+def test_a_large_picture_is_restored_at_its_working_sides(
+    derain, tmp_path: Path, random_model: Path, side: str, tile: str, sides: list[int]
 ) -> None:
     PIL.Image.fromarray(photo(654, 1000)).save(tmp_path / "in.png")
     asked = ("-o", tmp_path / "out.png", "--working-side", side, "--tile", "off", "-m", random_model)
@@ -113,6 +116,9 @@ def test_a_large_picture_is_restored_at_its_working_side(
     seen = [int(number) for number in record["tile"].split("×")]
     wanted = [int(number) for number in tile.split("×")]
     assert all(0 <= a - b < 64 for a, b in zip(seen, wanted, strict=True))  # tiles are multiples
+    assert record["working_sides"] == sides
+    said = derain("image", tmp_path / "in.png", *asked, "--overwrite").err
+    assert (f"at {' and '.join(map(str, sides))} pixels" in said) == (sides != [654])
 
 
 def test_standard_input_to_standard_output(derain, jpeg: Path, random_model: Path) -> None:

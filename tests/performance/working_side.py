@@ -1,9 +1,10 @@
-"""What the working size does for large pictures.
+"""What the working sizes do for enlarged pictures.
 
     python tests/performance/working_side.py PAIRS [TIMES ...]
 
-Rainy and clean pictures of a paired set are enlarged so many times (bicubic), as if the same rain had been
-photographed with more pixels, and restored at the working size and at full size. PSNR of RGB, means in dB.
+Rainy and clean pictures of a paired set are enlarged so many times (bicubic), and restored by default and at
+full size only. PSNR of RGB, means in dB. `large.py` measures photos whose detail and rain are as fine as
+their pixels.
 """
 
 from __future__ import annotations

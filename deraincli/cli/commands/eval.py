@@ -96,7 +96,7 @@ def command(
         typer.Option(
             **one_of("auto", "full", pattern=PIXELS),
             rich_help_panel=MEASURING,
-            help="Shorter side at which large images are restored. Protocols of the field need full.",
+            help="Finest shorter side at which images are restored. Protocols of the field need full.",
         ),
     ] = "full",
     device: options.Device = "auto",

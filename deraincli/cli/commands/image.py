@@ -278,6 +278,8 @@ def _report(record: Mapping[str, object], restored: RestoredFile, control: str, 
     from deraincli.restoration.change import percent
 
     line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
+    if restored.sides != (min(restored.size.height, restored.size.width),):
+        line += f", at {' and '.join(map(str, restored.sides))} pixels"
     changed = f"{percent(restored.change.share)} of the pixels changed visibly"
     applied = f", {control}" if control else ""
     out.result(record, f"{line.format_map(record)}{applied}; {changed}")

@@ -95,7 +95,7 @@ def command(
             help="Lower values give better quality. Default: 18 for h264, 20 for hevc, 24 for vp9 and av1.",
         ),
     ] = None,
-    working_side: options.WorkingSide = "auto",
+    working_side: options.WorkingSide = "400",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = None,

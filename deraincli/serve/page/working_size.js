@@ -1,4 +1,4 @@
-// Large pictures at a smaller size: `deraincli/inference/working_size.py` in JavaScript. Pure functions.
+// Large pictures at one smaller size, to spare the browser the several passes of Python. Pure functions.
 
 import {planes, resampled} from "./planes.js";
 
