@@ -127,11 +127,12 @@ def test_the_steps_of_the_dockerfile_give_a_small_environment(photos: Path) -> N
     source.mkdir()
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if line.startswith("!"):
-            part = ROOT / line[1:]
+            part, copy = ROOT / line[1:], source / line[1:]
             if part.is_dir():
-                shutil.copytree(part, source / part.name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(part, copy, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                shutil.copy(part, source)
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copy(part, copy)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     clean |= {"PATH": path, "XDG_CACHE_HOME": str(photos / "cache")}
