@@ -17,6 +17,7 @@ from paired import scene
 
 from deraincli.geometry import Size
 from deraincli.inference.backends.export_backend import SIDE
+from deraincli.inference.saturation import recolour_saturated
 from deraincli.inference.tiled import restore_tiled, unit_range
 from deraincli.inference.tiling import AxisTile, Plan, Tiling, choose_tiling, needed_overlap, plan
 from deraincli.inference.working_size import USUAL_SIDE, reduced
@@ -163,6 +164,26 @@ def test_changes_are_enlarged_as_by_opencv(modules) -> None:
     body = "const made = it.enlarged(planes(given[0]), 47, 71); return packed(made)"
     found = from_planes(run(modules, "working_size.js", body, as_planes(change)))
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("in_bytes", [True, False])
+def test_saturated_pixels_are_recoloured_as_in_python(modules, in_bytes: bool) -> None:
+    clean = scene(6, height=40, width=50)
+    before = clean.astype(int)
+    before[:, ::7] += np.array([160, 60, 10])  # the red channel is clipped
+    before[::9] += 200
+    before = before.clip(0, 255).astype(np.uint8)
+    restored = cv2.addWeighted(before, 0.3, clean, 0.7, 0)
+    if not in_bytes:
+        before, restored = unit_range(before), unit_range(restored)
+    expected = restored.copy()
+    recolour_saturated(before, expected)
+    assert (expected != restored).any()
+    body = """const [before, made, inBytes] = [planes(given[0]), planes(given[1]), given[2]];
+        it.recolourSaturated(before, made, inBytes); return packed(made)"""
+    given = (*(as_planes(unit_range(pixels)) for pixels in (before, restored)), in_bytes)
+    found = from_planes(run(modules, "saturation.js", body, *given))
+    np.testing.assert_allclose(found, unit_range(expected), atol=1.01 / 255 if in_bytes else 2e-5)
 
 
 def test_jpegs_and_pngs_keep_their_metadata(modules) -> None:

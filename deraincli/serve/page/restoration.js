@@ -1,6 +1,7 @@
 // Restores pictures of any size with any function that restores a tile, as `deraincli/restoration` does.
 
 import {copy, crop, fromBytes, mirrored, planes} from "./planes.js";
+import {recolourSaturated} from "./saturation.js";
 import {TileBlender} from "./tile_blender.js";
 import {plan} from "./tiling.js";
 import {changed, difference, enlarged, reduced, smoothed, workingSize} from "./working_size.js";
@@ -29,14 +30,23 @@ export function atWorkingSize(bytes, height, width) {
   return h === height && w === width ? full : reduced(full, h, w);
 }
 
+// Restores planes as `restoreTiled` does, and recolours saturated pixels. `inBytes` says whether the picture has its own
+// size: its colours are then rounded to 8 bits, as in Python.
+async function restorePlanes(picture, tiling, runTile, inBytes, onTile) {
+  const made = await restoreTiled(picture, tiling, runTile, onTile);
+  const colours = made.data.subarray(0, 3 * picture.height * picture.width);
+  if (inBytes) for (let n = 0; n < colours.length; n++) colours[n] = Math.round(255 * colours[n]) / 255;
+  recolourSaturated(picture, {...made, channels: 3, data: colours}, inBytes);
+  return made;
+}
+
 // Restores RGBA bytes. `smaller` is what `atWorkingSize` made of them. Resolves to {bytes, maps}: RGBA bytes, and
 // RAM and CAM as planes of their size, or null.
 export async function restoreBytes(bytes, height, width, smaller, tiling, runTile, onTile) {
-  const restored = await restoreTiled(smaller, tiling, runTile, onTile);
-  const colours = crop(restored, 0, 0, smaller.height, smaller.width);
-  const maps = restored.channels < 5 ? null : lastChannels(restored);
   const whole = smaller.height === height && smaller.width === width;
-  const change = difference(colours, smaller);
+  const restored = await restorePlanes(smaller, tiling, runTile, whole, onTile);
+  const maps = restored.channels < 5 ? null : lastChannels(restored);
+  const change = difference(restored, smaller);
   return {
     bytes: changed(bytes, whole ? change : enlarged(change, height, width)),
     maps: maps && (whole ? maps : smoothed(maps, height, width)),
@@ -48,25 +58,23 @@ function lastChannels({height, width, data}) {
 }
 
 // How much two models change windows of a picture: {streakChange, dropChange, dropRatio}, 0–1 but for the ratio.
-// `models` are {tiling, runTile} for streaks and for drops. Above a ratio of 1 the picture shows drops. `inBytes` says
-// whether the picture has its own size: its windows are then restored to 8 bits, as in Python.
+// `models` are {tiling, runTile} for streaks and for drops. Above a ratio of 1 the picture shows drops.
 export async function evidence(smaller, models, inBytes, onWindow = async () => {}) {
   const windows = starts(smaller.height).flatMap(top => starts(smaller.width).map(left =>
     crop(smaller, top, left, Math.min(WINDOW, smaller.height), Math.min(WINDOW, smaller.width))));
   const sums = [0, 0];
   for (const window of windows) {
     for (const [which, {tiling, runTile}] of models.entries())
-      sums[which] += meanChange(window, await restoreTiled(window, tiling, runTile), inBytes);
+      sums[which] += meanChange(window, await restorePlanes(window, tiling, runTile, inBytes));
     await onWindow();
   }
   const [streakChange, dropChange] = sums.map(sum => sum / windows.length);
   return {streakChange, dropChange, dropRatio: dropChange / Math.max(CHANGE_RATIO * streakChange, LEAST_CHANGE)};
 }
 
-function meanChange(before, after, inBytes) {
-  const value = inBytes ? number => Math.round(255 * number) / 255 : number => number;
+function meanChange(before, after) {
   let sum = 0;
-  for (let n = 0; n < before.data.length; n++) sum += Math.abs(value(after.data[n]) - before.data[n]);
+  for (let n = 0; n < before.data.length; n++) sum += Math.abs(after.data[n] - before.data[n]);
   return sum / before.data.length;
 }
 
