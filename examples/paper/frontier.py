@@ -1,0 +1,118 @@
+"""Quality against latency: one chart and one table.
+
+    python examples/paper/frontier.py SET
+    python examples/paper/frontier.py SET --models balnet-lite-streak,restormer.safetensors,gmm
+
+SET is a paired folder in any layout that `derain eval` recognises. Models are names or files, also imported
+checkpoints of published networks (`derain weights import`), and the classical methods `dsc` and `gmm`. Whole
+images are scored, and `derain bench` times all models in turn. Writes OUT/frontier.md and OUT/frontier.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
+
+import deraincli
+from deraincli.datasets.pairs import Pair, find_pairs
+from deraincli.evaluation.metrics import PROTOCOLS, Score, mean_score
+from deraincli.evaluation.score_pairs import Restore, score_pair
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.models.classical.registry import CLASSICAL_METHODS
+from deraincli.reporting.markdown import markdown_table
+
+PROTOCOL = PROTOCOLS["prenet"]
+
+
+class Way(NamedTuple):
+    """A model and how it runs."""
+
+    model: str
+    backend: str
+
+    @property
+    def title(self) -> str:
+        """The name that is shown."""
+        name = Path(self.model).stem
+        return name if self.backend == "eager" else f"{name}, {self.backend}"
+
+
+def ways_of(models: Sequence[str], backends: Sequence[str]) -> list[Way]:
+    """Lists the ways in the order of `derain bench`. Classical methods have one each."""
+    return [Way(m, b) for m in models for b in (backends[:1] if m in CLASSICAL_METHODS else backends)]
+
+
+def latencies(models: Sequence[str], backends: Sequence[str], size: int) -> list[dict[str, Any]]:
+    """Runs `derain bench`. Returns its rows in the order of the ways."""
+    options = ["--models", ",".join(models), "--backend", ",".join(backends), "--size", str(size)]
+    done = subprocess.run(
+        [sys.executable, "-m", "deraincli", "bench", *options, "--repeat", "3", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)["rows"]
+
+
+def quality(pairs: Sequence[Pair], restore: Restore) -> Score:
+    """Scores a method on all pairs."""
+    scores = [
+        score_pair(pair, {"": restore}, [PROTOCOL], max_pixels=DEFAULT_MAX_PIXELS)[""] for pair in pairs
+    ]
+    return mean_score([score[PROTOCOL.name] for score in scores])
+
+
+def chart(titles: Sequence[str], times: Sequence[float], scores: Sequence[float], rainy: float) -> Figure:
+    """PSNR against latency. The upper left is best."""
+    figure = Figure((6.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(rainy, color="grey", linestyle=":", linewidth=1, label="rainy input")
+    for title, time, score in zip(titles, times, scores, strict=True):
+        axes.scatter(time, score, s=60, label=title)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    axes.margins(x=0.15, y=0.15)
+    axes.set_xlabel("latency of one pass, ms (log)")
+    axes.set_ylabel(f"PSNR, dB ({PROTOCOL.name})")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("pairs", type=Path, help="the paired folder to score on")
+    parser.add_argument("--models", default="balnet-lite-streak,balnet-small", help="separated by commas")
+    parser.add_argument("--backends", default="eager", help="such as eager,openvino,onnxruntime")
+    parser.add_argument("--size", type=int, default=320, help="side of the timed picture in pixels")
+    parser.add_argument("--limit", type=int, help="score only the first pairs")
+    parser.add_argument("-o", "--out", type=Path, default=Path("runs/frontier"))
+    asked = parser.parse_args()
+    models, backends = asked.models.split(","), asked.backends.split(",")
+    pairs = find_pairs(asked.pairs).pairs[: asked.limit]
+    rainy = quality(pairs, lambda picture: picture)
+    rows, titles, times, scores = [["rainy input", "", f"{rainy.psnr:.2f}", f"{rainy.ssim:.4f}"]], [], [], []
+    for way, measured in zip(ways_of(models, backends), latencies(models, backends, asked.size), strict=True):
+        restore = deraincli.load(way.model, backend=way.backend, working_side="full")
+        found, time = quality(pairs, restore), measured["latency_ms"]["median"]
+        rows.append([way.title, f"{time:.0f}", f"{found.psnr:.2f}", f"{found.ssim:.4f}"])
+        titles.append(way.title)
+        times.append(time)
+        scores.append(found.psnr)
+    table = markdown_table(("way", f"ms at {asked.size}×{asked.size}", "PSNR, dB", "SSIM"), rows)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "frontier.md").write_text(table, encoding="utf-8")
+    chart(titles, times, scores, rainy.psnr).savefig(asked.out / "frontier.png", dpi=150)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
