@@ -9,6 +9,7 @@ from typing import Any, Literal
 from deraincli.batch.masks import control_of
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.resolve import ResolvedModel
 from deraincli.restoration.change import Change
 from deraincli.restoration.control import WHOLE, ControlOptions
@@ -84,6 +85,8 @@ class Outcome:
     """Name of the model that restored the picture."""
     change: Change | None = None
     """The difference between the picture and its result."""
+    rain: RainKinds | None = None
+    """The rain by which the model was chosen. None if the user chose the model."""
     device: str | None = None
     """The device that restored the picture."""
     precision: str | None = None
@@ -141,4 +144,5 @@ class Outcome:
             "working_sides": None if self.sides is None else list(self.sides),
             **(self.control.record() if self.control else dict.fromkeys(WHOLE.record())),
             **(self.change.record() if self.change else {"mean_change": None, "changed_share": None}),
+            "rain": self.rain.record() if self.rain else None,
         }

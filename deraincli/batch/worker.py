@@ -164,6 +164,7 @@ class Worker:
             network_seconds=network_seconds,
             model=result.model,
             change=measure_change(image.pixels, result.image),
+            rain=result.rain,
             device=lane.derainer.device,
             precision=lane.derainer.precision,
             tile=str(result.tile),

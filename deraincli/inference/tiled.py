@@ -26,6 +26,19 @@ level if C is above 5. It raises MemoryError if the tile is too large.
 """
 
 
+class RainKinds(NamedTuple):
+    """How probable it is that a picture shows each kind of rain. A picture may show both, or neither."""
+
+    streaks: float
+    """Probability of streaks, 0–1."""
+    drops: float
+    """Probability of drops on the lens, 0–1."""
+
+    def record(self) -> dict[str, float]:
+        """Returns the probabilities as part of a JSON object."""
+        return {kind: round(probability, 4) for kind, probability in self._asdict().items()}
+
+
 class Restored(NamedTuple):
     """A restored picture with the attention maps that steered the network, if there are any."""
 
@@ -46,6 +59,8 @@ class Restored(NamedTuple):
     """Shorter sides of the picture in the passes, in their order, pixels. Empty if there was no choice."""
     model: str = ""
     """Name of the model that restored the picture, empty if the caller passed only a function."""
+    rain: RainKinds | None = None
+    """The rain by which the model was chosen. None if the caller chose the model."""
 
 
 def restore_tiled(

@@ -1,75 +1,39 @@
 """Chooses between two specialists for each picture, one for rain streaks and one for drops on the lens.
 
-Users need not know which rain a picture shows. Both specialists restore small windows of it. If the picture
-shows drops, the specialist for drops changes the windows much and the one for streaks hardly changes them. In
-all other cases the specialist for streaks restores the picture, because it does less harm.
+Users need not know which rain a picture shows. A classifier recognises it. Where drops and streaks are found,
+the drops are removed first and the streaks after them. Where no drops are found, the specialist for streaks
+restores the picture, because it does less harm.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.inference.tiled import Restored
-from deraincli.inference.working_size import USUAL_SIDE, reduced
+from deraincli.inference.tiled import RainKinds, Restored
 from deraincli.restoration.derainer import Derainer, check_shape
+from deraincli.restoration.rain_kind import RainClassifier
 
-WINDOW = 128
-"""Side of a window in pixels."""
-WINDOWS = 4
-"""Largest number of windows along each side of the picture. They are spread evenly."""
-CHANGE_RATIO = 30.0
-"""Ratio of the changes by the specialists for drops and for streaks above which a picture may show drops.
-
-In eight pictures with drops the ratio was at least 43. In other pictures it was at most 23, except in some
-that the specialist for drops hardly changed.
-"""
-LEAST_CHANGE = 3.3 / 255
-"""Mean change by the specialist for drops, 0–1, above which a picture may show drops.
-
-In eight pictures with drops the change was at least 4.9/255. In other pictures with a ratio above
-CHANGE_RATIO it was at most 2.3/255.
-"""
-
-TRIED_AS_THEY_ARE = 1.5 * USUAL_SIDE
-"""Shorter side in pixels up to which windows are cut from the picture as it is."""
-
-
-class Evidence(NamedTuple):
-    """How much each specialist changes a picture's windows."""
-
-    streak_change: float
-    """Mean absolute change by the specialist for streaks, 0–1."""
-    drop_change: float
-    """Mean absolute change by the specialist for drops, 0–1."""
-
-    @property
-    def drops(self) -> bool:
-        """Whether the picture shows drops on the lens rather than streaks or no rain."""
-        return self.drop_ratio > 1
-
-    @property
-    def drop_ratio(self) -> float:
-        """The change by the specialist for drops, as a multiple of the one above which a picture shows drops.
-
-        The further it is from 1, the clearer the choice.
-        """
-        return self.drop_change / max(CHANGE_RATIO * self.streak_change, LEAST_CHANGE)
+FOUND = 0.5
+"""Probability from which a kind of rain counts as found, 0–1."""
+UNSURE = 0.3
+"""Probability of drops from which a picture without found drops may still show some, 0–1."""
 
 
 class AutoDerainer(Derainer):
-    """A model that restores each picture with one of two specialists."""
+    """A model that restores each picture with one of two specialists, or with both in turn."""
 
-    def __init__(self, name: str, streak: Derainer, drop: Derainer) -> None:
+    def __init__(self, name: str, streak: Derainer, drop: Derainer, classifier: RainClassifier) -> None:
         """Combines two specialists.
 
         Args:
             name: The name of both together.
             streak: The specialist for streaks.
             drop: The specialist for drops, with the same network, device, precision and backend.
+            classifier: Recognises the rain.
         """
         self.name = name
         self.device = streak.device
@@ -78,33 +42,16 @@ class AutoDerainer(Derainer):
         self.notes = streak.notes
         self._streak = streak
         self._drop = drop
+        self._both = _InTurn(drop, streak)
+        self._classifier = classifier
 
     @property
     def level_strides(self) -> tuple[int, ...]:
         """`Derainer.level_strides` of both specialists, which are equal."""
         return self._streak.level_strides
 
-    def select(self, pixels: NDArray[Any]) -> Derainer:
-        """Returns the specialist that restores a picture.
-
-        Args:
-            pixels: The picture, as `restore` takes it.
-        """
-        return self.specialist(self.evidence(pixels))
-
-    def specialist(self, evidence: Evidence) -> Derainer:
-        """Returns the specialist that restores a picture.
-
-        Args:
-            evidence: The picture's evidence.
-        """
-        return self._drop if evidence.drops else self._streak
-
-    def evidence(self, pixels: NDArray[Any], *, on_progress: OnProgress | None = None) -> Evidence:
-        """Restores windows of a picture with both specialists, and measures the changes.
-
-        A large picture is always tried at the coarsest working size. At full size, neither specialist knows
-        the rain, and a picture of a misty park was mistaken for one with drops.
+    def rain(self, pixels: NDArray[Any]) -> RainKinds:
+        """Returns how probable each kind of rain is in a picture.
 
         Args:
             pixels: The picture, H×W×3 or H×W×1, as `restore` takes it.
@@ -114,15 +61,20 @@ class AutoDerainer(Derainer):
             InputError: The array has another shape.
         """
         check_shape(pixels)
-        large = min(pixels.shape[:2]) > TRIED_AS_THEY_ARE
-        smaller = reduced(pixels, USUAL_SIDE) if large else pixels
-        windows = _windows(smaller)
-        tries = []
-        for done, window in enumerate(windows, start=1):
-            tries.append(_try(window, self._streak, self._drop))
-            if on_progress:
-                on_progress(done, len(windows))
-        return Evidence(*np.mean(tries, 0).tolist())
+        return self._classifier(pixels)
+
+    def select(self, pixels: NDArray[Any]) -> Derainer:
+        """Returns what restores a picture: a specialist, or both in turn.
+
+        Args:
+            pixels: The picture, as `restore` takes it.
+        """
+        return self._specialist(self.rain(pixels))
+
+    def _specialist(self, rain: RainKinds) -> Derainer:
+        if rain.drops < FOUND:
+            return self._streak
+        return self._both if rain.streaks >= FOUND else self._drop
 
     def restore(
         self,
@@ -133,28 +85,68 @@ class AutoDerainer(Derainer):
         on_progress: OnProgress | None = None,
         on_warning: OnWarning | None = None,
     ) -> Restored:
-        """Restores a picture with the specialist that `select` returns, which `Restored.model` names.
+        """Restores a picture with what `select` returns.
 
-        `Derainer.restore` describes the arguments and the errors.
+        `Restored.model` and `Restored.rain` name the choice. `Derainer.restore` describes the arguments and
+        the errors.
         """
-        return self.select(pixels).restore(
+        rain = self.rain(pixels)
+        if on_warning and UNSURE <= rain.drops < FOUND:
+            on_warning(
+                f"The picture may show drops on the lens (probability {rain.drops:.0%}), which are left: "
+                "add --task drop if it does."
+            )
+        result = self._specialist(rain).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
+        return result._replace(rain=rain)
 
 
-def _try(window: NDArray[Any], streak: Derainer, drop: Derainer) -> Evidence:
-    full = np.iinfo(window.dtype).max if window.dtype.kind == "u" else 1
-    restored = (specialist.restore(window).image.astype(np.float32) for specialist in (streak, drop))
-    return Evidence(*(float(np.abs(image - window).mean() / full) for image in restored))
+class _InTurn(Derainer):
+    """Two models, of which the second restores what the first one made."""
 
+    def __init__(self, first: Derainer, second: Derainer) -> None:
+        self.name = f"{first.name} and {second.name}"
+        self.device = first.device
+        self.precision = first.precision
+        self.backend = first.backend
+        self.notes = first.notes
+        self._models = first, second
 
-def _windows(pixels: NDArray[Any]) -> list[NDArray[Any]]:
-    """Returns the windows of a picture, which all lie inside it."""
-    tops, lefts = (_starts(extent) for extent in pixels.shape[:2])
-    return [pixels[top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        return self._models[0].level_strides
 
+    def select(self, pixels: NDArray[Any]) -> Derainer:
+        return self
 
-def _starts(extent: int) -> list[int]:
-    """Returns where windows begin along a side of `extent` pixels, evenly from one end to the other."""
-    count = min(WINDOWS, -(-extent // WINDOW))
-    return np.linspace(0, max(extent - WINDOW, 0), count).astype(int).tolist()
+    def restore(
+        self,
+        pixels: NDArray[Any],
+        *,
+        maps: bool = False,
+        levels: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """Restores a picture twice. A pixel of the maps is as rainy as the rainier of both maps says."""
+
+        def half(number: int) -> OnProgress | None:
+            if on_progress is None:
+                return None
+            return lambda done, total: on_progress(number * total + done, 2 * total)
+
+        first, second = self._models
+        one = first.restore(pixels, maps=maps, levels=levels, on_progress=half(0), on_warning=on_warning)
+        two = second.restore(one.image, maps=maps, levels=levels, on_progress=half(1), on_warning=on_warning)
+        joined = two._replace(model=self.name, whole=one.whole and two.whole)
+        if one.ram is None or one.cam is None or two.ram is None or two.cam is None:
+            return joined
+        joined = joined._replace(ram=np.maximum(one.ram, two.ram), cam=np.minimum(one.cam, two.cam))
+        if one.levels is None or two.levels is None:
+            return joined
+        rainier = (
+            np.maximum(one.levels[:, 0], two.levels[:, 0]),
+            np.minimum(one.levels[:, 1], two.levels[:, 1]),
+        )
+        return joined._replace(levels=np.stack(rainier, axis=1))

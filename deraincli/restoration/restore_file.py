@@ -13,7 +13,7 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
-from deraincli.inference.tiled import Restored
+from deraincli.inference.tiled import RainKinds, Restored
 from deraincli.restoration.change import Change, measure_change
 from deraincli.restoration.control import Control
 from deraincli.restoration.derainer import AttentionMaps, Derainer
@@ -51,6 +51,8 @@ class RestoredFile:
     """The difference from the picture as it was read."""
     maps: AttentionMaps
     """The attention maps, if they were asked for and the network has them."""
+    rain: RainKinds | None = None
+    """The rain by which the model was chosen. None if the user chose the model."""
 
     def record(self, derainer: Derainer, read_seconds: float) -> dict[str, object]:
         """Returns how the picture was restored as a JSON object.
@@ -70,6 +72,7 @@ class RestoredFile:
             "tile": self.tile,
             "working_sides": list(self.sides),
             **self.change.record(),
+            "rain": self.rain.record() if self.rain else None,
         }
 
 
@@ -171,6 +174,7 @@ def restore_picture(
         model=result.model,
         change=measure_change(picture.pixels, result.image),
         maps=AttentionMaps(result.ram, result.cam),
+        rain=result.rain,
     )
 
 

@@ -10,13 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnProgress
 from deraincli.geometry import Size
 from deraincli.imaging.formats import HEAD_BYTES, format_named, recognise, result_format
-from deraincli.pixels import Pixels
-from deraincli.restoration.auto_model import AutoDerainer, Evidence
 from deraincli.restoration.control import Control
-from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.mask import decode_mask, mask_file
 from deraincli.restoration.restore_file import SaveOptions, read_for, restore_picture
 from deraincli.serve.model_shelf import ModelShelf
@@ -34,7 +30,7 @@ class Answer:
     format: str
     """A key of `imaging.formats.FORMATS`."""
     record: dict[str, object]
-    """What `derain image --json` reports, with notes and the reason of an automatic choice."""
+    """What `derain image --json` reports, with the notes."""
     ram: bytes | None
     """Attention map of the rainy regions, a grey PNG. None if it was not asked for or there is none."""
     cam: bytes | None
@@ -84,11 +80,10 @@ def restore_upload(
         if stop.is_set():
             raise StoppedError
 
-    asked = shelf.open(options.model, options.task)
-    notes += asked.notes
+    derainer = shelf.open(options.model, options.task)
+    notes += derainer.notes
     control = _control(options, upload, max_pixels)
     control.check(Size(*picture.pixels.shape[:2]))
-    derainer, evidence = _choose(asked, picture.pixels, check)
     restored = restore_picture(
         *(derainer, picture, save),
         control=control,
@@ -96,11 +91,7 @@ def restore_upload(
         on_progress=check,
         on_note=notes.append,
     )
-    record = restored.record(derainer, seconds) | {
-        "strength": options.strength,
-        "choice": _described(evidence),
-        "notes": notes,
-    }
+    record = restored.record(derainer, seconds) | {"strength": options.strength, "notes": notes}
     return Answer(restored.data, named, record, _map_file(restored.maps.ram), _map_file(restored.maps.cam))
 
 
@@ -111,20 +102,6 @@ def _control(options: RequestOptions, upload: Upload, max_pixels: int) -> Contro
         for name, data in upload.masks.items()
     }
     return Control(options.strength, masks.get("mask"), masks.get("protect"))
-
-
-def _choose(derainer: Derainer, pixels: Pixels, on_progress: OnProgress) -> tuple[Derainer, Evidence | None]:
-    """Returns the model that restores a picture, and the evidence of an automatic choice."""
-    if not isinstance(derainer, AutoDerainer):
-        return derainer, None
-    evidence = derainer.evidence(pixels, on_progress=on_progress)
-    return derainer.specialist(evidence), evidence
-
-
-def _described(evidence: Evidence | None) -> dict[str, object] | None:
-    if evidence is None:
-        return None
-    return {"task": "drop" if evidence.drops else "streak", "drop_ratio": round(evidence.drop_ratio, 4)}
 
 
 def _map_file(values: NDArray[np.float32] | None) -> bytes | None:

@@ -114,5 +114,5 @@ def test_the_specialist_is_chosen_at_the_usual_size() -> None:
     for picture in (rainy, cv2.cvtColor(rainy, cv2.COLOR_RGB2GRAY)[..., None]):
         smaller = cv2.resize(picture, (600, 400), interpolation=cv2.INTER_AREA)
         smaller = (smaller.reshape(400, 600, -1) / np.float32(255)).astype(np.float32)
-        np.testing.assert_allclose(either.evidence(picture), either.evidence(smaller), rtol=1e-4)
+        np.testing.assert_allclose(either.rain(picture), either.rain(smaller), rtol=1e-4)
         assert either.select(picture).name == "balnet-lite-drop"

@@ -10,11 +10,13 @@ import skimage.data
 from paired import DROPS
 
 import deraincli
+from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
-from deraincli.restoration.auto_model import WINDOW, AutoDerainer, _windows
+from deraincli.restoration.auto_model import FOUND, UNSURE, AutoDerainer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+STREAK, DROP = AUTO_MODEL.members["streak"], AUTO_MODEL.members["drop"]
 
 
 @pytest.fixture(scope="module")
@@ -24,49 +26,90 @@ def either() -> AutoDerainer:
     return derainer
 
 
+@pytest.fixture(scope="module")
+def alone() -> dict[str, deraincli.Derainer]:
+    return {name: deraincli.load(name, precision="fp32") for name in (STREAK, DROP)}
+
+
 def with_drops(photo: str) -> np.ndarray:
     return add_drops(getattr(skimage.data, photo)(), np.random.default_rng(5), DROPS)[0]
 
 
+def with_known_rain(rain: RainKinds) -> AutoDerainer:
+    """Returns the shipped specialists with a classifier that finds the given rain in every picture."""
+    streak, drop = (deraincli.load(name, precision="fp32") for name in (STREAK, DROP))
+    return AutoDerainer("balnet-lite", streak, drop, lambda pixels: rain)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("photo", ["coffee", "astronaut"])
 def test_drops_go_to_the_one_for_drops(either: AutoDerainer, photo: str) -> None:
-    assert either.select(with_drops(photo)).name == "balnet-lite-drop"
-
-
-def test_the_result_names_the_model_that_made_it(either: AutoDerainer) -> None:
-    """That is the only specialist whose own result has the same bytes, maps included."""
-    alone = {name: deraincli.load(name, precision="fp32") for name in AUTO_MODEL.members.values()}
-    made_by = set()
-    for rainy in (with_drops("coffee"), skimage.io.imread(EXAMPLES / "rainy_coffee.jpg")):
-        result = either.restore(rainy, maps=True)
-        results = {name: model.restore(rainy, maps=True) for name, model in alone.items()}
-        assert all(each.model == name for name, each in results.items())
-        assert [
-            name
-            for name, each in results.items()
-            if np.array_equal(each.image, result.image) and np.array_equal(each.ram, result.ram)
-        ] == [result.model]
-        made_by.add(result.model)
-    assert made_by == set(alone)
+    assert either.select(with_drops(photo)).name == DROP
 
 
 @pytest.mark.parametrize("picture", ["rainy_coffee.jpg", "rainy_astronaut.jpg", "rainy_chelsea.jpg"])
 def test_streaks_go_to_the_one_for_streaks(either: AutoDerainer, picture: str) -> None:
     rainy = skimage.io.imread(EXAMPLES / picture)
-    assert either.select(rainy).name == "balnet-lite-streak"
-    assert either.select(rainy.astype(np.uint16) * 257).name == "balnet-lite-streak"
+    assert either.select(rainy).name == STREAK
+    assert either.select(rainy.astype(np.uint16) * 257).name == STREAK
 
 
 @pytest.mark.parametrize("photo", ["coffee", "astronaut", "chelsea"])
-def test_a_dry_picture_goes_to_the_one_that_does_less_harm(either: AutoDerainer, photo: str) -> None:
-    assert either.select(getattr(skimage.data, photo)()).name == "balnet-lite-streak"
+def test_a_rain_free_picture_goes_to_the_one_that_does_less_harm(either: AutoDerainer, photo: str) -> None:
+    assert either.select(getattr(skimage.data, photo)()).name == STREAK
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (40, 700, 1), (129, 128, 3), (2000, 3000, 3)])
-def test_windows_lie_inside_and_reach_both_ends(shape: tuple[int, ...]) -> None:
-    marks = np.arange(np.prod(shape)).reshape(shape)
-    windows = _windows(marks)
-    assert all(w.shape[0] == min(WINDOW, shape[0]) and w.shape[1] == min(WINDOW, shape[1]) for w in windows)
-    assert windows[0][0, 0, 0] == 0
-    assert windows[-1][-1, -1, -1] == marks[-1, -1, -1]
-    assert len(windows) <= 16
+def test_the_result_names_the_model_that_made_it(either: AutoDerainer, alone: dict) -> None:
+    """That is the only specialist whose own result has the same bytes, maps included."""
+    made_by = set()
+    for rainy in (with_drops("coffee"), skimage.io.imread(EXAMPLES / "rainy_coffee.jpg")):
+        result = either.restore(rainy, maps=True)
+        results = {name: model.restore(rainy, maps=True) for name, model in alone.items()}
+        assert all(each.model == name and each.rain is None for name, each in results.items())
+        assert [
+            name
+            for name, each in results.items()
+            if np.array_equal(each.image, result.image) and np.array_equal(each.ram, result.ram)
+        ] == [result.model]
+        assert result.rain == either.rain(rainy)
+        made_by.add(result.model)
+    assert made_by == set(alone)
+
+
+def test_where_both_kinds_are_found_drops_are_removed_before_streaks(alone: dict) -> None:
+    rainy = with_drops("astronaut")[:200, :300]
+    steps: list[tuple[int, int]] = []
+    result = with_known_rain(RainKinds(0.9, 0.9)).restore(
+        rainy, maps=True, levels=True, on_progress=lambda done, total: steps.append((done, total))
+    )
+    one = alone[DROP].restore(rainy, maps=True, levels=True)
+    two = alone[STREAK].restore(one.image, maps=True, levels=True)
+    np.testing.assert_array_equal(result.image, two.image)
+    np.testing.assert_array_equal(result.ram, np.maximum(one.ram, two.ram))
+    np.testing.assert_array_equal(result.cam, np.minimum(one.cam, two.cam))
+    assert result.levels.shape == one.levels.shape
+    assert (result.levels[:, 0] >= np.maximum(one.levels[:, 0], two.levels[:, 0])).all()
+    assert (result.levels[:, 1] <= np.minimum(one.levels[:, 1], two.levels[:, 1])).all()
+    assert result.model == f"{DROP} and {STREAK}"
+    shares = [done / total for done, total in steps]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("rain", "model", "warned"),
+    [
+        (RainKinds(0.0, 0.0), STREAK, False),
+        (RainKinds(1.0, UNSURE - 0.01), STREAK, False),
+        (RainKinds(0.0, UNSURE), STREAK, True),
+        (RainKinds(1.0, FOUND - 0.01), STREAK, True),
+        (RainKinds(FOUND - 0.01, FOUND), DROP, False),
+        (RainKinds(FOUND, FOUND), f"{DROP} and {STREAK}", False),
+    ],
+)
+def test_a_doubtful_choice_names_the_option_that_decides(rain: RainKinds, model: str, warned: bool) -> None:
+    warnings: list[str] = []
+    derainer = with_known_rain(rain)
+    picture = np.full((16, 16, 3), 128, np.uint8)
+    assert derainer.select(picture).name == model
+    assert derainer.restore(picture, on_warning=warnings.append).model == model
+    assert ["--task drop" in warning for warning in warnings] == [True] * warned

@@ -283,6 +283,11 @@ def _report(record: Mapping[str, object], restored: RestoredFile, control: str, 
     changed = f"{percent(restored.change.share)} of the pixels changed visibly"
     applied = f", {control}" if control else ""
     out.result(record, f"{line.format_map(record)}{applied}; {changed}")
+    if restored.rain:
+        streaks, drops = (percent(probability) for probability in restored.rain)
+        out.detail(
+            f"The model was chosen by the rain found: streaks {streaks}, drops on the lens {drops} probable."
+        )
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:

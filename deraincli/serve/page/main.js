@@ -186,16 +186,11 @@ function drawEdits() {
 // What was done, in a line.
 function facts({state, result}) {
   if (state !== "done") return FACES[state];
-  const {width, height, seconds, model, changed_share: share, choice, notes} = result.record;
-  const chosen = choice && `taken for ${choice.task === "drop" ? "drops on the lens" : "streaks"} (${certainty(choice.drop_ratio)})`;
+  const {width, height, seconds, model, changed_share: share, rain, notes} = result.record;
+  const percent = probability => `${Math.round(100 * probability)} %`;
+  const chosen = rain && `streaks ${percent(rain.streaks)}, drops on the lens ${percent(rain.drops)} probable`;
   return [`${width}×${height}`, chosen, model, `${seconds.toFixed(1)} s`, `${(100 * share).toFixed(1)} % of the pixels changed visibly`, ...notes]
     .filter(Boolean).join(" · ");
-}
-
-// How far the signs of drops are from the limit at which photos count as photos with drops.
-function certainty(ratio) {
-  const factor = Math.max(ratio, 1 / Math.max(ratio, 1e-9));
-  return factor > 3 ? "clearly" : factor > 1.5 ? "probably" : "a close choice: try the other one, too";
 }
 
 // Draws at most once a frame, however fast the pointer is.

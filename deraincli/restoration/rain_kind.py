@@ -1,0 +1,92 @@
+"""Recognises which rain a picture shows: streaks, drops on the lens, both or neither.
+
+A small convolutional network judges every cell of 32×32 pixels. It was trained on synthetic rain of all kinds
+and on clean photos (`examples/training/rain_classifier.py`). It runs in NumPy, so that all backends can use
+it.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from deraincli.inference.tiled import RainKinds
+from deraincli.inference.working_size import to_working_size
+from deraincli.pixels import Floats
+
+CLASSIFIER_FILE = "rain-classifier.safetensors"
+"""The classifier's weights, in the folder of the weights."""
+LAYERS = ((16, 2), (24, 2), (32, 2), (48, 1), (64, 2), (64, 1), (96, 2))
+"""Output channels and stride of every 3×3 convolution."""
+CELL = 32
+"""Side of a cell in pixels: the product of the strides."""
+RAINIEST = 0.25
+"""Share of the cells, those with the most rain, whose mean is the result, 0–1.
+
+Drops often cover only a part of a picture.
+"""
+
+
+class RainClassifier:
+    """The network in NumPy."""
+
+    def __init__(self, weights: Path) -> None:
+        """Reads the weights.
+
+        Args:
+            weights: A safetensors file that `examples/training/rain_classifier.py` wrote.
+        """
+        tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(weights).items()}
+        self._layers = [
+            (
+                tensors[f"layers.{index}.weight"].transpose(2, 3, 1, 0).reshape(-1, width).copy(),
+                tensors[f"layers.{index}.bias"],
+                stride,
+            )
+            for index, (width, stride) in enumerate(LAYERS)
+        ]
+        self._head = tensors["head.weight"].T.copy(), tensors["head.bias"]
+
+    def __call__(self, pixels: NDArray[Any]) -> RainKinds:
+        """Judges a picture. A large picture is first reduced to the default working size.
+
+        Args:
+            pixels: The picture, H×W×3 or H×W×1, of uint8, uint16, or floats in 0–1.
+
+        Returns:
+            The probability of each kind of rain.
+        """
+        smaller = to_working_size(pixels, "auto")
+        full = np.iinfo(smaller.dtype).max if smaller.dtype.kind == "u" else 1
+        scaled = np.broadcast_to(smaller, (*smaller.shape[:2], 3)).astype(np.float32) / np.float32(full)
+        probabilities = 1 / (1 + np.exp(-self.logits(scaled).reshape(-1, 2)))
+        count = ceil(RAINIEST * len(probabilities))
+        return RainKinds(*np.sort(probabilities, axis=0)[-count:].mean(0).tolist())
+
+    def logits(self, picture: Floats) -> Floats:
+        """Runs the network.
+
+        Args:
+            picture: The picture, H×W×3 in 0–1.
+
+        Returns:
+            The logits of streaks and of drops in every cell, ⌈H/32⌉×⌈W/32⌉×2.
+        """
+        features: Floats = picture - np.float32(0.5)
+        for weight, bias, stride in self._layers:
+            features = np.maximum(_convolve(features, weight, stride) + bias, 0)
+        head, bias = self._head
+        return features @ head + bias
+
+
+def _convolve(features: Floats, weight: Floats, stride: int) -> Floats:
+    """A 3×3 convolution with a border of zeros: features H×W×C, weight 9C×D."""
+    padded = np.pad(features, ((1, 1), (1, 1), (0, 0)))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (0, 1))[::stride, ::stride]
+    rows, columns = patches.shape[:2]
+    return (patches.transpose(0, 1, 3, 4, 2).reshape(rows * columns, -1) @ weight).reshape(rows, columns, -1)
