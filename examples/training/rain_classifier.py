@@ -39,6 +39,8 @@ DROP_SHARE = 0.55
 """Share of the crops with lens drops alone, 0–1."""
 BOTH_SHARE = 0.25
 """Share of the crops with streaks that get lens drops, too, 0–1."""
+BLURRED_SHARE = 0.2
+"""Share of the crops whose scene is out of focus, 0–1."""
 JPEG_SHARE = 0.5
 """Share of the crops that are compressed, 0–1."""
 
@@ -103,6 +105,8 @@ class Crops:
 
     def draw(self, rng: np.random.Generator) -> list[Sample]:
         """Draws a rainy crop and its clean one."""
+        if rng.random() < BLURRED_SHARE:
+            return self._blurred(rng)
         source = self.drops if rng.random() < DROP_SHARE else self.streaks
         rainy, clean = source.pair(rng)
         change = _change(rainy, clean)
@@ -113,6 +117,19 @@ class Crops:
             changes[1] = _change(rainy, streaky)
         samples = [Sample(rainy, np.stack(changes)), Sample(clean, np.zeros((2, *change.shape), np.float32))]
         return [sample._replace(picture=_compressed(sample.picture, rng)) for sample in samples]
+
+    def _blurred(self, rng: np.random.Generator) -> list[Sample]:
+        """Draws a scene out of focus, without rain and with drops. Such scenes resemble large drops."""
+        _, scene = self.drops.pair(rng)
+        scene = cv2.GaussianBlur(scene, (0, 0), float(rng.uniform(1, 7)))
+        scene = np.clip(scene + rng.normal(0, rng.uniform(0, 4), scene.shape), 0, 255).astype(np.uint8)
+        rainy = add_drops(scene, rng)[0]
+        change = _change(rainy, scene)
+        nothing = np.zeros_like(change)
+        return [
+            Sample(_compressed(rainy, rng), np.stack([nothing, change])),
+            Sample(_compressed(scene, rng), np.stack([nothing, nothing])),
+        ]
 
     def batch(self, seed: int, count: int) -> tuple[Tensor, Tensor]:
         """Draws pictures B×3×H×W in 0–1 and their changes B×2×h×w."""
