@@ -63,18 +63,24 @@ class AutoDerainer(Derainer):
         check_shape(pixels)
         return self._classifier(pixels)
 
-    def select(self, pixels: NDArray[Any]) -> Derainer:
+    def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:
         """Returns what restores a picture: a specialist, or both in turn.
 
         Args:
             pixels: The picture, as `restore` takes it.
+            on_warning: Receives a sentence for the user if the choice is doubtful.
         """
-        return self._specialist(self.rain(pixels))
+        return self._specialist(self.rain(pixels), on_warning)
 
-    def _specialist(self, rain: RainKinds) -> Derainer:
-        if rain.drops < FOUND:
-            return self._streak
-        return self._both if rain.streaks >= FOUND else self._drop
+    def _specialist(self, rain: RainKinds, on_warning: OnWarning | None) -> Derainer:
+        if rain.drops >= FOUND:
+            return self._both if rain.streaks >= FOUND else self._drop
+        if on_warning and rain.drops >= UNSURE:
+            on_warning(
+                f"There may be drops on the lens (probability {rain.drops:.0%}), which are left: "
+                "add --task drop if there are."
+            )
+        return self._streak
 
     def restore(
         self,
@@ -91,12 +97,7 @@ class AutoDerainer(Derainer):
         the errors.
         """
         rain = self.rain(pixels)
-        if on_warning and UNSURE <= rain.drops < FOUND:
-            on_warning(
-                f"The picture may show drops on the lens (probability {rain.drops:.0%}), which are left: "
-                "add --task drop if it does."
-            )
-        result = self._specialist(rain).restore(
+        result = self._specialist(rain, on_warning).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(rain=rain)
@@ -117,7 +118,7 @@ class _InTurn(Derainer):
     def level_strides(self) -> tuple[int, ...]:
         return self._models[0].level_strides
 
-    def select(self, pixels: NDArray[Any]) -> Derainer:
+    def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:
         return self
 
     def restore(

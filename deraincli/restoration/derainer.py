@@ -165,13 +165,14 @@ class Derainer(ABC):
         """
 
     @abstractmethod
-    def select(self, pixels: NDArray[Any]) -> Derainer:
+    def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:
         """Returns the model that restores a picture.
 
         A video uses the choice for its first picture throughout, because a change of model would be visible.
 
         Args:
             pixels: The picture, as `restore` takes it.
+            on_warning: Receives a sentence for the user if the choice is doubtful.
         """
 
     @abstractmethod
@@ -243,11 +244,12 @@ class ModelDerainer(Derainer):
         """`Derainer.level_strides` of the network."""
         return self._backend.level_strides
 
-    def select(self, pixels: NDArray[Any]) -> Derainer:
+    def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:
         """Returns this model for every picture.
 
         Args:
             pixels: The picture.
+            on_warning: Receives nothing, because there is no choice.
         """
         return self
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deraincli.errors import UsageError
-from deraincli.files.locations import weights_folder
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.backends.registry import EXPORT_BACKENDS
@@ -16,7 +15,7 @@ from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model_
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.backend_choice import choose_backend
 from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
-from deraincli.restoration.rain_kind import CLASSIFIER_FILE, RainClassifier
+from deraincli.restoration.rain_kind import shipped_classifier
 
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
@@ -123,8 +122,7 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
         derainers.append(_derainer(file.name, opened, options))
     if len(derainers) > 1:
         streak, drop = derainers
-        classifier = RainClassifier(weights_folder() / CLASSIFIER_FILE)
-        return AutoDerainer(found.name, streak, drop, classifier)
+        return AutoDerainer(found.name, streak, drop, shipped_classifier())
     (derainer,) = derainers
     known = found.files[0].entry
     if known is not None and options.task not in ("auto", *known.tasks):

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from deraincli.files.locations import weights_folder
 from deraincli.inference.tiled import RainKinds
-from deraincli.inference.working_size import to_working_size
+from deraincli.inference.working_size import USUAL_SIDE, reduced
 from deraincli.pixels import Floats
 
 CLASSIFIER_FILE = "rain-classifier.safetensors"
@@ -25,6 +26,8 @@ LAYERS = ((16, 2), (24, 2), (32, 2), (48, 1), (64, 2), (64, 1), (96, 2))
 """Output channels and stride of every 3×3 convolution."""
 CELL = 32
 """Side of a cell in pixels: the product of the strides."""
+JUDGED_AS_IT_IS = 1.5 * USUAL_SIDE
+"""Shorter side in pixels up to which a picture is judged at its own size."""
 RAINIEST = 0.25
 """Share of the cells, those with the most rain, whose mean is the result, 0–1.
 
@@ -52,8 +55,16 @@ class RainClassifier:
         ]
         self._head = tensors["head.weight"].T.copy(), tensors["head.bias"]
 
+    def values(self) -> Floats:
+        """Returns all weights in one row: weight and bias of every layer, then of the head.
+
+        The weights of a layer are in the order row, column, input channel, output channel.
+        """
+        pairs = [(weight, bias) for weight, bias, _ in self._layers] + [self._head]
+        return np.concatenate([values.ravel() for pair in pairs for values in pair])
+
     def __call__(self, pixels: NDArray[Any]) -> RainKinds:
-        """Judges a picture. A large picture is first reduced to the default working size.
+        """Judges a picture. A large picture is first reduced to the usual working size.
 
         Args:
             pixels: The picture, H×W×3 or H×W×1, of uint8, uint16, or floats in 0–1.
@@ -61,7 +72,8 @@ class RainClassifier:
         Returns:
             The probability of each kind of rain.
         """
-        smaller = to_working_size(pixels, "auto")
+        large = min(pixels.shape[:2]) > JUDGED_AS_IT_IS
+        smaller = reduced(pixels, USUAL_SIDE) if large else pixels
         full = np.iinfo(smaller.dtype).max if smaller.dtype.kind == "u" else 1
         scaled = np.broadcast_to(smaller, (*smaller.shape[:2], 3)).astype(np.float32) / np.float32(full)
         probabilities = 1 / (1 + np.exp(-self.logits(scaled).reshape(-1, 2)))
@@ -82,6 +94,11 @@ class RainClassifier:
             features = np.maximum(_convolve(features, weight, stride) + bias, 0)
         head, bias = self._head
         return features @ head + bias
+
+
+def shipped_classifier() -> RainClassifier:
+    """Returns the classifier that the package contains."""
+    return RainClassifier(weights_folder() / CLASSIFIER_FILE)
 
 
 def _convolve(features: Floats, weight: Floats, stride: int) -> Floats:

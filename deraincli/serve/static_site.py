@@ -16,6 +16,8 @@ from deraincli.inference.backends.onnx_backend import open_session
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.exports import self_contained
 from deraincli.model_zoo.resolve import resolve_model
+from deraincli.restoration.auto_model import FOUND
+from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
 from deraincli.serve import web_runtime
 from deraincli.serve.page_files import page_files
 
@@ -27,6 +29,8 @@ POLICY = (
 OF_THE_SERVER = ("docs", "docs.js", "server_restorer.js")
 """Files that only the page of a server needs."""
 WORKER = "service_worker.js"
+CLASSIFIER = "rain-classifier.bin"
+"""Name of the weights of the classifier of rain, as `RainClassifier.values` returns them."""
 SHELL = "shell.json"
 """Name of the list of the files that a first visit keeps. It keeps the others once they are used."""
 
@@ -99,9 +103,17 @@ def _files(models: list[WebModel]) -> dict[str, bytes]:
     page = {name: file.read_bytes() for name, file in page_files().items() if name not in OF_THE_SERVER}
     index, worker = page.pop("").decode(), page.pop(WORKER).decode()
     catalogue = {
-        "automatic": {"name": AUTO_MODEL.name, "members": dict(AUTO_MODEL.members)},
+        "automatic": {
+            "name": AUTO_MODEL.name,
+            "members": dict(AUTO_MODEL.members),
+            "classifier": CLASSIFIER,
+            "layers": LAYERS,
+            "rainiest": RAINIEST,
+            "found": FOUND,
+        },
         "models": [model.record() for model in models],
     }
+    page[CLASSIFIER] = shipped_classifier().values().astype("<f4").tobytes()
     page["models.json"] = json.dumps(catalogue).encode()
     page[SHELL] = json.dumps(sorted(page)).encode()
     page["LICENCES.txt"] = _licences().encode()

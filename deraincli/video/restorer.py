@@ -228,7 +228,7 @@ class VideoRestorer:
     def _restore(self, picture: TimedFrame, converter: Converter) -> _Restored:
         rgb, pixels = converter.unpack(picture.frame)
         # The first frame chooses the model for all frames, because a change in the middle would be visible.
-        self.derainer = self.derainer.select(pixels)
+        self.derainer = self.derainer.select(pixels, on_warning=self.on_note)
         try:
             result = self.derainer.restore(pixels, on_warning=self.on_note)
         except DerainError as error:

@@ -278,7 +278,7 @@ def check_video(data: bytes, folder: Path) -> None:
 class _Unchanged:
     """Stands for a network, in a tenth of a millisecond."""
 
-    def select(self, pixels: Pixels) -> _Unchanged:
+    def select(self, pixels: Pixels, **_: object) -> _Unchanged:
         return self
 
     def restore(self, pixels: Pixels, *, on_warning: OnWarning) -> Restored:

@@ -21,6 +21,7 @@ from deraincli.inference.saturation import recolour_saturated
 from deraincli.inference.tiled import restore_tiled, unit_range
 from deraincli.inference.tiling import AxisTile, Plan, Tiling, choose_tiling, needed_overlap, plan
 from deraincli.inference.working_size import USUAL_SIDE, reduced
+from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
 from deraincli.serve import page_files
 
 
@@ -130,6 +131,17 @@ def test_tiles_are_joined_as_in_python(modules, height: int, width: int) -> None
     given = {"side": 64, "overlap": 20, "multiple": 4}
     found = from_planes(run(modules, "restoration.js", body, as_planes(picture), given))
     np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (31, 64), (100, 161)])
+def test_the_rain_found_is_that_of_python(modules, size: tuple[int, int]) -> None:
+    classifier = shipped_classifier()
+    picture = unit_range(scene(2, height=size[0], width=size[1]))
+    body = """const classifier = it.classifierFrom(planes(given[1]).data, given[2]);
+        return it.rainKinds(planes(given[0]), classifier, given[3])"""
+    values = as_planes(classifier.values()[None, :, None])
+    found = run(modules, "rain_kind.js", body, as_planes(picture), values, LAYERS, RAINIEST)
+    assert found == pytest.approx(classifier(picture)._asdict(), abs=1e-5)
 
 
 def test_large_pictures_are_restored_once_at_the_usual_side(modules) -> None:

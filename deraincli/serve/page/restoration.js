@@ -1,12 +1,10 @@
 // Restores pictures of any size with any function that restores a tile, as `deraincli/restoration` does.
 
-import {copy, crop, fromBytes, mirrored, planes} from "./planes.js";
+import {copy, fromBytes, mirrored, planes} from "./planes.js";
 import {recolourSaturated} from "./saturation.js";
 import {TileBlender} from "./tile_blender.js";
 import {plan} from "./tiling.js";
 import {changed, difference, enlarged, reduced, smoothed, workingSize} from "./working_size.js";
-
-const WINDOW = 128, WINDOWS = 4, CHANGE_RATIO = 30, LEAST_CHANGE = 3.3 / 255;
 
 // Restores planes at their own size. Resolves to planes with the channels of `runTile`, the colours in 0–1.
 // `runTile` takes planes and resolves to planes: three colours, then RAM and CAM if the network has them.
@@ -55,31 +53,4 @@ export async function restoreBytes(bytes, height, width, smaller, tiling, runTil
 
 function lastChannels({height, width, data}) {
   return {channels: 2, height, width, data: data.slice(3 * height * width, 5 * height * width)};
-}
-
-// How much two models change windows of a picture: {streakChange, dropChange, dropRatio}, 0–1 but for the ratio.
-// `models` are {tiling, runTile} for streaks and for drops. Above a ratio of 1 the picture shows drops.
-export async function evidence(smaller, models, inBytes, onWindow = async () => {}) {
-  const windows = starts(smaller.height).flatMap(top => starts(smaller.width).map(left =>
-    crop(smaller, top, left, Math.min(WINDOW, smaller.height), Math.min(WINDOW, smaller.width))));
-  const sums = [0, 0];
-  for (const window of windows) {
-    for (const [which, {tiling, runTile}] of models.entries())
-      sums[which] += meanChange(window, await restorePlanes(window, tiling, runTile, inBytes));
-    await onWindow();
-  }
-  const [streakChange, dropChange] = sums.map(sum => sum / windows.length);
-  return {streakChange, dropChange, dropRatio: dropChange / Math.max(CHANGE_RATIO * streakChange, LEAST_CHANGE)};
-}
-
-function meanChange(before, after) {
-  let sum = 0;
-  for (let n = 0; n < before.data.length; n++) sum += Math.abs(after.data[n] - before.data[n]);
-  return sum / before.data.length;
-}
-
-// Where windows begin along a side, evenly from one end to the other.
-function starts(extent) {
-  const count = Math.min(WINDOWS, Math.ceil(extent / WINDOW)), last = Math.max(extent - WINDOW, 0);
-  return Array.from({length: count}, (_, n) => count === 1 ? 0 : Math.floor(n * last / (count - 1)));
 }

@@ -2,12 +2,13 @@
 // stops a picture after its tile.
 
 import {planes} from "./planes.js";
-import {atWorkingSize, evidence, restoreBytes} from "./restoration.js";
+import {classifierFrom, rainKinds} from "./rain_kind.js";
+import {atWorkingSize, restoreBytes} from "./restoration.js";
 import {tilingFor} from "./tiling.js";
 
 const {models, automatic} = await (await fetch("models.json")).json();
 const sessions = new Map(), stopped = new Set();
-let runtime = null;  // a promise of ONNX Runtime and its provider
+let runtime = null, classifier = null;  // promises: of ONNX Runtime and its provider, and of the classifier
 
 // WebGPU needs a graphics card, and a browser whose WebAssembly can wait for it.
 async function canUseWebGpu() {
@@ -46,14 +47,19 @@ function model(name) {
   return sessions.get(name);
 }
 
-// Chooses the model of a picture: {model, choice}.
-async function choose(name, task, smaller, inBytes, check) {
-  if (name !== automatic.name) return {chosen: await model(name), choice: null};
-  if (task !== "auto") return {chosen: await model(automatic.members[task]), choice: null};
-  const members = await Promise.all(["streak", "drop"].map(kind => model(automatic.members[kind])));
-  const {dropRatio} = await evidence(smaller, members, inBytes, check);
-  const drops = dropRatio > 1;
-  return {chosen: members[+drops], choice: {task: drops ? "drop" : "streak", drop_ratio: dropRatio}};
+async function openClassifier() {
+  const content = await (await fetch(automatic.classifier)).arrayBuffer();
+  return classifierFrom(new Float32Array(content), automatic.layers);
+}
+
+// Chooses the models of a picture, in the order in which they restore it: {names, rain}.
+async function choose(name, task, smaller) {
+  const {members, found, rainiest} = automatic;
+  if (name !== automatic.name) return {names: [name], rain: null};
+  if (task !== "auto") return {names: [members[task]], rain: null};
+  const rain = rainKinds(smaller, await (classifier ??= openClassifier()), rainiest);
+  if (rain.drops < found) return {names: [members.streak], rain};
+  return {names: rain.streaks < found ? [members.drop] : [members.drop, members.streak], rain};
 }
 
 async function restore({id, bytes, height, width, name, task}) {
@@ -62,10 +68,22 @@ async function restore({id, bytes, height, width, name, task}) {
     await new Promise(resume => setTimeout(resume));  // lets a message that stops this picture arrive
     if (stopped.delete(id)) throw new DOMException("The photo was stopped.", "AbortError");
   };
-  const smaller = atWorkingSize(bytes, height, width), inBytes = smaller.height === height;
-  const {chosen, choice} = await choose(name, task, smaller, inBytes, check);
-  const {bytes: after, maps} = await restoreBytes(bytes, height, width, smaller, chosen.tiling, chosen.runTile, check);
-  return {after, maps: maps?.data ?? null, model: chosen.name, provider: chosen.provider, choice, seconds: (performance.now() - begin) / 1000};
+  let after = bytes, maps = null, provider;
+  const {names, rain} = await choose(name, task, atWorkingSize(bytes, height, width));
+  for (const each of names) {
+    const chosen = await model(each);
+    const made = await restoreBytes(after, height, width, atWorkingSize(after, height, width), chosen.tiling, chosen.runTile, check);
+    after = made.bytes;
+    maps = maps && made.maps ? rainier(maps, made.maps.data) : made.maps?.data ?? null;
+    provider = chosen.provider;
+  }
+  return {after, maps, model: names.join(" and "), provider, rain, seconds: (performance.now() - begin) / 1000};
+}
+
+// Joins RAM and CAM of two restorations. A pixel is as rainy as the rainier of both says.
+function rainier(one, two) {
+  const half = one.length / 2;
+  return one.map((value, at) => at < half ? Math.max(value, two[at]) : Math.min(value, two[at]));
 }
 
 self.onmessage = async ({data}) => {
