@@ -154,7 +154,7 @@ def test_every_kind_of_grey_picture_is_a_mask(image: Any, means: Any) -> None:
         "mask.png",
         PIL.Image.new("CMYK", (2, 3)),
     ],
-    ids=str,
+    ids=lambda image: type(image).__name__,
 )
 def test_anything_else_is_not(image: Any) -> None:
     with pytest.raises(DerainError):
