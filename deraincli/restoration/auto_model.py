@@ -1,8 +1,9 @@
 """Chooses between two specialists for each picture, one for rain streaks and one for drops on the lens.
 
-Users need not know which rain a picture shows. A classifier recognises it. Where drops and streaks are found,
-the drops are removed first and the streaks after them. Where no drops are found, the specialist for streaks
-restores the picture, because it does less harm.
+Users need not know which rain a picture shows. A classifier recognises it. Where it is in doubt about drops,
+both specialists are tried on windows of the picture. Where drops and streaks are found, the drops are removed
+first and the streaks after them. Where no drops are found, the specialist for streaks restores the picture,
+because it does less harm.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.inference.tiled import RainKinds, Restored
 from deraincli.restoration.derainer import Derainer, check_shape
-from deraincli.restoration.rain_kind import RainClassifier
+from deraincli.restoration.rain_kind import RainClassifier, at_judged_size
+from deraincli.restoration.window_trial import windows_show_drops
 
 FOUND = 0.5
-"""Probability from which a kind of rain counts as found, 0–1."""
-UNSURE = 0.3
-"""Probability of drops from which a picture without found drops may still show some, 0–1."""
+"""Probability from which streaks count as found, and drops as more probable than not, 0–1."""
+NO_DROPS, SURE_DROPS = 0.3, 0.7
+"""Probabilities of drops below which there are none, and from which there are some, 0–1.
+
+Between them, windows of the picture decide. Both were chosen on 300 synthetic pictures of 320×320 pixels with
+unseen seeds: below 0.3 the classifier missed 1.8 % of those with drops, and from 0.7 on it found drops in
+2.6 % of the others.
+"""
 
 
 class AutoDerainer(Derainer):
@@ -70,12 +77,14 @@ class AutoDerainer(Derainer):
             pixels: The picture, as `restore` takes it.
             on_warning: Receives a sentence for the user if the choice is doubtful.
         """
-        return self._specialist(self.rain(pixels), on_warning)
+        return self._specialist(pixels, self.rain(pixels), on_warning)
 
-    def _specialist(self, rain: RainKinds, on_warning: OnWarning | None) -> Derainer:
-        if rain.drops >= FOUND:
+    def _specialist(self, pixels: NDArray[Any], rain: RainKinds, on_warning: OnWarning | None) -> Derainer:
+        if rain.drops >= SURE_DROPS:
             return self._both if rain.streaks >= FOUND else self._drop
-        if on_warning and rain.drops >= UNSURE:
+        if rain.drops >= NO_DROPS and windows_show_drops(at_judged_size(pixels), self._streak, self._drop):
+            return self._drop
+        if on_warning and rain.drops >= FOUND:
             on_warning(
                 f"There may be drops on the lens (probability {rain.drops:.0%}), which are left: "
                 "add --task drop if there are."
@@ -97,7 +106,7 @@ class AutoDerainer(Derainer):
         the errors.
         """
         rain = self.rain(pixels)
-        result = self._specialist(rain, on_warning).restore(
+        result = self._specialist(pixels, rain, on_warning).restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(rain=rain)

@@ -72,8 +72,7 @@ class RainClassifier:
         Returns:
             The probability of each kind of rain.
         """
-        large = min(pixels.shape[:2]) > JUDGED_AS_IT_IS
-        smaller = reduced(pixels, USUAL_SIDE) if large else pixels
+        smaller = at_judged_size(pixels)
         full = np.iinfo(smaller.dtype).max if smaller.dtype.kind == "u" else 1
         scaled = np.broadcast_to(smaller, (*smaller.shape[:2], 3)).astype(np.float32) / np.float32(full)
         probabilities = 1 / (1 + np.exp(-self.logits(scaled).reshape(-1, 2)))
@@ -94,6 +93,15 @@ class RainClassifier:
             features = np.maximum(_convolve(features, weight, stride) + bias, 0)
         head, bias = self._head
         return features @ head + bias
+
+
+def at_judged_size(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Returns a picture at the size at which its rain is judged: a large one is reduced to the usual side.
+
+    Args:
+        pixels: The picture, H×W×3 or H×W×1.
+    """
+    return reduced(pixels, USUAL_SIDE) if min(pixels.shape[:2]) > JUDGED_AS_IT_IS else pixels
 
 
 def shipped_classifier() -> RainClassifier:

@@ -16,8 +16,9 @@ from deraincli.inference.backends.onnx_backend import open_session
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.exports import self_contained
 from deraincli.model_zoo.resolve import resolve_model
-from deraincli.restoration.auto_model import FOUND
+from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS
 from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
+from deraincli.restoration.window_trial import CHANGE_RATIO, LEAST_CHANGE, WINDOW, WINDOWS
 from deraincli.serve import web_runtime
 from deraincli.serve.page_files import page_files
 
@@ -110,6 +111,9 @@ def _files(models: list[WebModel]) -> dict[str, bytes]:
             "layers": LAYERS,
             "rainiest": RAINIEST,
             "found": FOUND,
+            "no_drops": NO_DROPS,
+            "sure_drops": SURE_DROPS,
+            "trial": {"window": WINDOW, "most": WINDOWS, "ratio": CHANGE_RATIO, "least": LEAST_CHANGE},
         },
         "models": [model.record() for model in models],
     }

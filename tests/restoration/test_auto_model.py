@@ -13,7 +13,8 @@ import deraincli
 from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
-from deraincli.restoration.auto_model import FOUND, UNSURE, AutoDerainer
+from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer
+from deraincli.restoration.window_trial import WINDOW, _windows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STREAK, DROP = AUTO_MODEL.members["streak"], AUTO_MODEL.members["drop"]
@@ -96,20 +97,33 @@ def test_where_both_kinds_are_found_drops_are_removed_before_streaks(alone: dict
 
 
 @pytest.mark.parametrize(
-    ("rain", "model", "warned"),
+    ("rain", "drops_on_it", "model", "warned"),
     [
-        (RainKinds(0.0, 0.0), STREAK, False),
-        (RainKinds(1.0, UNSURE - 0.01), STREAK, False),
-        (RainKinds(0.0, UNSURE), STREAK, True),
-        (RainKinds(1.0, FOUND - 0.01), STREAK, True),
-        (RainKinds(FOUND - 0.01, FOUND), DROP, False),
-        (RainKinds(FOUND, FOUND), f"{DROP} and {STREAK}", False),
+        (RainKinds(1.0, NO_DROPS - 0.01), True, STREAK, False),
+        (RainKinds(1.0, NO_DROPS), False, STREAK, False),
+        (RainKinds(1.0, NO_DROPS), True, DROP, False),
+        (RainKinds(1.0, SURE_DROPS - 0.01), False, STREAK, True),
+        (RainKinds(1.0, SURE_DROPS - 0.01), True, DROP, False),
+        (RainKinds(FOUND - 0.01, SURE_DROPS), False, DROP, False),
+        (RainKinds(FOUND, SURE_DROPS), False, f"{DROP} and {STREAK}", False),
     ],
 )
-def test_a_doubtful_choice_names_the_option_that_decides(rain: RainKinds, model: str, warned: bool) -> None:
+def test_windows_decide_where_the_classifier_is_in_doubt(
+    rain: RainKinds, drops_on_it: bool, model: str, warned: bool
+) -> None:
+    """What is done against a drop that is more probable than not is said, with the option that decides."""
     warnings: list[str] = []
     derainer = with_known_rain(rain)
-    picture = np.full((16, 16, 3), 128, np.uint8)
-    assert derainer.select(picture).name == model
-    assert derainer.restore(picture, on_warning=warnings.append).model == model
+    picture = with_drops("astronaut")[:256, :256] if drops_on_it else skimage.data.coffee()[:160, :160]
+    assert derainer.select(picture, on_warning=warnings.append).name == model
     assert ["--task drop" in warning for warning in warnings] == [True] * warned
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (40, 700, 1), (129, 128, 3), (2000, 3000, 3)])
+def test_windows_lie_inside_and_reach_both_ends(shape: tuple[int, ...]) -> None:
+    marks = np.arange(np.prod(shape)).reshape(shape)
+    windows = _windows(marks)
+    assert all(w.shape[0] == min(WINDOW, shape[0]) and w.shape[1] == min(WINDOW, shape[1]) for w in windows)
+    assert windows[0][0, 0, 0] == 0
+    assert windows[-1][-1, -1, -1] == marks[-1, -1, -1]
+    assert len(windows) <= 16

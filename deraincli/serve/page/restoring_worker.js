@@ -3,7 +3,7 @@
 
 import {planes} from "./planes.js";
 import {classifierFrom, rainKinds} from "./rain_kind.js";
-import {atWorkingSize, restoreBytes} from "./restoration.js";
+import {atWorkingSize, restoreBytes, windowsShowDrops} from "./restoration.js";
 import {tilingFor} from "./tiling.js";
 
 const {models, automatic} = await (await fetch("models.json")).json();
@@ -53,13 +53,16 @@ async function openClassifier() {
 }
 
 // Chooses the models of a picture, in the order in which they restore it: {names, rain}.
-async function choose(name, task, smaller) {
-  const {members, found, rainiest} = automatic;
+async function choose(name, task, judged, inBytes, check) {
+  const {members, found, no_drops: noDrops, sure_drops: sureDrops, rainiest, trial} = automatic;
   if (name !== automatic.name) return {names: [name], rain: null};
   if (task !== "auto") return {names: [members[task]], rain: null};
-  const rain = rainKinds(smaller, await (classifier ??= openClassifier()), rainiest);
-  if (rain.drops < found) return {names: [members.streak], rain};
-  return {names: rain.streaks < found ? [members.drop] : [members.drop, members.streak], rain};
+  const rain = rainKinds(judged, await (classifier ??= openClassifier()), rainiest);
+  if (rain.drops >= sureDrops) return {names: rain.streaks < found ? [members.drop] : [members.drop, members.streak], rain};
+  if (rain.drops < noDrops) return {names: [members.streak], rain};
+  const models = {streak: await model(members.streak), drop: await model(members.drop)};
+  const shown = await windowsShowDrops(judged, models, inBytes, trial, check);
+  return {names: [shown ? members.drop : members.streak], rain};
 }
 
 async function restore({id, bytes, height, width, name, task}) {
@@ -69,7 +72,8 @@ async function restore({id, bytes, height, width, name, task}) {
     if (stopped.delete(id)) throw new DOMException("The photo was stopped.", "AbortError");
   };
   let after = bytes, maps = null, provider;
-  const {names, rain} = await choose(name, task, atWorkingSize(bytes, height, width));
+  const judged = atWorkingSize(bytes, height, width);
+  const {names, rain} = await choose(name, task, judged, judged.height === height, check);
   for (const each of names) {
     const chosen = await model(each);
     const made = await restoreBytes(after, height, width, atWorkingSize(after, height, width), chosen.tiling, chosen.runTile, check);
