@@ -50,7 +50,13 @@ def run_without(folder: Path, *commands: str) -> tuple[list[int], str]:
     """Returns the exit codes, and what stood on standard error."""
     lines = [command.split() for command in commands]
     done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps([*LEFT_OUT, "openvino"]), json.dumps(lines)],
+        [
+            sys.executable,
+            "-c",
+            RUN,
+            json.dumps([*LEFT_OUT, "openvino", "onnx", "onnxscript"]),
+            json.dumps(lines),
+        ],
         capture_output=True,
         text=True,
         cwd=folder,

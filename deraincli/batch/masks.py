@@ -38,10 +38,10 @@ def check_shared(given: ControlOptions, *, max_pixels: int) -> None:
         max_pixels: Larger masks are refused.
 
     Raises:
-        InputError: A mask cannot be read.
+        InputError: A mask cannot be read, or the mask is black everywhere.
     """
     shared = (None if file is None or _is_folder(file) else file for file in (given.mask, given.protect))
-    ControlOptions(given.strength, *shared).load(max_pixels=max_pixels)
+    ControlOptions(given.strength, *shared).load(max_pixels=max_pixels).refuse_empty_mask()
 
 
 def _mask_of(job: Job, given: Path | None) -> Path | None:

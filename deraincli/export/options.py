@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deraincli.errors import ModelError, UsageError
 from deraincli.model_zoo.exports import PRECISIONS
-from deraincli.runtime.installation import install_command
+from deraincli.runtime.installation import install_command, is_installed, missing_sentence
 
 TARGETS = ("onnx", "openvino", "pt2", "safetensors")
 SUFFIXES = {f".{target}": target for target in TARGETS}
@@ -63,6 +63,8 @@ def check_suffix(output: Path, target: str) -> None:
 
 def _require_packages(target: str, precision: str) -> None:
     """Raises ModelError if a package is missing that conversion, quantisation or the engine needs."""
+    if not is_installed("torch"):  # before the others, which are of no use without it
+        raise ModelError(missing_sentence("torch"))
     needed = ["onnx", "onnxscript"]
     if target == "openvino" and precision == "int8":
         needed.append("nncf")

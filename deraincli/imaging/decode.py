@@ -126,7 +126,7 @@ def _known_format(head: bytes, source: Path | bytes) -> str:
     """Returns the format of a source that starts with `head`, or raises UnreadableImageError."""
     name, suffix = ("The picture", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
     if not head:
-        raise UnreadableImageError(f"{name} is empty: there is nothing to restore.")
+        raise UnreadableImageError(f"{name} is empty: get a whole copy.")
     format = recognise(head, suffix)
     if format is not None and FORMATS[format].extra:
         _check_available(format, name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.errors import UsageError
+from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Stamp, stamp
 from deraincli.geometry import Size, row_bands
 from deraincli.imaging.decode import open_regular
@@ -71,6 +71,18 @@ class Control:
         for mask in (self.mask, self.protect):
             if mask is not None:
                 mask.check(picture)
+
+    def refuse_empty_mask(self) -> None:
+        """Checks that there is something to restore in the mask.
+
+        Raises:
+            InputError: The mask is black everywhere.
+        """
+        if self.mask is not None and self.mask.is_black:
+            raise InputError(
+                f"{self.mask.name} is black everywhere, so nothing would be restored: paint the parts to "
+                "restore white, or give it to --protect."
+            )
 
     @property
     def leaves_all(self) -> bool:

@@ -22,11 +22,11 @@ class RequestOptions(BaseModel):
     strength: float = Field(
         1.0, ge=0, le=MAX_STRENGTH, description="Share of the change that is applied. 0 changes nothing."
     )
-    format: Literal["jpeg", "jpg", "png", "webp", "tiff", "tif", "bmp", "avif"] | None = Field(
+    format: Literal["jpeg", "jpg", "png", "webp", "tiff", "tif", "bmp", "avif", "jxl"] | None = Field(
         None, description="Format of the result. Default: the format of the picture."
     )
     quality: int | None = Field(
-        None, ge=1, le=100, description="Quality of JPEG (default 95), WebP (95) and AVIF (90)."
+        None, ge=1, le=100, description="Quality of JPEG (default 95), WebP (95), AVIF (90) and JPEG XL (95)."
     )
     metadata: Literal["keep", "strip"] = Field(
         "keep", description="Whether EXIF and XMP are kept. Colour profiles always stay."

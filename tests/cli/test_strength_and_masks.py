@@ -65,7 +65,7 @@ def test_nothing_all_and_everything_between(image, tmp_path: Path, array: np.nda
     black, white = (write(tmp_path / f"{level}.png", np.full((1, 1), level, np.uint8)) for level in (0, 255))
     assert image(source, out).code == 0
     whole, data = read(out), out.read_bytes()
-    for nothing in (("--strength", 0), ("--mask", black), ("--protect", white)):
+    for nothing in (("--strength", 0), ("--protect", white)):
         done = image(source, out, *nothing)
         assert (done.code, "Nothing is restored" in done.err) == (0, True)
         np.testing.assert_array_equal(read(out), read(source))
@@ -149,6 +149,7 @@ def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
         (("--mask", "square.png"), 1, "The mask 'square.png' is 30×30 and the picture 40×30"),
         (("--protect", "square.png"), 1, "proportions"),
         (("--mask", "empty.png"), 1, "'empty.png' is empty"),
+        (("--mask", "black.png"), 1, "'black.png' is black everywhere"),
         (("--mask", "none.png"), 1, "There is no file 'none.png'"),
         (("--mask", "text.png"), 1, "'text.png' is none of"),
         (("--mask", "."), 1, "'.' is a folder"),
@@ -169,6 +170,7 @@ def test_a_bad_request_is_one_sentence_and_writes_nothing(
     write(Path("in.png"), noise(30, 40, 3))
     write(Path("left.png"), LEFT)
     write(Path("square.png"), LEFT[:, :30])
+    write(Path("black.png"), LEFT * 0)
     Path("empty.png").touch()
     Path("text.png").write_text("text")
     before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
@@ -255,8 +257,9 @@ def test_one_mask_serves_all_pictures_and_a_bad_one_ends_the_batch_at_once(batch
     assert (code, lines.keys()) == (0, {"a.jpg", "b.png", "sub/a.png"})
     assert {(line["mask"], line["strength"]) for line in lines.values()} == {(str(mask), 0.5)}
     assert {line["status"] for line in batch("--mask", mask)[1].values()} == {"done"}
-    mask.write_bytes(b"")
-    assert batch("--mask", mask) == (1, {})
+    for content in (b"", write(tmp_path / "black.png", LEFT * 0).read_bytes()):
+        mask.write_bytes(content)
+        assert batch("--mask", mask) == (1, {})
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p10le"])

@@ -268,7 +268,7 @@ def _unsupported(files: Sequence[Path]) -> str:
         "restore videos by `derain video`, and convert other pictures" if videos else "convert them first"
     )
     left_out = f"Files of other kinds that were left out: {len(files)} ({named}{more}); {advice}."
-    return " ".join([left_out, *missing_extras(files)])
+    return " ".join([left_out, *(f"{sentence}." for sentence in missing_extras(files))])
 
 
 def _engine(

@@ -207,8 +207,9 @@ def _read_masks(given: ControlOptions, picture: Image, max_pixels: int, out: Out
 
     control = given.load(max_pixels=max_pixels)
     control.check(Size(*picture.pixels.shape[:2]))
+    control.refuse_empty_mask()
     if control.leaves_all:
-        out.note("Nothing is restored, because the strength is 0 or the masks leave everything alone.")
+        out.note("Nothing is restored, because the strength is 0 or everything is protected.")
     return control
 
 

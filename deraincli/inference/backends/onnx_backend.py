@@ -92,6 +92,8 @@ def open_session(model: str | bytes, providers: Sequence[Provider] = ((CPU, {}),
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # every error also arrives as an exception
     options.intra_op_num_threads = usable_threads()  # the default fails to pin threads in containers
+    # Threads that spin while they wait take the CPUs that they wait for, where other programs run.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # the default doubles the memory and saves no time
     try:
         return runtime.InferenceSession(model, options, providers=list(providers))
