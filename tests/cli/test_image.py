@@ -52,7 +52,7 @@ def test_json_says_what_was_done(derain, jpeg: Path, random_model: Path) -> None
     assert record.keys() == {
         *("source", "output", "status", "error", "width", "height", "seconds"),
         *("model", "device", "precision", "tile", "working_sides", "mean_change", "changed_share"),
-        *("strength", "mask", "protect"),
+        *("strength", "mask", "protect", "rain"),
     }
     assert (record["source"], record["output"]) == (str(jpeg), str(out))
     assert (record["status"], record["error"]) == ("done", None)
