@@ -131,6 +131,13 @@ def test_a_mask_that_does_not_fit_is_refused(server) -> None:
     assert server.send_form("/api/derain", {"picture": picture, "portrait": wide}).status == 422
 
 
+def test_jpeg_xl_is_written_on_request(server) -> None:
+    pytest.importorskip("pillow_jxl")
+    answer = server.post("/api/derain?format=jxl", saved(photo(1), "PNG"))
+    assert answer.status == 200
+    assert PIL.Image.open(io.BytesIO(answer.body)).format == "JXL"
+
+
 def test_option_values_are_those_of_the_command_line() -> None:
     def taken(name: str) -> set[object]:
         annotation = RequestOptions.model_fields[name].annotation
