@@ -161,7 +161,7 @@ def test_options_in_the_text_exist(page: str) -> None:
                 for opt in (*parameter.opts, *parameter.secondary_opts)
             }
             assert used <= own | {"--help"}, span
-        elif not re.search(r"\b(python|torchrun|pip|git|uv|bash)\b", span):
+        elif not re.search(r"\b(python|torchrun|pip|pipx|git|uv|uvx|bash)\b", span):
             assert used <= known | {"--help"}, span
 
 
