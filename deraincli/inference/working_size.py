@@ -96,6 +96,7 @@ def to_finest_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:
     Raises:
         InputError: `restore_tiled` does not take such values.
     """
+    check_values(pixels)
     if side == "full":
         return pixels
     if side != "auto":

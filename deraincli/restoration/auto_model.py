@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.inference.tiled import RainKinds, Restored
+from deraincli.inference.tiled import RainKinds, Restored, check_values
 from deraincli.restoration.derainer import Derainer, check_shape
 from deraincli.restoration.rain_kind import RainClassifier, at_judged_size
 from deraincli.restoration.window_trial import windows_show_drops
@@ -65,9 +65,10 @@ class AutoDerainer(Derainer):
             on_progress: Receives the number of windows done and the number of all windows.
 
         Raises:
-            InputError: The array has another shape.
+            InputError: The array has another shape, dtype or range.
         """
         check_shape(pixels)
+        check_values(pixels)
         return self._classifier(pixels)
 
     def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:

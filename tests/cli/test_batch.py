@@ -100,7 +100,7 @@ def test_json_has_a_line_for_every_picture(derain, photos, random_model):
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, len(lines)) == (3, 5)
     keys = "source output status error width height seconds model device precision tile"
-    keys += " working_sides strength mask protect"
+    keys += " working_sides strength mask protect rain"
     assert all(set(line) == {*keys.split(), "mean_change", "changed_share"} for line in lines)
     by_status = {line["status"]: line for line in lines}
     assert by_status["failed"]["source"] == str(photos / "broken.jpg")

@@ -135,7 +135,7 @@ def test_pytorch_is_not_even_loaded(
         "import sys; from deraincli.__main__ import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code, stop.code\n"
-        "heavy = {'torch', 'cv2', 'skimage', 'onnx'} & set(sys.modules)\n"
+        "heavy = {'torch', 'skimage', 'onnx'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     out = tmp_path / "out.png"
