@@ -27,6 +27,20 @@ export function fromBytes(bytes, height, width) {
   return made;
 }
 
+// RGBA bytes with the colours of planes. Their opacity stays.
+export function withColours(bytes, {height, width, data}) {
+  const made = new Uint8ClampedArray(bytes), area = height * width;
+  for (let channel = 0; channel < 3; channel++)
+    for (let pixel = 0; pixel < area; pixel++) made[4 * pixel + channel] = 255 * data[channel * area + pixel];
+  return made;
+}
+
+// `count` planes from `first` on.
+export function channelsOf({height, width, data}, first, count) {
+  const area = height * width;
+  return {channels: count, height, width, data: data.slice(first * area, (first + count) * area)};
+}
+
 // Reads a region of a picture that is mirrored at its bottom and right, the last row and column not repeated.
 export function mirrored(picture, rows, columns) {
   const at = (span, length) => Array.from({length: span.stop - span.start}, (_, n) => {

@@ -1,5 +1,9 @@
 // Recognises which rain a picture shows, as `deraincli/restoration/rain_kind.py` does. Pure functions.
 
+import {reduced, USUAL_SIDE} from "./working_size.js";
+
+const JUDGED_AS_IT_IS = 1.5 * USUAL_SIDE;  // shorter side up to which a picture is judged at its own size, pixels
+
 // Unpacks the classifier. `values` is a Float32Array: weight and bias of every layer, then of the head. `layers` are
 // [channels, stride].
 export function classifierFrom(values, layers) {
@@ -16,8 +20,13 @@ export function classifierFrom(values, layers) {
   return {convolutions, head: unpacked(from, 2, 1, 1)};
 }
 
-// The probabilities of streaks and of drops on the lens in a picture, planes of three colours in 0–1: {streaks, drops}.
-// Each is the mean over the rainiest cells, `rainiest` of all, 0–1.
+// The picture of 8 bits that is judged, planes: a large one is reduced to the usual working size.
+export function judgedSize(picture) {
+  return Math.min(picture.height, picture.width) > JUDGED_AS_IT_IS ? reduced(picture, USUAL_SIDE, true) : picture;
+}
+
+// The probabilities of streaks and of drops on the lens in what `judgedSize` returns: {streaks, drops}. Each is the mean
+// over the rainiest cells, `rainiest` of all, 0–1.
 export function rainKinds(picture, classifier, rainiest) {
   const {data, channels} = logits(picture, classifier), count = data.length / channels;
   const mean = kind => {

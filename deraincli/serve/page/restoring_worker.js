@@ -1,10 +1,12 @@
 // Restores pictures in a thread of its own, with ONNX Runtime. Its messages are {id, …}; a message {id, stop: true}
 // stops a picture after its tile.
 
-import {planes} from "./planes.js";
-import {classifierFrom, rainKinds} from "./rain_kind.js";
-import {atWorkingSize, restoreBytes, windowsShowDrops} from "./restoration.js";
+import {rainier} from "./attention_maps.js";
+import {restoreInPasses} from "./passes.js";
+import {fromBytes, planes} from "./planes.js";
+import {classifierFrom, judgedSize, rainKinds} from "./rain_kind.js";
 import {tilingFor} from "./tiling.js";
+import {windowsShowDrops} from "./window_trial.js";
 
 const {models, automatic} = await (await fetch("models.json")).json();
 const sessions = new Map(), stopped = new Set();
@@ -52,42 +54,37 @@ async function openClassifier() {
   return classifierFrom(new Float32Array(content), automatic.layers);
 }
 
-// Chooses the models of a picture, in the order in which they restore it: {names, rain}.
-async function choose(name, task, judged, inBytes, check) {
+// Chooses the models of a picture, RGBA bytes, in the order in which they restore it: {names, rain}.
+async function choose({bytes, height, width, name, task}, check) {
   const {members, found, no_drops: noDrops, sure_drops: sureDrops, rainiest, trial} = automatic;
   if (name !== automatic.name) return {names: [name], rain: null};
   if (task !== "auto") return {names: [members[task]], rain: null};
+  const picture = fromBytes(bytes, height, width), judged = judgedSize(picture);
   const rain = rainKinds(judged, await (classifier ??= openClassifier()), rainiest);
   if (rain.drops >= sureDrops) return {names: rain.streaks < found ? [members.drop] : [members.drop, members.streak], rain};
   if (rain.drops < noDrops) return {names: [members.streak], rain};
   const models = {streak: await model(members.streak), drop: await model(members.drop)};
-  const shown = await windowsShowDrops(judged, models, inBytes, trial, check);
+  const shown = await windowsShowDrops(judged, models, judged === picture, trial, check);
   return {names: [shown ? members.drop : members.streak], rain};
 }
 
-async function restore({id, bytes, height, width, name, task}) {
+async function restore(photo) {
+  const {id, bytes, height, width} = photo;
   const begin = performance.now();
   const check = async () => {
     await new Promise(resume => setTimeout(resume));  // lets a message that stops this picture arrive
     if (stopped.delete(id)) throw new DOMException("The photo was stopped.", "AbortError");
   };
   let after = bytes, maps = null, provider;
-  const judged = atWorkingSize(bytes, height, width);
-  const {names, rain} = await choose(name, task, judged, judged.height === height, check);
+  const {names, rain} = await choose(photo, check);
   for (const each of names) {
     const chosen = await model(each);
-    const made = await restoreBytes(after, height, width, atWorkingSize(after, height, width), chosen.tiling, chosen.runTile, check);
+    const made = await restoreInPasses(after, height, width, chosen.tiling, chosen.runTile, check);
     after = made.bytes;
-    maps = maps && made.maps ? rainier(maps, made.maps.data) : made.maps?.data ?? null;
+    maps = maps && made.maps ? rainier(maps, made.maps) : made.maps;
     provider = chosen.provider;
   }
-  return {after, maps, model: names.join(" and "), provider, rain, seconds: (performance.now() - begin) / 1000};
-}
-
-// Joins RAM and CAM of two restorations. A pixel is as rainy as the rainier of both says.
-function rainier(one, two) {
-  const half = one.length / 2;
-  return one.map((value, at) => at < half ? Math.max(value, two[at]) : Math.min(value, two[at]));
+  return {after, maps: maps?.data ?? null, model: names.join(" and "), provider, rain, seconds: (performance.now() - begin) / 1000};
 }
 
 self.onmessage = async ({data}) => {

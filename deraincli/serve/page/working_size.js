@@ -1,8 +1,11 @@
-// Large pictures at one smaller size, to spare the browser the several passes of Python. Pure functions.
+// The sizes at which a picture is restored: `deraincli/inference/working_size.py` in JavaScript. Pure functions.
 
 import {planes, resampled} from "./planes.js";
 
-const USUAL_SIDE = 400, LEAST_REDUCTION = 1.5;
+export const USUAL_SIDE = 400;
+const FINEST_SIDE = 1000, SIDE_RATIO = FINEST_SIDE / USUAL_SIDE, FADE_IN = 1.5;
+const VISIBLE = 16 / 255, DETAILED_SHARE = 1e-3, LEAST_REDUCTION = 1.1;
+const GREY = [0.299, 0.587, 0.114];
 
 // Rounds as Python does: halves go to the even number.
 function rounded(number) {
@@ -10,61 +13,80 @@ function rounded(number) {
   return rest < 0.5 || (rest === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
-// The size at which a picture is restored, [height, width].
-export function workingSize(height, width) {
-  const shorter = Math.min(height, width);
-  if (shorter <= LEAST_REDUCTION * USUAL_SIDE) return [height, width];
-  return [rounded(height * USUAL_SIDE / shorter), rounded(width * USUAL_SIDE / shorter)];
+// Planes with the shorter side `side`, or the same planes if their shorter side is no longer. A new pixel is the average
+// of the pixels that it covers, as in OpenCV's INTER_AREA. `inBytes` says whether it is rounded to 8 bits.
+export function reduced(picture, side, inBytes) {
+  const shorter = Math.min(picture.height, picture.width);
+  if (shorter <= side) return picture;
+  const [height, width] = [picture.height, picture.width].map(length => rounded(length * side / shorter));
+  const made = resampled(picture, height, width, covered);
+  if (inBytes) for (let n = 0; n < made.data.length; n++) made.data[n] = Math.round(255 * made.data[n]) / 255;
+  return made;
 }
 
-// The average of the pixels that each new pixel covers, rounded to 8 bits, as OpenCV's INTER_AREA.
-export function reduced(picture, height, width) {
-  const made = resampled(picture, height, width, (length, wanted) => {
-    const scale = length / wanted;
-    return Array.from({length: wanted}, (_, n) => {
-      const begin = n * scale, end = Math.min(length, begin + scale), first = Math.floor(begin);
-      const covered = k => Math.min(end, k + 1) - Math.max(begin, k);
-      return [first, Array.from({length: Math.ceil(end) - first}, (_, k) => covered(first + k) / scale)];
-    });
+function covered(length, wanted) {
+  const scale = length / wanted;
+  return Array.from({length: wanted}, (_, n) => {
+    const begin = n * scale, end = Math.min(length, begin + scale), first = Math.floor(begin);
+    const share = k => (Math.min(end, k + 1) - Math.max(begin, k)) / scale;
+    return [first, Array.from({length: Math.ceil(end) - first}, (_, k) => share(first + k))];
   });
-  for (let n = 0; n < made.data.length; n++) made.data[n] = Math.round(255 * made.data[n]) / 255;
-  return made;
+}
+
+// Brings a picture of 8 bits to the finest size at which it is restored. Returns the same planes if it has this size.
+export function toFinestSize(picture) {
+  const smaller = reduced(picture, FINEST_SIDE, true);
+  return reduced(smaller, detailedSide(smaller), smaller === picture);
+}
+
+// The sides at which a picture is restored after the finest one, the finer first, as [side, share of the change].
+export function coarserSides(finest) {
+  const sides = [];
+  for (let side = USUAL_SIDE; rounded(side) < finest; side *= SIDE_RATIO)
+    sides.unshift([rounded(side), Math.min((finest / side - 1) / (FADE_IN - 1), 1)]);
+  return sides;
+}
+
+// The least side that keeps a picture's detail, from USUAL_SIDE to the picture's own.
+function detailedSide(picture) {
+  const own = Math.min(picture.height, picture.width);
+  let finer = Math.floor(own / LEAST_REDUCTION), coarser = USUAL_SIDE;
+  if (finer <= coarser) return own;
+  const grey = greyOf(picture);
+  if (isDetailLost(grey, finer)) return own;
+  if (!isDetailLost(grey, coarser)) return coarser;
+  while (finer > 1.02 * coarser) {
+    const middle = rounded(Math.sqrt(coarser * finer));
+    if (isDetailLost(grey, middle)) coarser = middle;
+    else finer = middle;
+  }
+  return finer;
+}
+
+function greyOf({height, width, data}) {
+  const grey = planes(1, height, width), area = height * width;
+  for (let pixel = 0; pixel < area; pixel++)
+    grey.data[pixel] = GREY.reduce((sum, share, channel) => sum + share * data[channel * area + pixel], 0);
+  return grey;
+}
+
+// Whether too many pixels of a grey picture differ at a smaller size.
+function isDetailLost(grey, side) {
+  const enlarged = resampled(reduced(grey, side, false), grey.height, grey.width, cubic);
+  const lost = grey.data.reduce((count, value, n) => count + (Math.abs(value - enlarged.data[n]) > VISIBLE), 0);
+  return lost / grey.data.length > DETAILED_SHARE;
 }
 
 // Bicubic interpolation with OpenCV's kernel.
-export function enlarged(picture, height, width) {
-  return resampled(picture, height, width, (length, wanted) => Array.from({length: wanted}, (_, n) => {
+function cubic(length, wanted) {
+  return Array.from({length: wanted}, (_, n) => {
     const place = (n + 0.5) * length / wanted - 0.5, first = Math.floor(place) - 1;
-    return [first, [0, 1, 2, 3].map(k => cubic(Math.abs(place - first - k)))];
-  }));
+    return [first, [0, 1, 2, 3].map(k => keys(Math.abs(place - first - k)))];
+  });
 }
 
 // Keys' kernel with a = −0.75.
-function cubic(distance) {
+function keys(distance) {
   if (distance <= 1) return (1.25 * distance - 2.25) * distance ** 2 + 1;
   return -0.75 * (((distance - 5) * distance + 8) * distance - 4);
-}
-
-// Bilinear interpolation, for attention maps.
-export function smoothed(picture, height, width) {
-  return resampled(picture, height, width, (length, wanted) => Array.from({length: wanted}, (_, n) => {
-    const place = Math.max(0, Math.min(length - 1, (n + 0.5) * length / wanted - 0.5)), first = Math.floor(place);
-    return [first, [1 - (place - first), place - first]];
-  }));
-}
-
-// RGBA bytes with a change, planes of their size, added to their colours.
-export function changed(bytes, change) {
-  const made = new Uint8ClampedArray(bytes), area = change.height * change.width;
-  for (let pixel = 0; pixel < area; pixel++)
-    for (let channel = 0; channel < 3; channel++)
-      made[4 * pixel + channel] = bytes[4 * pixel + channel] + 255 * change.data[channel * area + pixel];
-  return made;
-}
-
-// `after` − `before`.
-export function difference(after, before) {
-  const made = planes(3, before.height, before.width);
-  for (let n = 0; n < made.data.length; n++) made.data[n] = after.data[n] - before.data[n];
-  return made;
 }
