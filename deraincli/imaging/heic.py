@@ -9,6 +9,7 @@ import numpy as np
 from deraincli.geometry import row_bands
 from deraincli.imaging import arrays, avif, beside, colour, metadata, xmp
 from deraincli.imaging.image import Image
+from deraincli.imaging.iso_boxes import boxes
 from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 from deraincli.pixels import Pixels
 
@@ -57,25 +58,11 @@ def _check_names(data: bytes) -> None:
 
     The boxes follow ISO/IEC 14496-12, section 8.11.6.
     """
-    for entry in re.finditer(b"infe", _meta(data)):
-        length = int.from_bytes(entry.string[entry.start() - 4 : entry.start()], "big")
-        names = entry.string[entry.end() + _BEFORE_NAMES : entry.start() - 4 + length]
+    listed = next((data[box.body : box.end] for box in boxes(data) if box.kind == b"meta"), b"")
+    for entry in re.finditer(b"infe", listed):
+        length = int.from_bytes(listed[entry.start() - 4 : entry.start()], "big")
+        names = listed[entry.end() + _BEFORE_NAMES : entry.start() - 4 + length]
         names.decode("utf-8")
-
-
-def _meta(data: bytes) -> bytes:
-    """Returns the box that lists the items of a file, empty if there is none."""
-    place = 0
-    while place + 8 <= len(data):
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        if length == 1:
-            length = int.from_bytes(data[place + 8 : place + 16], "big")
-        if kind == b"meta":
-            return data[place : place + length] if length else data[place:]
-        if length < 8:
-            break
-        place += length
-    return b""
 
 
 def _stretch(samples: Pixels, bits: int) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from deraincli.imaging import arrays, beside, metadata, xmp
 from deraincli.imaging.formats import HEAD_BYTES
 from deraincli.imaging.image import Image
+from deraincli.imaging.iso_boxes import boxes
 from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 from deraincli.runtime.parallel import usable_cpus
 
@@ -21,6 +22,8 @@ _CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I": 1}
 _SRGB = ("sRGB", "Gra_D65_Rel_SRG")
 """Names of the profiles that the decoder makes for files in sRGB without a profile, in colour and grey."""
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_PART_NUMBER = 4
+"""Bytes before a part of the codestream, in boxes that hold only a part."""
 _QUALITY = 95
 _LOSSLESS = 100
 
@@ -126,16 +129,9 @@ def _codestream(data: bytes) -> int:
     """Returns where the codestream begins."""
     if not data.startswith(_CONTAINER):
         return 0
-    place = 0
-    while place + 16 <= len(data):
-        length, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
-        head = 16 if length == 1 else 8
-        if kind in (b"jxlc", b"jxlp"):
-            return place + head + (4 if kind == b"jxlp" else 0)
-        length = int.from_bytes(data[place + 8 : place + 16], "big") if length == 1 else length
-        if length < head:
-            break
-        place += length
+    for box in boxes(data):
+        if box.kind in (b"jxlc", b"jxlp"):
+            return box.body + (_PART_NUMBER if box.kind == b"jxlp" else 0)
     raise ValueError("it has no codestream")
 
 
