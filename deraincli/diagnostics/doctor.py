@@ -95,7 +95,7 @@ def check_torch() -> Iterator[Finding]:
     engine = next(filter(is_installed, EXPORT_BACKENDS), None)
     if engine and not is_installed("torch"):
         remedy = f"for training, exports and further models: {install_command()}"
-        yield Finding("PyTorch", "OK", f"not installed; {ENGINES[engine][0]} restores", remedy)
+        yield Finding("PyTorch", "OK", f"not installed; {ENGINES[engine].name} restores", remedy)
         return
     error = _import_error("torch")
     if error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.numpy import load_file
@@ -17,8 +19,19 @@ from deraincli.runtime.installation import install_command, is_installed
 PRECISIONS = ("fp32", "fp16", "int8")
 """Precisions of exports. For ONNX Runtime, `auto` is the first for which there is an export."""
 
-ENGINES = {"onnxruntime": ("ONNX Runtime", (".onnx",)), "openvino": ("OpenVINO", (".onnx", ".openvino"))}
-"""Full name of every backend that runs exports, and the suffixes of the files that it runs."""
+
+@dataclass(frozen=True)
+class Engine:
+    """A backend that runs exports."""
+
+    name: str
+    """Its full name."""
+    suffixes: tuple[str, ...]
+    """Suffixes of the files that it runs."""
+    candidates: Callable[[str], list[tuple[str, str]]]
+    """Returns target and precision of the exports that it runs in a precision, the best first."""
+    open: Callable[[Path, str, str, str], ExportBackend]
+    """Opens a file on a device, in a precision, with a provider."""
 
 
 def cached_export(model: ModelFile, precision: str, target: str = "onnx") -> Path:
@@ -89,18 +102,18 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
         DeviceError: Exports cannot have this precision.
     """
     weights = model.path
-    name, suffixes = ENGINES[engine]
-    if weights.suffix in suffixes:
+    runs = ENGINES[engine]
+    if weights.suffix in runs.suffixes:
         if not weights.is_file():
             raise ModelError(f"There is no file '{weights}': make it with `derain weights export`.")
         return weights
     if weights.suffix in EXPORT_SUFFIXES:
         raise ModelError(
-            f"{name} does not run '{model.given}', which cannot be converted: name the model that it was "
-            "exported from."
+            f"{runs.name} does not run '{model.given}', which cannot be converted: name the model that it "
+            "was exported from."
         )
     read_header(weights)  # raises ModelError if the file is missing or damaged
-    candidates = _candidates(precision, engine)
+    candidates = runs.candidates(precision)
     for target, candidate in candidates:
         path = cached_export(model, candidate, target)
         if path.is_file():
@@ -118,7 +131,7 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
         command += f" --precision {candidate}"
     if candidate == "int8":
         command += " --pairs DATASET"
-    raise ModelError(f"{name} needs an export of '{model.name}': run `{command}` once.")
+    raise ModelError(f"{runs.name} needs an export of '{model.name}': run `{command}` once.")
 
 
 def open_export(
@@ -146,23 +159,36 @@ def open_export(
         DeviceError: The device, the provider or the precision is not available.
         UsageError: The provider does not compute on the device.
     """
-    path = find_export(model, precision, engine)
-    if engine == "openvino":
-        from deraincli.inference.backends.openvino_backend import OpenVinoBackend
-        from deraincli.model_zoo.compiled import CompiledCache
-
-        return OpenVinoBackend(path, device=device, precision=precision, store=CompiledCache())
-    from deraincli.inference.backends.onnx_backend import OnnxBackend
-
-    return OnnxBackend(path, device=device, precision=precision, provider=provider)
+    return ENGINES[engine].open(find_export(model, precision, engine), device, precision, provider)
 
 
-def _candidates(precision: str, engine: str) -> list[tuple[str, str]]:
-    """Returns target and precision of the exports that an engine runs in a precision, the best first."""
-    if engine == "openvino":
-        return [("openvino", "int8")] if precision == "int8" else [("onnx", "fp32"), ("openvino", "fp32")]
+def _for_onnxruntime(precision: str) -> list[tuple[str, str]]:
     if precision not in ("auto", *PRECISIONS):
         raise DeviceError(
             f"Exports compute in {', '.join(PRECISIONS)}, not in '{precision}': choose one or auto."
         )
     return [("onnx", name) for name in (PRECISIONS if precision == "auto" else (precision,))]
+
+
+def _for_openvino(precision: str) -> list[tuple[str, str]]:
+    return [("openvino", "int8")] if precision == "int8" else [("onnx", "fp32"), ("openvino", "fp32")]
+
+
+def _open_onnxruntime(path: Path, device: str, precision: str, provider: str) -> ExportBackend:
+    from deraincli.inference.backends.onnx_backend import OnnxBackend
+
+    return OnnxBackend(path, device=device, precision=precision, provider=provider)
+
+
+def _open_openvino(path: Path, device: str, precision: str, provider: str) -> ExportBackend:
+    from deraincli.inference.backends.openvino_backend import OpenVinoBackend
+    from deraincli.model_zoo.compiled import CompiledCache
+
+    return OpenVinoBackend(path, device=device, precision=precision, store=CompiledCache())
+
+
+ENGINES = {
+    "onnxruntime": Engine("ONNX Runtime", (".onnx",), _for_onnxruntime, _open_onnxruntime),
+    "openvino": Engine("OpenVINO", (".onnx", ".openvino"), _for_openvino, _open_openvino),
+}
+"""Every backend that runs exports."""

@@ -46,7 +46,7 @@ def choose_backend(request: str | None, model: str | None, device: str = "auto")
     if request in EXPORT_BACKENDS:
         return request
     suffix = Path(model or "").suffix
-    engines = [name for name in EXPORT_BACKENDS if suffix in ENGINES[name][1]]
+    engines = [name for name in EXPORT_BACKENDS if suffix in ENGINES[name].suffixes]
     if request not in (None, "auto"):
         if engines:
             raise UsageError(f"'{model}' is an export: set backend to auto or {' or '.join(engines)}.")
