@@ -17,7 +17,7 @@ from deraincli.inference.joint_upsampling import carry_over, enlarged
 from deraincli.inference.saturation import recolour_saturated
 from deraincli.inference.tiled import Restored, RunTile, restore_tiled
 from deraincli.inference.tiling import Tiling, plan
-from deraincli.inference.working_size import SideChoice, coarser_sides, reduced, to_finest_size
+from deraincli.inference.working_size import SideChoice, coarser_sides, reduced, reduced_size, to_finest_size
 
 
 def restore_in_passes(
@@ -48,18 +48,20 @@ def restore_in_passes(
         InputError: The array has another shape, dtype or range.
         DeviceError: Even the smallest tile does not fit in memory.
     """
-    finest = pixels if side == "full" else to_finest_size(pixels, side)
-    coarser = [] if side == "full" else coarser_sides(min(finest.shape[:2]))
-    tiles = [len(plan(_size_at(finest, step), tiling).tiles) for step, _ in coarser]
+    finest = to_finest_size(pixels, side)
+    size = Size(*finest.shape[:2])
+    own_side = min(size.height, size.width)
+    coarser = [] if side == "full" else coarser_sides(own_side)
+    tiles = [len(plan(reduced_size(size, step), tiling).tiles) for step, _ in coarser]
     run = partial(restore_tiled, run_tile=run_tile, tiling=tiling, on_warning=on_warning)
 
     result = run(finest, on_progress=_counted(on_progress, 0, sum(tiles)))
     recolour_saturated(finest, result.image)
-    done = len(plan(Size(*finest.shape[:2]), tiling).tiles)
+    done = len(plan(size, tiling).tiles)
     for number, (step, share) in enumerate(coarser):
         progress = _counted(on_progress, done + sum(tiles[:number]), sum(tiles[number + 1 :]))
         result = _with_coarser(result, step, share, partial(run, on_progress=progress))
-    result = result._replace(sides=(min(finest.shape[:2]), *(step for step, _ in coarser)))
+    result = result._replace(sides=(own_side, *(step for step, _ in coarser)))
     return result if finest is pixels else _at_full_size(result, pixels, finest)
 
 
@@ -87,13 +89,6 @@ def _at_full_size(result: Restored, pixels: NDArray[Any], smaller: NDArray[np.fl
         cam=enlarged(result.cam, size, smooth=True),
         levels=enlarged(result.levels, size, smooth=False),
     )
-
-
-def _size_at(pixels: NDArray[Any], side: int) -> Size:
-    """Returns the size of a picture that is reduced to a shorter side."""
-    height, width = pixels.shape[:2]
-    shorter = min(height, width)
-    return Size(round(height * side / shorter), round(width * side / shorter))
 
 
 def _counted(on_progress: OnProgress | None, before: int, after: int) -> OnProgress | None:

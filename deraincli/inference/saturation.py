@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from deraincli.geometry import row_bands
 from deraincli.inference.tiled import quantised, unit_range
+from deraincli.pixels import LUMA
 
 SATURATED = 253 / 255
 """Values from which a channel counts as saturated, of 1. JPEG lowers the largest value a little."""
@@ -24,7 +25,7 @@ REACH = 1.5
 
 _RADIUS = 6
 _LEAST_WEIGHT = 0.02
-_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_LUMA = np.array(LUMA, np.float32)
 
 
 def recolour_saturated(before: NDArray[Any], restored: NDArray[Any]) -> None:
@@ -48,7 +49,7 @@ def recolour_saturated(before: NDArray[Any], restored: NDArray[Any]) -> None:
             continue
         # Rows above were recoloured already, but only where they are saturated and weigh nothing.
         picture = unit_range(restored[near])
-        colour = picture - (picture @ _LUMINANCE)[..., None]
+        colour = picture - (picture @ _LUMA)[..., None]
         around, weight = _surroundings(colour, np.asarray(~saturated.any(axis=2)))
         change = (unit_range(before[rows]) - picture[inner]).max(axis=2)
         share = (change / WHOLE_CHANGE).clip(0, 1) * partly * (weight[inner] > _LEAST_WEIGHT)

@@ -65,22 +65,28 @@ def reduced(pixels: NDArray[Any], side: int) -> NDArray[Any]:
         The same array if its shorter side is no longer, else a smaller picture with the same proportions,
         float32 in 0–1.
 
-    Raises:
-        InputError: `restore_tiled` does not take such values.
     """
-    height, width, channels = pixels.shape
-    shorter = min(height, width)
-    if shorter <= side:
+    if min(pixels.shape[:2]) <= side:
         return pixels
     import cv2  # here, because most pictures do not need it
 
-    check_values(pixels)
     if pixels.dtype.kind == "f":  # OpenCV does not know all float types
         pixels = pixels.astype(np.float32, copy=False)
-    size = Size(round(height * side / shorter), round(width * side / shorter))
+    size = reduced_size(Size(*pixels.shape[:2]), side)
     smaller = np.asarray(cv2.resize(pixels, (size.width, size.height), interpolation=cv2.INTER_AREA))
     # The average of ones can exceed one by a rounding error.
-    return unit_range(smaller).clip(0, 1).reshape(size.height, size.width, channels)
+    return unit_range(smaller).clip(0, 1).reshape(size.height, size.width, pixels.shape[2])
+
+
+def reduced_size(size: Size, side: int) -> Size:
+    """Returns the size of a picture that is reduced to a shorter side.
+
+    Args:
+        size: Size of the picture, pixels.
+        side: The shorter side of the smaller picture, pixels.
+    """
+    shorter = min(size.height, size.width)
+    return Size(round(size.height * side / shorter), round(size.width * side / shorter))
 
 
 def to_finest_size(pixels: NDArray[Any], side: SideChoice) -> NDArray[Any]:

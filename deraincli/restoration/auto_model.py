@@ -62,14 +62,11 @@ class AutoDerainer(Derainer):
 
         Args:
             pixels: The picture, H×W×3 or H×W×1, as `restore` takes it.
-            on_progress: Receives the number of windows done and the number of all windows.
 
         Raises:
             InputError: The array has another shape, dtype or range.
         """
-        check_shape(pixels)
-        check_values(pixels)
-        return self._classifier(pixels)
+        return self._classifier(_judged(pixels))
 
     def select(self, pixels: NDArray[Any], *, on_warning: OnWarning | None = None) -> Derainer:
         """Returns what restores a picture: a specialist, or both in turn.
@@ -78,19 +75,22 @@ class AutoDerainer(Derainer):
             pixels: The picture, as `restore` takes it.
             on_warning: Receives a sentence for the user if the choice is doubtful.
         """
-        return self._specialist(pixels, self.rain(pixels), on_warning)
+        return self._choose(pixels, on_warning)[0]
 
-    def _specialist(self, pixels: NDArray[Any], rain: RainKinds, on_warning: OnWarning | None) -> Derainer:
+    def _choose(self, pixels: NDArray[Any], on_warning: OnWarning | None) -> tuple[Derainer, RainKinds]:
+        """Returns what restores a picture, and the rain by which it was chosen."""
+        judged = _judged(pixels)
+        rain = self._classifier(judged)
         if rain.drops >= SURE_DROPS:
-            return self._both if rain.streaks >= FOUND else self._drop
-        if rain.drops >= NO_DROPS and windows_show_drops(at_judged_size(pixels), self._streak, self._drop):
-            return self._drop
+            return (self._both if rain.streaks >= FOUND else self._drop), rain
+        if rain.drops >= NO_DROPS and windows_show_drops(judged, self._streak, self._drop):
+            return self._drop, rain
         if on_warning and rain.drops >= FOUND:
             on_warning(
                 f"There may be drops on the lens (probability {rain.drops:.0%}), which are left: "
                 "add --task drop if there are."
             )
-        return self._streak
+        return self._streak, rain
 
     def restore(
         self,
@@ -106,11 +106,18 @@ class AutoDerainer(Derainer):
         `Restored.model` and `Restored.rain` name the choice. `Derainer.restore` describes the arguments and
         the errors.
         """
-        rain = self.rain(pixels)
-        result = self._specialist(pixels, rain, on_warning).restore(
+        specialist, rain = self._choose(pixels, on_warning)
+        result = specialist.restore(
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(rain=rain)
+
+
+def _judged(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Checks a picture, and returns it at the size at which its rain is judged."""
+    check_shape(pixels)
+    check_values(pixels)
+    return at_judged_size(pixels)
 
 
 class _InTurn(Derainer):

@@ -136,20 +136,41 @@ class Derainer(ABC):
         )
         if isinstance(image, PIL.Image.Image):
             pixels, alpha = _from_pillow(image)
-            result = self._controlled(pixels, control, maps=return_maps)
+            result = self.restore_in_part(pixels, control, maps=return_maps)
             answer: Any = _to_pillow(result.image, alpha, image)
         else:
             array = _as_array(image)
             flat = array.ndim == 2
-            result = self._controlled(array[..., None] if flat else array, control, maps=return_maps)
+            result = self.restore_in_part(array[..., None] if flat else array, control, maps=return_maps)
             answer = result.image[..., 0] if flat else result.image
         return (answer, AttentionMaps(result.ram, result.cam)) if return_maps else answer
 
-    def _controlled(self, pixels: NDArray[Any], control: Control, *, maps: bool) -> Restored:
-        """Restores a picture, and applies the share of the change that `control` asks for."""
+    def restore_in_part(
+        self,
+        pixels: NDArray[Any],
+        control: Control,
+        *,
+        maps: bool = False,
+        on_progress: OnProgress | None = None,
+        on_warning: OnWarning | None = None,
+    ) -> Restored:
+        """Restores a picture, and applies a share of the change.
+
+        `restore` describes the other arguments and the other errors.
+
+        Args:
+            pixels: The picture.
+            control: The share of the change that each pixel gets.
+            maps: Whether to return the attention maps, if the network has them.
+            on_progress: Receives the number of finished tiles and the number of all tiles.
+            on_warning: Receives sentences for the user.
+
+        Raises:
+            InputError: A mask has other proportions.
+        """
         check_shape(pixels)
         control.check(Size(*pixels.shape[:2]))
-        result = self.restore(pixels, maps=maps)
+        result = self.restore(pixels, maps=maps, on_progress=on_progress, on_warning=on_warning)
         return result._replace(image=control.apply(pixels, result.image))
 
     @property

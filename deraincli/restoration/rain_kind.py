@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from deraincli.files.locations import weights_folder
-from deraincli.inference.tiled import RainKinds
+from deraincli.inference.tiled import RainKinds, unit_range
 from deraincli.inference.working_size import USUAL_SIDE, reduced
 from deraincli.pixels import Floats
 
@@ -72,10 +72,9 @@ class RainClassifier:
         Returns:
             The probability of each kind of rain.
         """
-        smaller = at_judged_size(pixels)
-        full = np.iinfo(smaller.dtype).max if smaller.dtype.kind == "u" else 1
-        scaled = np.broadcast_to(smaller, (*smaller.shape[:2], 3)).astype(np.float32) / np.float32(full)
-        probabilities = 1 / (1 + np.exp(-self.logits(scaled).reshape(-1, 2)))
+        picture = unit_range(at_judged_size(pixels))
+        colours = np.broadcast_to(picture, (*picture.shape[:2], 3))
+        probabilities = 1 / (1 + np.exp(-self.logits(colours).reshape(-1, 2)))
         count = ceil(RAINIEST * len(probabilities))
         return RainKinds(*np.sort(probabilities, axis=0)[-count:].mean(0).tolist())
 

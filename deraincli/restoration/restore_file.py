@@ -160,14 +160,13 @@ def restore_picture(
         UsageError: The backend gives no maps.
     """
     start = time.perf_counter()
-    control, size = control or Control(), Size(*picture.pixels.shape[:2])
-    control.check(size)
-    result = derainer.restore(picture.pixels, maps=maps, on_progress=on_progress, on_warning=on_note)
-    result = result._replace(image=control.apply(picture.pixels, result.image))
+    result = derainer.restore_in_part(
+        picture.pixels, control or Control(), maps=maps, on_progress=on_progress, on_warning=on_note
+    )
     data = encode_restored(picture, result, options)
     return RestoredFile(
         data,
-        size=size,
+        size=Size(*picture.pixels.shape[:2]),
         seconds=time.perf_counter() - start,
         tile=str(result.tile),
         sides=result.sides,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.restoration.change import measure_change
 from deraincli.restoration.derainer import Derainer
 
 WINDOW = 128
@@ -41,16 +42,10 @@ def windows_show_drops(pixels: NDArray[Any], streak: Derainer, drop: Derainer) -
     """
     windows = _windows(pixels)
     streak_change, drop_change = (
-        float(np.mean([_change(window, specialist) for window in windows])) for specialist in (streak, drop)
+        float(np.mean([measure_change(window, specialist.restore(window).image).mean for window in windows]))
+        for specialist in (streak, drop)
     )
     return drop_change > max(CHANGE_RATIO * streak_change, LEAST_CHANGE)
-
-
-def _change(window: NDArray[Any], specialist: Derainer) -> float:
-    """Returns the mean absolute change by a specialist, 0–1."""
-    full = np.iinfo(window.dtype).max if window.dtype.kind == "u" else 1
-    restored = specialist.restore(window).image.astype(np.float32)
-    return float(np.abs(restored - window).mean() / full)
 
 
 def _windows(pixels: NDArray[Any]) -> list[NDArray[Any]]:

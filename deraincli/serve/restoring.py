@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.geometry import Size
 from deraincli.imaging.formats import HEAD_BYTES, format_named, recognise, result_format
 from deraincli.restoration.control import Control
 from deraincli.restoration.mask import decode_mask, mask_file
@@ -83,9 +82,10 @@ def restore_upload(
     derainer = shelf.open(options.model, options.task)
     notes += derainer.notes
     control = _control(options, upload, max_pixels)
-    control.check(Size(*picture.pixels.shape[:2]))
     restored = restore_picture(
-        *(derainer, picture, save),
+        derainer,
+        picture,
+        save,
         control=control,
         maps=options.maps,
         on_progress=check,

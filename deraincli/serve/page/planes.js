@@ -1,7 +1,14 @@
 // Pictures as planes of numbers, channels × height × width, in one Float32Array. Pure functions.
 
+const LUMA = [0.299, 0.587, 0.114];  // of R, G and B, as in `deraincli/pixels.py`
+
 export function planes(channels, height, width) {
   return {channels, height, width, data: new Float32Array(channels * height * width)};
+}
+
+// The grey value of a pixel of three colours. `area` is the number of pixels.
+export function luma({data}, pixel, area) {
+  return LUMA.reduce((sum, share, channel) => sum + share * data[channel * area + pixel], 0);
 }
 
 // A rectangle of `from` is copied to `to`, whose size it has from `row` and `column` on.

@@ -1,9 +1,8 @@
 // Recolours what a network restored from saturated pixels: `deraincli/inference/saturation.py` in JavaScript.
 
-import {planes} from "./planes.js";
+import {luma, planes} from "./planes.js";
 
 const SATURATED = Math.fround(253 / 255), WHOLE_CHANGE = 20 / 255, REACH = 1.5, RADIUS = 6, LEAST_WEIGHT = 0.02;
-const LUMINANCE = [0.299, 0.587, 0.114];
 
 // Gives partly saturated pixels that a network darkened the colour of their surroundings, in place. Both are planes of
 // three colours. `inBytes` says whether the result is rounded to 8 bits.
@@ -15,7 +14,7 @@ export function recolourSaturated(before, restored, inBytes) {
   const colour = planes(4, before.height, before.width);  // the fourth plane is the weight
   for (let pixel = 0; pixel < area; pixel++) {
     if (counts[pixel] > 0) continue;
-    const grey = luminance(restored, pixel, area);
+    const grey = luma(restored, pixel, area);
     for (let channel = 0; channel < 3; channel++) colour.data[channel * area + pixel] = restored.data[channel * area + pixel] - grey;
     colour.data[3 * area + pixel] = 1;
   }
@@ -23,7 +22,7 @@ export function recolourSaturated(before, restored, inBytes) {
   for (let pixel = 0; pixel < area; pixel++) {
     const weight = around.data[3 * area + pixel];
     if (counts[pixel] % 3 === 0 || weight <= LEAST_WEIGHT) continue;
-    const places = [0, 1, 2].map(channel => channel * area + pixel), grey = luminance(restored, pixel, area);
+    const places = [0, 1, 2].map(channel => channel * area + pixel), grey = luma(restored, pixel, area);
     const change = Math.max(...places.map(place => before.data[place] - restored.data[place]));
     const share = Math.max(0, Math.min(1, change / WHOLE_CHANGE));
     if (share === 0) continue;
@@ -33,10 +32,6 @@ export function recolourSaturated(before, restored, inBytes) {
       restored.data[place] = inBytes ? Math.round(255 * limited) / 255 : limited;
     }
   }
-}
-
-function luminance({data}, pixel, area) {
-  return LUMINANCE.reduce((sum, share, channel) => sum + share * data[channel * area + pixel], 0);
 }
 
 // Gaussian blur. Beyond its edges the picture is mirrored, the last row and column not repeated.

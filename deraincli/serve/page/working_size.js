@@ -1,11 +1,10 @@
 // The sizes at which a picture is restored: `deraincli/inference/working_size.py` in JavaScript. Pure functions.
 
-import {planes, resampled} from "./planes.js";
+import {luma, planes, resampled} from "./planes.js";
 
 export const USUAL_SIDE = 400;
 const FINEST_SIDE = 1000, SIDE_RATIO = FINEST_SIDE / USUAL_SIDE, FADE_IN = 1.5;
 const VISIBLE = 16 / 255, DETAILED_SHARE = 1e-3, LEAST_REDUCTION = 1.1;
-const GREY = [0.299, 0.587, 0.114];
 
 // Rounds as Python does: halves go to the even number.
 function rounded(number) {
@@ -63,10 +62,11 @@ function detailedSide(picture) {
   return finer;
 }
 
-function greyOf({height, width, data}) {
+function greyOf(colours) {
+  const {height, width} = colours;
   const grey = planes(1, height, width), area = height * width;
   for (let pixel = 0; pixel < area; pixel++)
-    grey.data[pixel] = GREY.reduce((sum, share, channel) => sum + share * data[channel * area + pixel], 0);
+    grey.data[pixel] = luma(colours, pixel, area);
   return grey;
 }
 
