@@ -24,15 +24,6 @@ pytest_plugins = ["expected_skips", "browsers"]
 torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Moves files that run OpenVINO to the end.
-
-    A backward pass of PyTorch after OpenVINO in the same process ended in a segmentation fault (torch 2.14).
-    """
-    late = {path: "openvino" in path.read_text() for path in {item.path for item in items}}
-    items.sort(key=lambda item: late[item.path])
-
-
 @pytest.fixture
 def hub() -> Iterator[LoopbackHub]:
     """A Hugging Face Hub on this machine."""

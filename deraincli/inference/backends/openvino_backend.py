@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from deraincli.errors import DeviceError
 from deraincli.inference.backends.export_backend import IMAGE, ExportBackend
-from deraincli.inference.backends.openvino_file import import_openvino, metadata_of, read_model
+from deraincli.inference.backends.openvino_file import import_openvino, metadata_of, openvino_core, read_model
 from deraincli.runtime.parallel import usable_threads
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class OpenVinoBackend(ExportBackend):
             ModelError: OpenVINO is not installed, or the file is not such an export.
             DeviceError: The device or the precision is not available.
         """
-        self._core: Core = import_openvino().Core()
+        self._core = openvino_core()
         self.device = _choose_device(self._core, device)
         self._model = read_model(path)
         outputs = [output.any_name for output in self._model.outputs]

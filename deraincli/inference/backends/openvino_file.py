@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from deraincli.inference.backends.export_metadata import METADATA_KEY, Descripti
 from deraincli.runtime.installation import install_command
 
 if TYPE_CHECKING:
-    from openvino import Model
+    from openvino import Core, Model
 
 SUFFIX = ".openvino"
 """Suffix of an archive."""
@@ -68,6 +69,20 @@ def import_openvino() -> Any:
     return openvino
 
 
+@cache
+def openvino_core() -> Core:
+    """Returns the only core of this process. Create no other.
+
+    A core replaces the stack on which Linux runs signal handlers, and puts back the stack it found when it
+    ends. Where an older core ended before a newer one, that stack no longer exists, and the next signal,
+    such as Ctrl-C, ends the process with a segmentation fault (OpenVINO 2026.4).
+
+    Raises:
+        ModelError: OpenVINO is not installed.
+    """
+    return import_openvino().Core()
+
+
 def read_model(source: Path | bytes) -> Model:
     """Reads an ONNX file or an archive.
 
@@ -80,8 +95,7 @@ def read_model(source: Path | bytes) -> Model:
     Raises:
         ModelError: The file is missing or damaged, or OpenVINO is not installed.
     """
-    openvino = import_openvino()
-    core = openvino.Core()
+    openvino, core = import_openvino(), openvino_core()
     try:
         archive = io.BytesIO(source) if isinstance(source, bytes) else source
         if not zipfile.is_zipfile(archive):

@@ -226,3 +226,23 @@ resource.setrlimit(resource.RLIMIT_AS, unlimited)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("MemoryError\n", "")
+
+
+def test_ctrl_c_reaches_python_after_backends_have_gone(small_export: Path) -> None:
+    """Each core of OpenVINO takes the stack of signal handlers with it, so there must be one for all backends."""
+    script = f"""
+import os, signal
+from pathlib import Path
+from deraincli.inference.backends.openvino_backend import OpenVinoBackend
+
+first = OpenVinoBackend(Path({str(small_export)!r}))
+second = OpenVinoBackend(Path({str(small_export)!r}))
+del first
+del second
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
