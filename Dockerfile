@@ -1,4 +1,7 @@
-# derain without PyTorch: docker build -t derain . && docker run --rm -v "$PWD:/photos" derain image rain.jpg
+# derain without PyTorch. To build it, to restore a photo, and to serve the page:
+#     docker build -t derain .
+#     docker run --rm -v "$PWD:/photos" derain image rain.jpg
+#     docker run --rm -p 127.0.0.1:7860:7860 derain serve --host 0.0.0.0
 FROM python:3.13-slim
 COPY . /source
 RUN python -m venv --without-pip /opt/derain

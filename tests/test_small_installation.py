@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from serving import serving
 
 from deraincli.runtime.installation import LEFT_OUT
 
@@ -80,7 +81,8 @@ def test_the_small_requirements_are_those_of_the_package() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     left_out = {DISTRIBUTIONS.get(module, module) for module in LEFT_OUT}
     kept = {line for line in declared["dependencies"] if line.partition(">=")[0] not in left_out}
-    assert set(requirements(SMALL)) == kept | set(declared["optional-dependencies"]["onnxruntime"])
+    extras = declared["optional-dependencies"]
+    assert set(requirements(SMALL)) == kept | set(extras["onnxruntime"]) | set(extras["serve"])
 
 
 def test_pictures_are_restored_without_what_is_left_out(photos: Path) -> None:
@@ -126,7 +128,7 @@ def test_what_needs_more_is_one_sentence_with_the_install_line(photos: Path) -> 
     assert not (photos / "out.png").exists()
 
 
-@pytest.mark.skipif("CI" not in os.environ, reason="fetches 120 MB: runs in .ci/run, or where CI is set")
+@pytest.mark.skipif("CI" not in os.environ, reason="fetches 125 MB: runs in .ci/run, or where CI is set")
 def test_the_steps_of_the_dockerfile_give_a_small_environment(photos: Path) -> None:
     """There need be no Docker: the steps run in a folder of their own, with what .dockerignore lets in."""
     source, environment = photos / "source", photos / "environment"
@@ -153,8 +155,12 @@ def test_the_steps_of_the_dockerfile_give_a_small_environment(photos: Path) -> N
 
     derain("derain", "image", "photo.png", "-o", "out.png")
     derain("deraincli", "eval", "set")
+    with serving(derain=[str(environment / "bin/derain")], environment=clean) as server:
+        assert server.get("/api/health").json["status"] == "ok"
+        answer = server.post("/api/derain", (photos / "photo.png").read_bytes())
+    assert answer.body == (photos / "out.png").read_bytes()
     packages = next(environment.glob("lib/python*/site-packages"))
     assert not {"torch", "torchvision", "scipy", "skimage"} & {folder.name for folder in packages.iterdir()}
     assert (environment / "share/man/man1/derain.1").is_file()
     size = sum(file.stat().st_size for file in environment.rglob("*") if not file.is_symlink())
-    assert size < 370e6, f"{size / 1e6:.0f} MB"
+    assert size < 365e6, f"{size / 1e6:.0f} MB"

@@ -25,7 +25,7 @@ import numpy as np
 import PIL.Image
 import psutil
 
-sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "serve")]
+sys.path.append(str(Path(__file__).parents[1]))
 from paired import rain_on, scene
 from serving import Server, serving
 from tiny_models import TINY, random_model

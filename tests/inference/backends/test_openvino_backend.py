@@ -229,7 +229,7 @@ resource.setrlimit(resource.RLIMIT_AS, unlimited)
 
 
 def test_ctrl_c_reaches_python_after_backends_have_gone(small_export: Path) -> None:
-    """Each core of OpenVINO takes the stack of signal handlers with it, so there must be one for all backends."""
+    """Each core of OpenVINO takes the stack of signal handlers with it, so all backends need one."""
     script = f"""
 import os, signal
 from pathlib import Path

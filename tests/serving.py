@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -80,10 +80,20 @@ class Server:
 
 
 @contextmanager
-def serving(*arguments: object) -> Iterator[Server]:
-    """Runs `derain serve` on a free port."""
-    command = [sys.executable, "-m", "deraincli", "serve", "--port", "0", *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def serving(
+    *arguments: object,
+    derain: Sequence[str] = (sys.executable, "-m", "deraincli"),
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Server]:
+    """Runs `derain serve` on a free port.
+
+    Args:
+        arguments: Further arguments of the command.
+        derain: How `derain` is called.
+        environment: The environment variables.
+    """
+    command = [*derain, "serve", "--port", "0", *map(str, arguments)]
+    environment = {**environment, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         printed = ""
