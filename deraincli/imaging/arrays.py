@@ -106,8 +106,8 @@ def to_pillow(pixels: Pixels, alpha: Pixels | None) -> PIL.Image.Image:
     return picture
 
 
-def deep_colour(data: bytes) -> Pixels:
-    """Decodes a PNG or TIFF of 16-bit colour.
+def deep_samples(data: bytes | bytearray) -> Pixels:
+    """Decodes a 16-bit PNG, or a TIFF of 16-bit colour.
 
     Orientation tags of TIFFs are applied, as Pillow also does.
 
@@ -115,18 +115,18 @@ def deep_colour(data: bytes) -> Pixels:
         data: The whole file.
 
     Returns:
-        H×W×3 RGB or H×W×4 RGBA, uint16.
+        H×W×1 grey, H×W×3 RGB or H×W×4 RGBA, uint16. Grey with alpha is RGBA.
 
     Raises:
-        ValueError: OpenCV cannot decode it as 16-bit colour.
+        ValueError: OpenCV cannot decode it as 16 bits.
     """
     import cv2
 
     with _silent_opencv():
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3:
-        raise ValueError("not decodable as 16-bit colour")
-    pixels = np.asarray(decoded, np.uint16)
+    if decoded is None or decoded.dtype != np.uint16:
+        raise ValueError("not decodable as 16 bits")
+    pixels = np.atleast_3d(np.asarray(decoded, np.uint16))
     for rows in row_bands(*pixels.shape[:2]):
         pixels[rows, :, :3] = pixels[rows, :, 2::-1]  # OpenCV stores BGR
     return pixels

@@ -41,7 +41,7 @@ from deraincli.imaging import (
 )
 from deraincli.imaging.formats import FORMATS, HEAD_BYTES, available, is_video, missing_extra, recognise
 from deraincli.imaging.image import Image
-from deraincli.imaging.pixel_reader import check_pixels, decode_errors
+from deraincli.imaging.pixel_reader import check_pixels, damage_errors, decode_errors
 
 # Pillow logs damaged metadata, which we report ourselves. Without a handler, logging would print to stderr.
 # Applications can still configure Pillow's log.
@@ -222,26 +222,27 @@ def _channels(picture: ImageFile) -> int:
 
 def _check_whole(data: bytes, format: str, name: str) -> None:
     """Refuses damaged files that decoders accept, because they fill missing parts and skip checksums."""
-    try:
+    with damage_errors(name):
         if format == "PNG":
             png.check(data)
+            if not png.is_deep(data):  # the lines of others are checked as they are read
+                png.check_lines(data)
         elif format == "JPEG":
             jpeg.check(data)
         elif format == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
             raise ValueError("it ends before the length in its header")
-    except ValueError as error:
-        raise UnreadableImageError(
-            f"{name} is damaged or cut off: {error}; get a whole copy of it."
-        ) from error
 
 
 def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     stored = metadata.orientation(picture) if format == "TIFF" else 1  # loading turns a TIFF and loses this
+    size = picture.size
     with decode_errors(name, format):
+        if format == "PNG" and png.is_deep(data):  # Pillow reads its metadata, OpenCV its samples
+            picture = _open(png.outline(data), format)
         picture.load()
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)
     turned = max(stored, orientation) >= metadata.FIRST_TURNED
-    size = picture.size[::-1] if orientation >= metadata.FIRST_TURNED else picture.size
+    size = size[::-1] if orientation >= metadata.FIRST_TURNED else size
     exif, notes = metadata.read_exif(picture, size, turned=turned)
     packet = _read_xmp(picture)
     true_packet = xmp.without_claims(xmp.upright(packet, size, turned=turned)) if packet else None

@@ -25,7 +25,8 @@ def read(picture: ImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | N
     """Reads the pixels of a picture of any mode except CMYK.
 
     Args:
-        picture: The picture, already loaded from `data`. Loading detects damage that OpenCV silently fills.
+        picture: The picture, already loaded from `data`. Loading detects damage of TIFFs that OpenCV silently
+            fills. Of a 16-bit PNG only the `png.outline`.
         data: The whole file.
         name: Name of the picture in error messages.
 
@@ -86,6 +87,24 @@ def decode_errors(name: str, format: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def damage_errors(name: str) -> Iterator[None]:
+    """Converts ValueErrors of our own checks to UnreadableImageError.
+
+    Args:
+        name: Name of the picture in the error message.
+
+    Raises:
+        UnreadableImageError: A check failed.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise UnreadableImageError(
+            f"{name} is damaged or cut off: {error}; get a whole copy of it."
+        ) from error
+
+
 def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | None]:
     with decode_errors(name, picture.format or "picture"):
         mode = arrays.plain_mode(picture)
@@ -99,18 +118,23 @@ def _read_by_pillow(picture: ImageFile, name: str) -> tuple[Pixels, Pixels | Non
 
 
 def _read_png(picture: PngImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
-    bits, colour_type = png.header(data)
-    if bits == 16 and colour_type != png.GREY:
-        picture.close()  # its loading was the check; this frees four bytes per pixel
-        with decode_errors(name, "PNG"):
-            deep = arrays.deep_colour(png.bare(data))
-        colours, alpha = _split(deep, 1 if colour_type == png.GREY_ALPHA else 3)
+    if png.is_deep(data):
+        colours, alpha = _read_deep_png(data, name)
     else:
         colours, alpha = _read_by_pillow(picture, name)
     if key := png.colour_key(data):
         opaque = np.any(colours != np.array(key, colours.dtype), axis=2)
         alpha = opaque * np.array(np.iinfo(colours.dtype).max, colours.dtype)
     return colours, alpha
+
+
+def _read_deep_png(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+    with damage_errors(name):
+        bare = png.bare(data)
+    with decode_errors(name, "PNG"):
+        samples = arrays.deep_samples(bare)
+    _, colour_type = png.header(data)
+    return _split(samples, 1 if colour_type in (png.GREY, png.GREY_ALPHA) else 3)
 
 
 def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
@@ -131,7 +155,7 @@ def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pix
     tags, has_alpha = picture.tag_v2, picture.mode == "RGBA"
     picture.close()  # frees memory, as above
     with decode_errors(name, "TIFF"):
-        deep = arrays.deep_colour(data)
+        deep = arrays.deep_samples(data)
     colours, alpha = _split(deep, 3)
     if not has_alpha:  # a fourth channel has no stated meaning
         return colours, None

@@ -23,6 +23,7 @@ _HEADER_END = len(_SIGNATURE) + 25
 _COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _PER_METRE = 1
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 _METADATA_KEYWORDS = ("XML:com.adobe.xmp", "Raw profile type exif")
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 _SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
@@ -30,11 +31,12 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _ONLY_METHODS = b"\0\0"  # the only ones for compression and filtering
 _INTERLACED = 1
 _INFLATE_STEP = 1 << 18
-_SUB_FILTER = 1
+_SUB_FILTER, _LAST_FILTER = 1, 4
+_TOO_FEW_LINES = "it holds fewer lines than its header says"
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Iterates over the chunks of a file up to IEND.
+    """Iterates over the chunks of a file up to IEND. Only `check` verifies their checksums.
 
     Args:
         data: The whole file.
@@ -43,7 +45,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         Type and body of a chunk.
 
     Raises:
-        ValueError: A chunk is cut off or fails its checksum.
+        ValueError: A chunk is cut off.
     """
     view, position, kind = memoryview(data), len(_SIGNATURE), b""
     while kind != b"IEND":
@@ -53,64 +55,82 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         end = position + 12 + length
         if end > len(data):
             raise ValueError("it ends before its last chunk")
-        (checksum,) = struct.unpack_from(">I", data, end - 4)
-        if zlib.crc32(view[position + 4 : end - 4]) != checksum:
-            raise ValueError("a chunk fails its checksum")
         yield kind, view[position + 8 : end - 4]
         position = end
 
 
 def check(data: bytes) -> None:
-    """Checks that all chunks are intact and hold every line, because decoders leave missing lines black.
+    """Checks the chunks, and the header for errors that Pillow ignores or that libpng prints.
 
     Args:
         data: The whole file.
 
     Raises:
-        ValueError: Something is missing or fails its checksum.
+        ValueError: A chunk is cut off or fails its checksum, the header is missing, repeated or damaged, or
+            a required palette or all lines are missing.
     """
-    _check_header(data)
-    inflater, missing = zlib.decompressobj(), _stream_length(data)
-    try:
-        for kind, body in chunks(data):
-            # Each step copies the rest of its input, so the input is passed in slices.
-            for start in range(0, len(body) if kind == b"IDAT" else 0, _INFLATE_STEP):
-                compressed: bytes | memoryview = body[start : start + _INFLATE_STEP]
-                while compressed and missing > 0:
-                    missing -= len(inflater.decompress(compressed, _INFLATE_STEP))
-                    compressed = inflater.unconsumed_tail
-    except zlib.error as error:
-        raise ValueError("its data cannot be decompressed") from error
-    if missing > 0:
-        raise ValueError("it holds fewer lines than its header says")
-
-
-def _check_header(data: bytes) -> None:
-    """Checks the header for errors that Pillow ignores or that libpng prints.
-
-    Raises:
-        ValueError: The header is missing, repeated or damaged, or a required palette is missing.
-    """
-    kinds = [kind for kind, _ in chunks(data)]
+    kinds, position = [], len(_SIGNATURE)
+    for kind, body in chunks(data):
+        position += 12 + len(body)
+        (checksum,) = struct.unpack_from(">I", data, position - 4)
+        if zlib.crc32(body, zlib.crc32(kind)) != checksum:
+            raise ValueError("a chunk fails its checksum")
+        kinds.append(kind)
     if kinds[0] != b"IHDR" or kinds.count(b"IHDR") > 1:
         raise ValueError("it does not begin with its one header")
     if data[25] not in _SAMPLES or data[26:28] != _ONLY_METHODS or data[28] > _INTERLACED:
         raise ValueError("its header is damaged")
     if data[25] == PALETTE and b"PLTE" not in kinds:
         raise ValueError("its palette is missing")
+    if b"IDAT" not in kinds:
+        raise ValueError(_TOO_FEW_LINES)
 
 
-def _stream_length(data: bytes) -> int:
-    """Returns the uncompressed size of all lines with their filter bytes, for each pass if interlaced."""
+def check_lines(data: bytes) -> None:
+    """Checks that a file holds every line, because decoders leave missing lines black.
+
+    Args:
+        data: The whole file, which `check` has accepted.
+
+    Raises:
+        ValueError: The lines cannot be decompressed, or some are missing.
+    """
+    for _ in _lines(data):
+        pass
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """Decompresses all lines with their filter bytes, in pieces of at most `_INFLATE_STEP` bytes.
+
+    Raises:
+        ValueError: The lines cannot be decompressed, or some are missing.
+    """
+    inflater, missing = zlib.decompressobj(), sum(rows * size for rows, size in _passes(data))
+    try:
+        for kind, body in chunks(data):
+            # Each step copies the rest of its input, so the input is passed in slices.
+            for start in range(0, len(body) if kind == b"IDAT" else 0, _INFLATE_STEP):
+                compressed: bytes | memoryview = body[start : start + _INFLATE_STEP]
+                while compressed and missing > 0:
+                    piece = inflater.decompress(compressed, _INFLATE_STEP)[:missing]
+                    missing -= len(piece)
+                    yield piece
+                    compressed = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise ValueError("its data cannot be decompressed") from error
+    if missing > 0:
+        raise ValueError(_TOO_FEW_LINES)
+
+
+def _passes(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yields the number of lines and the bytes of a line with its filter, for each pass if interlaced."""
     width, height = struct.unpack_from(">II", data, 16)
     bits, colour_type, interlaced = data[24], data[25], data[28]
     samples = _SAMPLES[colour_type]
-    total = 0
     for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
-        if columns > 0:
-            total += rows * (1 + -(-columns * samples * bits // 8))
-    return total
+        if columns > 0 and rows > 0:
+            yield rows, 1 + -(-columns * samples * bits // 8)
 
 
 def header(data: bytes) -> tuple[int, int]:
@@ -123,6 +143,15 @@ def header(data: bytes) -> tuple[int, int]:
         Bits per sample and colour type.
     """
     return data[24], data[25]
+
+
+def is_deep(data: bytes) -> bool:
+    """Returns whether a sample has 16 bits.
+
+    Args:
+        data: The whole file.
+    """
+    return data[24] == 16
 
 
 def colour_key(data: bytes) -> tuple[int, ...] | None:
@@ -188,20 +217,58 @@ def end(data: bytes) -> int:
     return len(_SIGNATURE) + sum(12 + len(body) for _, body in chunks(data))
 
 
-def bare(data: bytes) -> bytes:
+def outline(data: bytes) -> bytes:
+    """Reduces a file to one pixel with all its metadata, so that Pillow reads these alone.
+
+    Args:
+        data: The whole file, of one frame, which `check` has accepted.
+
+    Returns:
+        A file with the same other chunks.
+    """
+    replaced = {
+        b"IHDR": struct.pack(">II", 1, 1) + data[24:29],
+        b"IDAT": zlib.compress(bytes(1 + _SAMPLES[data[25]] * 2)),
+    }
+    kept, seen = [_SIGNATURE], set(_ANIMATION_CHUNKS)
+    for kind, body in chunks(data):
+        if kind not in seen:
+            kept.append(_chunk(kind, replaced.get(kind, body)))
+        if kind in replaced:
+            seen.add(kind)
+    return b"".join(kept)
+
+
+def bare(data: bytes) -> bytearray:
     """Removes optional chunks and surplus data, which libpng would warn about or apply.
 
     Args:
-        data: The whole file, without a palette.
+        data: The whole file, without a palette, which `check` has accepted.
 
     Returns:
-        A file with the same samples. They are stored uncompressed, which takes no longer than a copy.
+        A file with the same samples. They are stored uncompressed, so reading them takes no longer than a
+        copy.
+
+    Raises:
+        ValueError: The lines cannot be decompressed, some are missing, or one has an unknown filter.
     """
-    inflater, length = zlib.decompressobj(), _stream_length(data)
-    compressed = b"".join(body for kind, body in chunks(data) if kind == b"IDAT")
-    lines = inflater.decompress(compressed, length)
-    stored = _chunk(b"IDAT", zlib.compress(lines, 0))
-    return b"".join((data[:_HEADER_END], stored, _chunk(b"IEND", b"")))
+    lines = bytearray().join(_lines(data))
+    _check_filters(data, lines)
+    stored, packer = bytearray(data[:_HEADER_END]), zlib.compressobj(0)
+    for start in range(0, len(lines), _INFLATE_STEP):
+        stored += _chunk(b"IDAT", packer.compress(memoryview(lines)[start : start + _INFLATE_STEP]))
+    stored += _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")
+    return stored
+
+
+def _check_filters(data: bytes, lines: bytearray) -> None:
+    """Raises ValueError for filters that libpng does not know and would print."""
+    start = 0
+    for rows, size in _passes(data):
+        filters = np.frombuffer(lines, np.uint8, rows * size, start).reshape(rows, size)[:, 0]
+        if filters.max() > _LAST_FILTER:
+            raise ValueError("a line has an unknown filter")
+        start += rows * size
 
 
 def encode(image: Image) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from io import BytesIO
 
 import numpy as np
@@ -81,6 +82,53 @@ def test_a_png_in_one_large_chunk_is_read_to_its_last_line(dtype: type) -> None:
     np.testing.assert_array_equal(decode(data, max_pixels=LIMIT).pixels, stored)
     with pytest.raises(UnreadableImageError, match="fewer lines"):
         decode(raw_png(650, 700, 8 * stored.itemsize, 2, lines[:-1]), max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("colour_type", [0, 2, 4, 6])
+def test_metadata_of_16_bit_png_is_that_of_8_bit(colour_type: int, after: bool) -> None:
+    """The samples of 16 bits are read apart from the metadata, which may stand before or after them."""
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
+    extra = [
+        chunk(b"eXIf", exif(6)),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP),
+        chunk(b"tEXt", b"Comment\0by the sea"),
+        chunk(b"pHYs", struct.pack(">IIB", 3000, 4000, 1)),
+    ]
+    shallow, deep = (
+        raw_png(5, 7, bits, colour_type, [bytes(5 * samples * bits // 8)] * 7, *extra) for bits in (8, 16)
+    )
+    if after:
+        shallow, deep = (_with_metadata_last(data, extra) for data in (shallow, deep))
+    images = [decode(data, max_pixels=LIMIT) for data in (shallow, deep)]
+    for name in ("exif", "xmp", "notes", "resolution", "png_chunks"):
+        first, second = (getattr(image, name) for image in images)
+        assert first == second, name
+        assert first or name == "png_chunks"
+    assert images[1].pixels.shape[:2] == (5, 7)
+    assert images[1].pixels.dtype == np.uint16
+
+
+def _with_metadata_last(data: bytes, extra: list[bytes]) -> bytes:
+    end = chunk(b"IEND", b"")
+    for piece in extra:
+        data = data.replace(piece, b"")
+    return data.removesuffix(end) + b"".join(extra) + end
+
+
+def test_16_bit_png_is_unpacked_into_one_copy() -> None:
+    """Its samples are in memory twice: as they are stored, and as the picture."""
+    side = 2048
+    data = raw_png(side, side, 16, 2, [bytes(6 * side)] * side)
+    decode(data, max_pixels=5 * LIMIT)
+    tracemalloc.start()
+    try:
+        size = decode(data, max_pixels=5 * LIMIT).pixels.nbytes
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size == 6 * side * side
+    assert peak < 2.5 * size
 
 
 def test_16_bit_grey_with_alpha_stays_grey() -> None:
