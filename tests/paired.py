@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deraincli.rain.drops import DropStyle
+from deraincli.rain.drops import DropStyle, add_drops
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> Path:
@@ -52,3 +52,9 @@ DROPS = DropStyle(
     veil=0.0,
 )
 """Soft drops that cover much of a lens."""
+
+
+def faint_drops(clean: np.ndarray, strength: float) -> np.ndarray:
+    """A photo, uint8, under soft drops of which only a share is seen, 0–1."""
+    wet, _ = add_drops(clean, np.random.default_rng(5), DROPS)
+    return cv2.addWeighted(wet, strength, clean, 1 - strength, 0)

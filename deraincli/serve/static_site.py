@@ -75,6 +75,21 @@ def shipped_models() -> Iterator[WebModel]:
         yield WebModel(name, entry.tasks, self_contained(resolve_model(name).files[0]))
 
 
+def choice_record() -> dict[str, object]:
+    """Returns what the page must know of the automatic choice."""
+    return {
+        "name": AUTO_MODEL.name,
+        "members": dict(AUTO_MODEL.members),
+        "classifier": CLASSIFIER,
+        "layers": LAYERS,
+        "rainiest": RAINIEST,
+        "found": FOUND,
+        "no_drops": NO_DROPS,
+        "sure_drops": SURE_DROPS,
+        "trial": {"window": WINDOW, "most": WINDOWS, "ratio": CHANGE_RATIO, "least": LEAST_CHANGE},
+    }
+
+
 def write_site(folder: Path, models: Iterable[WebModel], *, overwrite: bool) -> int:
     """Writes the static page. Its entry, index.html, comes last.
 
@@ -103,20 +118,7 @@ def write_site(folder: Path, models: Iterable[WebModel], *, overwrite: bool) -> 
 def _files(models: list[WebModel]) -> dict[str, bytes]:
     page = {name: file.read_bytes() for name, file in page_files().items() if name not in OF_THE_SERVER}
     index, worker = page.pop("").decode(), page.pop(WORKER).decode()
-    catalogue = {
-        "automatic": {
-            "name": AUTO_MODEL.name,
-            "members": dict(AUTO_MODEL.members),
-            "classifier": CLASSIFIER,
-            "layers": LAYERS,
-            "rainiest": RAINIEST,
-            "found": FOUND,
-            "no_drops": NO_DROPS,
-            "sure_drops": SURE_DROPS,
-            "trial": {"window": WINDOW, "most": WINDOWS, "ratio": CHANGE_RATIO, "least": LEAST_CHANGE},
-        },
-        "models": [model.record() for model in models],
-    }
+    catalogue = {"automatic": choice_record(), "models": [model.record() for model in models]}
     page[CLASSIFIER] = shipped_classifier().values().astype("<f4").tobytes()
     page["models.json"] = json.dumps(catalogue).encode()
     page[SHELL] = json.dumps(sorted(page)).encode()

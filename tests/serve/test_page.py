@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,11 @@ import numpy as np
 import PIL.Image
 import pytest
 from browsers import downloaded, requested_addresses, width_of_the_page
+from imaging.raw_files import write_dng
 from paired import rain_on, scene
 from serving import Server, serving
+
+from deraincli.imaging.formats import FORMATS
 
 pytest.importorskip("fastapi")
 
@@ -141,19 +145,46 @@ def test_a_chosen_photo_is_restored_and_saved_as_the_command_line_does(page, fil
     assert downloaded(page, "one.derained.png").read_bytes() == expected
 
 
-@pytest.mark.parametrize("way", ["drop", "paste"])
-def test_photos_can_be_dropped_and_pasted(page, files, way: str) -> None:
+def bring(page: Any, content: bytes, name: str, type: str, way: str) -> None:
+    """Drops or pastes a file."""
     page.execute_script(
-        "const data = new DataTransfer();"
-        "data.items.add(new File([Uint8Array.from(arguments[0])], 'one.png', {type: 'image/png'}));"
+        "const [content, name, type, way] = arguments, data = new DataTransfer();"
+        "data.items.add(new File([Uint8Array.from(content)], name, {type}));"
         "const options = {bubbles: true, dataTransfer: data, clipboardData: data};"
-        "const Kind = arguments[1] === 'drop' ? DragEvent : ClipboardEvent;"
-        "document.body.dispatchEvent(new Kind(arguments[1], options));",
-        list(files[0].read_bytes()),
+        "const Kind = way === 'drop' ? DragEvent : ClipboardEvent;"
+        "document.body.dispatchEvent(new Kind(way, options));",
+        list(content),
+        name,
+        type,
         way,
     )
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_photos_can_be_dropped_and_pasted(page, files, way: str) -> None:
+    bring(page, files[0].read_bytes(), "one.png", "image/png", way)
     wait_for_states(page, "done")
     assert page.find_element("id", "name").text == "one.png"
+
+
+def test_the_page_takes_every_format_that_is_read(page, tmp_path, restored) -> None:
+    """A browser knows no type of a raw, so its name counts."""
+    accepted = page.find_element("id", "files").get_attribute("accept").split(",")
+    suffixes = [suffix for format in FORMATS.values() for suffix in format.suffixes]
+    assert sorted(accepted) == sorted(["image/*", *suffixes])
+    pytest.importorskip("rawpy")
+    source = tmp_path / "photo.NEF"
+    source.write_bytes(write_dng(scene(1) / 255))
+    bring(page, source.read_bytes(), source.name, "", "drop")
+    wait_for_states(page, "done")
+    page.find_element("id", "download").click()
+    assert downloaded(page, "photo.derained.tif").read_bytes() == restored(source, "--format", "tiff")
+
+
+def test_a_file_of_another_kind_is_not_taken(page) -> None:
+    bring(page, b"some text", "notes.txt", "text/plain", "drop")
+    assert page.find_element("id", "status").text == "1 of 1 files are no pictures."
+    assert page.find_elements("css selector", "#photos li") == []
 
 
 def test_many_photos_are_saved_as_one_zip_with_their_metadata(page, files, restored) -> None:
@@ -288,6 +319,74 @@ def test_every_control_has_a_name_for_screen_readers(page, files) -> None:
     controls = [node for node in nodes if node.get("role", {}).get("value") in roles and not node["ignored"]]
     assert len(controls) > 20
     assert [node for node in controls if not node["name"]["value"]] == []
+
+
+def test_pictures_and_progress_are_described_to_screen_readers(page, files) -> None:
+    choose_and_wait(page, files[0])
+    nodes = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    images = [node["name"]["value"] for node in nodes if node.get("role", {}).get("value") == "image"]
+    assert {"the photo before", "the photo after"} <= set(images)
+    bar = page.find_element("css selector", "progress")
+    assert bar.get_attribute("aria-label")
+    assert page.find_element("id", "status").get_attribute("role") == "status"
+
+
+def test_the_tab_key_reaches_every_control(page, files) -> None:
+    """Of the buttons of one group of choices, it reaches the chosen one. Arrows change the choice."""
+    from selenium.webdriver import ActionChains, Keys
+
+    choose_and_wait(page, *files[:2])
+    page.execute_script("scrollTo(0, 0); document.activeElement.blur()")
+    name = "(node => node.name || node.id || node.textContent)"
+    controls = page.execute_script(
+        "const all = document.querySelectorAll('button, input, select, a[href]');"
+        "return [...all].filter(node => !node.disabled && node.checkVisibility()"
+        f"  && getComputedStyle(node).display !== 'none').map({name})"
+    )
+    reached = set()
+    for _ in range(len(controls) + 2):
+        ActionChains(page).send_keys(Keys.TAB).perform()
+        reached.add(page.execute_script(f"return {name}(document.activeElement)"))
+    assert {"files", "task", "strength", "download", "brush"} <= set(controls) <= reached
+
+
+CONTRASTS = """
+  const channel = value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
+  const light = colour => numbers(colour).slice(0, 3).map(value => channel(value / 255))
+    .reduce((sum, value, n) => sum + value * [0.2126, 0.7152, 0.0722][n], 0);
+  const opaque = colour => (numbers(colour)[3] ?? 1) === 1;
+  const behind = node => {
+    for (let at = node; at; at = at.parentElement)
+      if (opaque(getComputedStyle(at).backgroundColor)) return getComputedStyle(at).backgroundColor;
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("body *")].filter(node => node.checkVisibility() && !node.disabled
+    && [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
+  return texts.map(node => {
+    const [a, b] = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
+    return [node.textContent.trim(), (a + 0.05) / (b + 0.05)];
+  });"""
+"""Every text with its contrast to what is behind it, by the formula of WCAG 2."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_is_readable_in_light_and_in_dark_colours(page, files, tmp_path, scheme: str) -> None:
+    """WCAG asks for a contrast of 4.5."""
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(files[0].read_bytes()[:5000])
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        choose(page, bad, files[0])
+        wait_for_states(page, "failed", "done")
+        background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (max(map(int, re.findall(r"\d+", background)[:3])) < 128) == (scheme == "dark")
+        texts = page.execute_script(CONTRASTS)
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert len(texts) > 20
+    assert [text for text in texts if text[1] < 4.5] == []
 
 
 def test_the_description_of_the_interface_needs_no_other_server(page, server) -> None:

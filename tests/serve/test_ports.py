@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+import skimage.data
 from hosting import hosting
-from paired import rain_on, scene
+from paired import faint_drops, rain_on, scene
 
 from deraincli.geometry import Size
 from deraincli.inference.backends.export_backend import SIDE
@@ -23,8 +24,12 @@ from deraincli.inference.saturation import recolour_saturated
 from deraincli.inference.tiled import restore_tiled, unit_range
 from deraincli.inference.tiling import AxisTile, Plan, Tiling, choose_tiling, needed_overlap, plan
 from deraincli.inference.working_size import USUAL_SIDE, coarser_sides, reduced, to_finest_size
+from deraincli.restoration.auto_model import AutoDerainer
+from deraincli.restoration.derainer import ModelDerainer
 from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
+from deraincli.restoration.window_trial import LEAST_CHANGE, windows_show_drops
 from deraincli.serve import page_files
+from deraincli.serve.static_site import choice_record
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +157,89 @@ def test_the_rain_found_is_that_of_python(modules, size: tuple[int, int]) -> Non
     found = run(modules, "rain_kind.js", body, as_planes(unit_range(pixels)), values, LAYERS, RAINIEST)
     # Where a large picture is reduced, halves are rounded to 8 bits in one way or the other.
     assert found == pytest.approx(classifier(pixels)._asdict(), abs=1e-3 if min(size) > 600 else 1e-5)
+
+
+class Darkening:
+    """A backend that takes a share of the light of bright places away."""
+
+    device, precision, backend = "cpu", "fp32", "darkening"
+    notes, level_strides = (), ()
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+
+    def tiling(self, *_: object) -> Tiling:
+        return Tiling(256, 40, 4)
+
+    def run_tile(self, tile: np.ndarray, **_: object) -> np.ndarray:
+        return (tile - self.share * np.maximum(tile - 0.4, 0)).astype(np.float32)
+
+
+SPECIALIST = """share => ({tiling: {side: 256, overlap: 40, multiple: 4}, runTile: async tile =>
+  ({...tile, data: tile.data.map(value => value - share * Math.max(value - 0.4, 0))})})"""
+"""`Darkening` in JavaScript."""
+
+
+def darkening(name: str, share: float) -> ModelDerainer:
+    return ModelDerainer(name, Darkening(share), "auto", "auto", "auto")
+
+
+@pytest.mark.parametrize(("height", "width"), [(90, 300), (128, 128), (260, 517), (700, 640)])
+def test_windows_show_drops_where_they_do_in_python(modules, height: int, width: int) -> None:
+    """Both agree on the change from which the windows show drops."""
+    picture = photo(height, width, 0)
+    judged = reduced(picture, USUAL_SIDE) if min(height, width) > 600 else picture
+    whole = darkening("drop", 1).restore(judged).image
+    change = np.abs(unit_range(whole) - unit_range(judged)).mean()
+    shares = [float(share) for share in np.linspace(0.8, 1.2, 9) * LEAST_CHANGE / change]
+    streak = darkening("streak", shares[4] / 32)
+    expected = [windows_show_drops(judged, streak, darkening("drop", share)) for share in shares]
+    assert set(expected) == {True, False}
+    body = f"""const specialist = {SPECIALIST}, [picture, inBytes, streak, shares, trial] = given;
+        return Promise.all(shares.map(share => it.windowsShowDrops(
+          planes(picture), {{streak: specialist(streak), drop: specialist(share)}}, inBytes, trial)))"""
+    given = (as_planes(unit_range(judged)), judged is picture, shares[4] / 32, shares)
+    found = run(modules, "window_trial.js", body, *given, choice_record()["trial"])
+    assert found == expected
+
+
+WET = [("chelsea", 0), ("chelsea", 0.25), ("coffee", 0), ("coffee", 0.3), ("coffee", 0.38), ("coffee", 1)]
+"""Photos and shares of the drops on them: from none to many, with and without doubt."""
+
+
+def wet_photos() -> list[np.ndarray]:
+    """Pictures of different rain, a large one and one of both kinds of rain among them."""
+    pictures = [faint_drops(getattr(skimage.data, name)()[:160, :200], share) for name, share in WET]
+    rainy = np.asarray(PIL.Image.open(Path(__file__).parents[2] / "examples/rainy_coffee.jpg"))[:160, :200]
+    return [*pictures, rainy, faint_drops(rainy, 1), faint_drops(photo(640, 660, 0), 0.5), scene(2)]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.9])
+def test_models_are_chosen_as_in_python(modules, share: float) -> None:
+    """One specialist for drops hardly changes a picture, the other one changes it much."""
+    classifier, record = shipped_classifier(), choice_record()
+    streak, drop = darkening("streak", 0.001), darkening("drop", share)
+    automatic = AutoDerainer("both", streak, drop, classifier)
+    body = f"""const specialist = {SPECIALIST}, [pictures, values, automatic, shares] = given;
+        const layers = await import("/rain_kind.js");
+        const classifier = layers.classifierFrom(planes(values).data, automatic.layers);
+        const open = async name => specialist(shares[name]);
+        const made = [];
+        for (const picture of pictures)
+          made.push(await it.choose(planes(picture), classifier, automatic, open));
+        return made"""
+    pictures, warnings = wet_photos(), []
+    expected = [automatic.select(picture, on_warning=warnings.append).name for picture in pictures]
+    given = [as_planes(unit_range(picture)) for picture in pictures]
+    values = as_planes(classifier.values()[None, :, None])
+    record = record | {"members": {"streak": "streak", "drop": "drop"}}
+    found = run(modules, "choice.js", body, given, values, record, {"streak": 0.001, "drop": share})
+    assert [" and ".join(each["names"]) for each in found] == expected
+    assert len(set(expected)) == 3
+    assert sum(len(each["notes"]) for each in found) == len(warnings)
+    assert [each["rain"] for each in found] == [
+        pytest.approx(automatic.rain(picture)._asdict(), abs=1e-3) for picture in pictures
+    ]
 
 
 def test_the_coarser_sides_are_those_of_python(modules) -> None:

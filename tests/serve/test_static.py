@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import skimage.data
 import yaml
 from browsers import downloaded, requested_addresses
 from hosting import hosting
-from paired import rain_on, scene
+from paired import faint_drops, rain_on, scene
 from test_page import choose, decoded, drag, pixels, wait, wait_for_states
 
 from deraincli.errors import InputError
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.serve import static_site, web_runtime
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FP32 = ("--device", "cpu", "--precision", "fp32")
 FIRST_VISIT = 15e6
 """Largest size of the files that a first visit fetches, bytes."""
@@ -88,6 +90,35 @@ def test_the_browser_makes_what_the_command_line_makes(page, restored, tmp_path,
     difference = np.abs(pixels(page, "right")[..., :3].astype(int) - restored(file, "--task", task))
     assert difference.max() <= 2
     assert difference.mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("drops", "rainy", "model"),
+    [
+        (0.3, False, "balnet-lite-streak"),
+        (0.38, False, "balnet-lite-drop"),
+        (1, True, "balnet-lite-drop and balnet-lite-streak"),
+    ],
+    ids=["doubt-streak", "doubt-drop", "both"],
+)
+def test_the_browser_chooses_as_the_command_line_does(
+    page, derain, tmp_path, drops: float, rainy: bool, model: str
+) -> None:
+    """In the first two pictures the classifier is in doubt, so windows of the picture decide."""
+    photo = np.asarray(PIL.Image.open(EXAMPLES / "rainy_coffee.jpg")) if rainy else skimage.data.coffee()
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    PIL.Image.fromarray(faint_drops(photo[:160, :200], drops)).save(source)
+    done = derain("image", source, "-o", target, "--json", *FP32)
+    record = json.loads(done.out)
+    assert record["model"] == model
+    restore(page, source, "auto")
+    facts = page.find_element("id", "facts").text
+    chances = {kind: f"{record['rain'][kind]:.0%}".replace("%", " %") for kind in ("streaks", "drops")}
+    chosen = f"streaks {chances['streaks']}, drops on the lens {chances['drops']} probable · {model} ·"
+    assert chosen in facts
+    assert ("--task drop" in done.err) == ("choose “drops on the lens”" in facts)
+    difference = np.abs(pixels(page, "right")[..., :3].astype(int) - decoded(target.read_bytes()))
+    assert difference.max() <= 2
 
 
 def test_the_maps_are_shown_and_the_brush_is_saved(page, restored, tmp_path) -> None:

@@ -101,7 +101,7 @@ export async function restore(file, options, signal) {
   const [picture, ram, cam] = await Promise.all([encoded(images.after, file, typeFor(file)), map(0), map(1)]);
   const record = {
     width, height, seconds: answer.seconds, model: answer.model, device: answer.provider,
-    changed_share: changedShare(images), rain: answer.rain, notes: [],
+    changed_share: changedShare(images), rain: answer.rain, notes: answer.notes,
   };
   return {record, picture, ram, cam};
 }

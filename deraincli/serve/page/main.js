@@ -8,7 +8,8 @@ const loading = import(`./${document.body.dataset.restorer}_restorer.js`);  // p
 const byId = id => document.getElementById(id);
 const canvas = () => document.createElement("canvas");
 
-const left = canvas(), right = canvas(), above = canvas();
+const picture = ariaLabel => Object.assign(canvas(), {role: "img", ariaLabel});
+const left = picture("the photo before"), right = picture("the photo after"), above = canvas();
 const slider = new ComparisonSlider(byId("comparison"), left, right, above);
 const photos = [];
 let current = null, running = null;  // running: the AbortController of the photo that is being restored
@@ -17,10 +18,13 @@ function say(text) { byId("status").textContent = text; }
 
 // Taking photos
 
-const PICTURE_NAME = /\.(jpe?g|jpe|jfif|png|webp|tiff?|bmp|dib|avif|hei[cf])$/i;
+const SUFFIXES = byId("files").accept.split(",").filter(kind => kind.startsWith("."));
+
+// Browsers know no type of some formats, so the name counts as well.
+const isPicture = ({type, name}) => type.startsWith("image/") || SUFFIXES.some(suffix => name.toLowerCase().endsWith(suffix));
 
 function add(files) {
-  const pictures = [...files].filter(file => file.type.startsWith("image/") || PICTURE_NAME.test(file.name));
+  const pictures = [...files].filter(isPicture);
   if (pictures.length < files.length) say(`${files.length - pictures.length} of ${files.length} files are no pictures.`);
   for (const file of pictures) {
     const photo = new Photo(file, file.name || "photo.png");

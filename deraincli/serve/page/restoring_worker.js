@@ -2,11 +2,11 @@
 // stops a picture after its tile.
 
 import {rainier} from "./attention_maps.js";
+import {choose} from "./choice.js";
 import {restoreInPasses} from "./passes.js";
 import {fromBytes, planes} from "./planes.js";
-import {classifierFrom, judgedSize, rainKinds} from "./rain_kind.js";
+import {classifierFrom} from "./rain_kind.js";
 import {tilingFor} from "./tiling.js";
-import {windowsShowDrops} from "./window_trial.js";
 
 const {models, automatic} = await (await fetch("models.json")).json();
 const sessions = new Map(), stopped = new Set();
@@ -54,18 +54,12 @@ async function openClassifier() {
   return classifierFrom(new Float32Array(content), automatic.layers);
 }
 
-// Chooses the models of a picture, RGBA bytes, in the order in which they restore it: {names, rain}.
-async function choose({bytes, height, width, name, task}, check) {
-  const {members, found, no_drops: noDrops, sure_drops: sureDrops, rainiest, trial} = automatic;
-  if (name !== automatic.name) return {names: [name], rain: null};
-  if (task !== "auto") return {names: [members[task]], rain: null};
-  const picture = fromBytes(bytes, height, width), judged = judgedSize(picture);
-  const rain = rainKinds(judged, await (classifier ??= openClassifier()), rainiest);
-  if (rain.drops >= sureDrops) return {names: rain.streaks < found ? [members.drop] : [members.drop, members.streak], rain};
-  if (rain.drops < noDrops) return {names: [members.streak], rain};
-  const models = {streak: await model(members.streak), drop: await model(members.drop)};
-  const shown = await windowsShowDrops(judged, models, judged === picture, trial, check);
-  return {names: [shown ? members.drop : members.streak], rain};
+// The models of a picture, RGBA bytes: {names, rain, notes}. `rain` is null where the user chose.
+async function modelsFor({bytes, height, width, name, task}, check) {
+  const named = name => ({names: [name], rain: null, notes: []});
+  if (name !== automatic.name) return named(name);
+  if (task !== "auto") return named(automatic.members[task]);
+  return choose(fromBytes(bytes, height, width), await (classifier ??= openClassifier()), automatic, model, check);
 }
 
 async function restore(photo) {
@@ -76,7 +70,7 @@ async function restore(photo) {
     if (stopped.delete(id)) throw new DOMException("The photo was stopped.", "AbortError");
   };
   let after = bytes, maps = null, provider;
-  const {names, rain} = await choose(photo, check);
+  const {names, rain, notes} = await modelsFor(photo, check);
   for (const each of names) {
     const chosen = await model(each);
     const made = await restoreInPasses(after, height, width, chosen.tiling, chosen.runTile, check);
@@ -84,7 +78,8 @@ async function restore(photo) {
     maps = maps && made.maps ? rainier(maps, made.maps) : made.maps;
     provider = chosen.provider;
   }
-  return {after, maps: maps?.data ?? null, model: names.join(" and "), provider, rain, seconds: (performance.now() - begin) / 1000};
+  const seconds = (performance.now() - begin) / 1000;
+  return {after, maps: maps?.data ?? null, model: names.join(" and "), provider, rain, notes, seconds};
 }
 
 self.onmessage = async ({data}) => {
