@@ -361,8 +361,9 @@ CONTRASTS = """
       if (opaque(getComputedStyle(at).backgroundColor)) return getComputedStyle(at).backgroundColor;
     return "rgb(255, 255, 255)";
   };
-  const texts = [...document.querySelectorAll("body *")].filter(node => node.checkVisibility() && !node.disabled
-    && [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
+  const texts = [...document.querySelectorAll("body *")].filter(node =>
+    node.checkVisibility() && !node.disabled &&
+    [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim()));
   return texts.map(node => {
     const [a, b] = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
     return [node.textContent.trim(), (a + 0.05) / (b + 0.05)];
