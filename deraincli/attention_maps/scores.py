@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.evaluation.metrics import intersection_over_union
 from deraincli.imaging.colour import as_rgb
 from deraincli.pixels import Pixels
 
@@ -104,7 +105,7 @@ def _score(attention: Map, truth: NDArray[np.bool_], threshold: float) -> MapSco
     right = int((claimed & truth).sum())
     return MapScore(
         auc=roc_auc(attention, truth),
-        iou=_share(right, int((claimed | truth).sum())),
+        iou=intersection_over_union(claimed, truth),
         precision=_share(right, int(claimed.sum())),
         recall=_share(right, int(truth.sum())),
     )

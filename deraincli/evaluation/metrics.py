@@ -1,4 +1,4 @@
-"""PSNR and SSIM under the named protocols of the deraining field.
+"""PSNR and SSIM under the named protocols of the deraining field, and how two regions overlap.
 
 Two papers that both print "PSNR on Y" may differ by more than a decibel. A number here therefore always
 belongs to a protocol, which fixes the luminance, the rounding and the SSIM window. Each protocol reproduces
@@ -154,6 +154,20 @@ def score(restored: Pixels, clean: Pixels, protocol: Protocol) -> Score:
         restored, clean = as_rgb(restored), as_rgb(clean)
     compared, reference = protocol.prepare(restored), protocol.prepare(clean)
     return Score(psnr(compared, reference, data_range=255), protocol.ssim(compared, reference))
+
+
+def intersection_over_union(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float | None:
+    """Computes how well the pixels that were found cover those that are there.
+
+    Args:
+        found: Whether each pixel was found.
+        truth: Whether each pixel is there, of the same shape.
+
+    Returns:
+        0–1, or None if there is nothing and nothing was found.
+    """
+    either = int((found | truth).sum())
+    return int((found & truth).sum()) / either if either else None
 
 
 def protocols_named(name: str) -> list[Protocol]:

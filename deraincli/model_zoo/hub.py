@@ -150,7 +150,7 @@ def parse_address(text: str) -> HubAddress:
     return HubAddress(match["repository"], match["revision"])
 
 
-def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool = False) -> Path:
+def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool = False) -> tuple[Path, str]:
     """Fetches the model file of a repository and its config, from the cache or from the Hub.
 
     Args:
@@ -159,19 +159,19 @@ def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool
         card: Whether to fetch the model card and the terms of the licence, too.
 
     Returns:
-        The model file, a safetensors file, in the cache. The other files lie beside it.
+        The model file, a safetensors file, in the cache, and its SHA-256. The other files lie beside it.
 
     Raises:
         ModelError: The file cannot be fetched, has another hash or is no safetensors file.
     """
     weights = _download(address, WEIGHTS_FILE)
-    _check_hash(weights, expected_sha256, address)
+    digest = _checked_hash(weights, expected_sha256, address)
     _check_kind(weights, address)
     # The folder is named after the commit. Files of this commit fit the weights even if the branch has moved.
     same_commit = address._replace(revision=weights.parent.name)
     for name in (CONFIG_FILE, CARD_FILE, LICENCE_FILE) if card else (CONFIG_FILE,):
         _fetch_optional(same_commit, name)
-    return weights
+    return weights, digest
 
 
 def cached_models() -> Iterator[tuple[HubAddress, Path]]:
@@ -279,14 +279,16 @@ def _too_large(address: HubAddress, name: str) -> bool:
         return False  # let the library ask again, because only its own requests record a missing file
 
 
-def _check_hash(weights: Path, expected: str | None, address: HubAddress) -> None:
-    wanted = expected or blob_sha256(weights)
-    if wanted is not None and sha256(weights) != wanted:
+def _checked_hash(weights: Path, expected: str | None, address: HubAddress) -> str:
+    """Returns the SHA-256 of a file. Removes the file if it has another one than it should."""
+    wanted, digest = expected or blob_sha256(weights), sha256(weights)
+    if wanted not in (None, digest):
         _discard(weights)
         raise ModelError(
             f"The file of {address} is not the one of sha256 {wanted[:12]}… and was removed from the cache: "
             f"fetch it again with `derain weights pull {address}`."
         )
+    return digest
 
 
 def _check_kind(weights: Path, address: HubAddress) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from deraincli.errors import ModelError
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.model_facts import DamagedModel, ModelFacts
-from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model
+from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, automatic_model, resolve_model
 from deraincli.models.header import CARD_FILE, WEIGHTS_FILE, read_header
 from deraincli.runtime.installation import is_installed
 
@@ -49,11 +49,10 @@ def list_models() -> Iterator[ModelFacts | DamagedModel]:
     Yields:
         The facts about a model, or the reason why it cannot be used.
     """
-    for name in (AUTO_MODEL.name, *SHIPPED):
-        try:
-            yield describe_model(resolve_model(name))
-        except ModelError as error:
-            yield DamagedModel(name, str(error))
+    shipped = {name: _found(name) for name in SHIPPED}
+    members = [shipped[name] for name in AUTO_MODEL.members.values()]
+    for found in (_automatic(members), *shipped.values()):
+        yield found if isinstance(found, DamagedModel) else describe_model(found)
     if not is_installed("huggingface_hub"):
         return
     from deraincli.model_zoo.hub import cached_models
@@ -61,6 +60,21 @@ def list_models() -> Iterator[ModelFacts | DamagedModel]:
     for address, path in cached_models():
         with suppress(ModelError):  # other programs share the cache, so most models in it are not ours
             yield _described(ModelFile(str(address), str(address), path), "cached")
+
+
+def _found(name: str) -> ResolvedModel | DamagedModel:
+    try:
+        return resolve_model(name)
+    except ModelError as error:
+        return DamagedModel(name, str(error))
+
+
+def _automatic(members: Sequence[ResolvedModel | DamagedModel]) -> ResolvedModel | DamagedModel:
+    """Returns the automatic model, which is damaged if one of its members is."""
+    for member in members:
+        if isinstance(member, DamagedModel):
+            return replace(member, name=AUTO_MODEL.name)
+    return automatic_model(member for member in members if isinstance(member, ResolvedModel))
 
 
 def _described(file: ModelFile, origin: str) -> ModelFacts:

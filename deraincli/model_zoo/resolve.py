@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,6 +34,8 @@ class ModelFile:
     """The file. An ONNX file need not exist."""
     entry: ShippedModel | None = None
     """Entry of the catalogue, None if the model does not ship."""
+    hashed: str | None = None
+    """SHA-256 of the file, if it has been computed already."""
 
     @cached_property
     def sha256(self) -> str:
@@ -41,6 +44,8 @@ class ModelFile:
         Raises:
             ModelError: There is no file.
         """
+        if self.hashed is not None:
+            return self.hashed
         if not self.path.is_file():
             raise ModelError(f"There is no model file {self.path}.")
         return sha256(self.path)
@@ -95,10 +100,15 @@ def resolve_model(model: str | None, task: str = "auto", *, card: bool = False) 
         raise UsageError(f"Unknown task {task!r}: choose auto, streak or drop.")
     if model in (None, AUTO_MODEL.name):
         if task == "auto":
-            return ResolvedModel(AUTO_MODEL.name, tuple(map(_shipped, AUTO_MODEL.members.values())))
+            return automatic_model(resolve_model(name) for name in AUTO_MODEL.members.values())
         model = AUTO_MODEL.members[task]
     file = _shipped(model) if model in SHIPPED else _elsewhere(model, card)
     return ResolvedModel(file.name, (file,))
+
+
+def automatic_model(members: Iterable[ResolvedModel]) -> ResolvedModel:
+    """Returns the automatic model of the shipped models between which it chooses."""
+    return ResolvedModel(AUTO_MODEL.name, tuple(file for member in members for file in member.files))
 
 
 def _elsewhere(model: str, card: bool) -> ModelFile:
@@ -107,7 +117,8 @@ def _elsewhere(model: str, card: bool) -> ModelFile:
         from deraincli.model_zoo import hub
 
         address = hub.parse_address(model)
-        return ModelFile(address.name, model, hub.fetch(address, card=card))
+        path, digest = hub.fetch(address, card=card)
+        return ModelFile(address.name, model, path, hashed=digest)
     if not model:  # Path would take it for this folder
         raise _unknown(model)
     path = Path(model)
@@ -153,7 +164,8 @@ def _shipped(name: str) -> ModelFile:
     if entry.hub is not None and not file.path.is_file():
         from deraincli.model_zoo import hub
 
-        return replace(file, path=hub.fetch(hub.parse_address(entry.hub), expected_sha256=entry.sha256))
+        path, digest = hub.fetch(hub.parse_address(entry.hub), expected_sha256=entry.sha256)
+        return replace(file, path=path, hashed=digest)
     if not file.path.is_file() or file.sha256 != entry.sha256:
         state = "damaged" if file.path.is_file() else "missing"
         raise ModelError(f"The shipped model '{file.path}' is {state}: run `{repair_command()}`.")

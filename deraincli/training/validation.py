@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deraincli.datasets.image_pool import pair_files
 from deraincli.errors import InputError
-from deraincli.evaluation.metrics import PROTOCOLS, Score, mean_score, score
+from deraincli.evaluation.metrics import PROTOCOLS, Score, intersection_over_union, mean_score, score
 from deraincli.imaging.display import shrink_to
 from deraincli.imaging.image import Views
 from deraincli.inference.backends.torch_device import PRECISIONS
@@ -37,7 +37,7 @@ class Validation:
     ssim: float
     """Mean SSIM."""
     ram_iou: float | None
-    """Intersection over union of RAM > 0.5 with its ground truth, 0–1. None for networks without maps."""
+    """Mean intersection over union of RAM > 0.5 with its ground truth, 0–1. None without maps or rain."""
     samples: tuple[Picture, ...] = ()
     """The first pictures: input, output, ground truth, RAM and CAM side by side."""
 
@@ -113,9 +113,9 @@ def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkO
 def _ram_iou(output: NetworkOutput, rainy: Tensor, clean: Tensor) -> float | None:
     if output.ram is None:
         return None
-    found = output.ram > 0.5
-    truth = attention_targets(rainy, clean)[0].bool()
-    return float((found & truth).sum() / (found | truth).sum().clamp(min=1))
+    truth, _ = attention_targets(rainy, clean)
+    found, rain = ((side > 0.5).cpu().numpy() for side in (output.ram, truth))
+    return intersection_over_union(found, rain)
 
 
 def _tensor(picture: Picture, device: torch.device) -> Tensor:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_shell import ADDRESS, NAME, NEW, Shell, finished
+from loopback_hub import LoopbackHub
 from paired import scene, write_picture, write_set
 
 from deraincli.model_zoo.catalogue import SHIPPED
@@ -28,9 +30,11 @@ COMMANDS = {
     "compare several": (2, "compare photo.png -o out.html --models balnet-lite-streak,balnet-small,dsc"),
     "eval": (2, "eval set"),
     "bench": (1, "bench --size 32 --repeat 1 --threads 1 --device cpu --precision fp32"),
+    "weights list": (3, "weights list"),
     "weights info": (2, "weights info balnet-lite"),
     "weights pull": (1, "weights pull balnet-lite-streak"),
     "weights verify": (1, "weights verify balnet-small"),
+    "weights verify all": (3, "weights verify"),
     "weights push": (1, "weights push balnet-small hf:me/rain --dry-run --measure set"),
     "weights export": (1, "weights export balnet-small --to safetensors -o out.safetensors"),
 }
@@ -85,3 +89,23 @@ def test_a_command_hashes_each_model_file_once(derain, tmp_path, monkeypatch, op
     assert done.code == 0, done.err
     times = 2 if command == "weights push" else 1  # what is sent is read once more
     assert list(openings.values()) == [times] * files, openings
+
+
+def test_a_model_of_the_hub_is_hashed_once(hub: LoopbackHub, shell: Shell, tmp_path: Path) -> None:
+    """Python runs `sitecustomize` as it starts, so the process lists the model files that it opens."""
+    hub.add(NAME, {"model.safetensors": NEW})
+    shell.pull()
+    listing = tmp_path / "opened.txt"
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, sys
+listing = os.open({str(listing)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def hear(event, details):
+    if event == "open" and str(details[0]).endswith("model.safetensors"):
+        os.write(listing, b"opened\\n")
+sys.addaudithook(hear)
+""")
+    path = os.pathsep.join((str(tmp_path), os.environ.get("PYTHONPATH", "")))
+    for command in ("info", "verify"):
+        listing.write_text("")
+        finished(shell.start("weights", command, ADDRESS, PYTHONPATH=path))
+        assert listing.read_text() == "opened\n", command
