@@ -258,6 +258,7 @@ EXTERNAL = {
     "https://github.com/csdwren/PReNet",
     "https://github.com/csdwren/RecDerain",
     "https://github.com/hongwang01/RCDNet",
+    "https://github.com/photosynthesis-team/piq",
     "https://github.com/rui1996/DeRaindrop",
     "https://github.com/swz30/MPRNet",
     "https://github.com/swz30/Restormer",

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from deraincli.batch.masks import control_of
 from deraincli.files.manifest import Job
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.inference.change import Change
 from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.resolve import ResolvedModel
-from deraincli.restoration.change import Change
 from deraincli.restoration.control import WHOLE, ControlOptions
 from deraincli.restoration.identity import results_identity
 from deraincli.restoration.load import LoadOptions

@@ -14,9 +14,9 @@ from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.walk import natural_path
 from deraincli.imaging.decode import decode
 from deraincli.imaging.thumbnail import read_thumbnail
+from deraincli.inference.change import percent
 from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
-from deraincli.restoration.change import percent
 from deraincli.restoration.identity import SETTINGS
 from deraincli.runtime.parallel import ordered_map, usable_cpus
 

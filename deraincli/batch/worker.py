@@ -22,9 +22,9 @@ from deraincli.files.manifest import Job, Manifest, stamp
 from deraincli.geometry import Size
 from deraincli.imaging.decode import content_format
 from deraincli.imaging.formats import format_of
+from deraincli.inference.change import measure_change
 from deraincli.inference.tiled import Restored
 from deraincli.pixels import Pixels
-from deraincli.restoration.change import measure_change
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, encode_restored, read_for
 

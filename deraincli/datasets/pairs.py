@@ -114,9 +114,9 @@ def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
     Raises:
         InputError: A picture cannot be read completely or is too large, or the pictures differ in size.
     """
-    rainy = decode(pair.rainy, max_pixels=max_pixels).pixels
     if pair.rainy_half is not None:
-        return _halves(pair, rainy)
+        return _halves(pair, decode(pair.rainy, max_pixels=max_pixels).pixels)
+    rainy = read_rainy(pair, max_pixels=max_pixels)
     clean = decode(pair.clean, max_pixels=max_pixels).pixels
     if rainy.shape[:2] != clean.shape[:2]:
         raise InputError(
@@ -124,6 +124,23 @@ def read_pair(pair: Pair, *, max_pixels: int) -> tuple[Pixels, Pixels]:
             f"is {clean.shape[1]}×{clean.shape[0]}: make them the same size or leave the pair out."
         )
     return rainy, clean
+
+
+def read_rainy(pair: Pair, *, max_pixels: int) -> Pixels:
+    """Decodes the rainy picture of a pair.
+
+    Args:
+        pair: The pair.
+        max_pixels: Largest number of pixels that is read.
+
+    Returns:
+        The picture, H×W×C of uint8 or uint16, where C is 1 (grey) or 3 (RGB).
+
+    Raises:
+        InputError: The picture cannot be read completely or is too large.
+    """
+    pixels = decode(pair.rainy, max_pixels=max_pixels).pixels
+    return pixels if pair.rainy_half is None else _halves(pair, pixels)[0]
 
 
 def digest(pair: Pair) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from deraincli.datasets.pairs import Pair
 from deraincli.errors import InputError
 from deraincli.files.atomic import write_atomically
-from deraincli.files.walk import pictures
+from deraincli.files.folders import make_folder
+from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
@@ -214,8 +215,9 @@ class ModelMethod:
         """
         pixels = self._thread.submit(self._run, rainy).result()
         if self.folder is not None:
-            picture = Image(pixels, "PNG")
-            write_atomically(self.folder / f"{pair.name}.png", encode(picture, "PNG"), overwrite=True)
+            file = self.folder / f"{pair.name}.png"
+            make_folder(file.parent)  # names of photos include their sub-folders
+            write_atomically(file, encode(Image(pixels, "PNG"), "PNG"), overwrite=True)
         return pixels
 
     def _run(self, rainy: Pixels) -> Pixels:
@@ -230,8 +232,8 @@ def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"'{folder}' is no folder: name the folder of the restored pictures.")
     matches: dict[str, Path] = {}
-    for file in pictures(folder):
-        name = _pair_name(file.stem, names)
+    for file in map(folder.joinpath, walk(folder).names):
+        name = _pair_name(file.relative_to(folder).with_suffix("").as_posix(), names)
         if name is None:
             continue
         if name in matches:

@@ -6,9 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from deraincli.datasets.pairs import Pair, read_pair
+from deraincli.datasets.pairs import Pair, read_pair, read_rainy
 from deraincli.evaluation.methods import Method, ModelMethod, PrecomputedResults, RainyInput
+from deraincli.evaluation.no_reference import COLUMNS as IMPRESSION_COLUMNS
+from deraincli.evaluation.no_reference import WARNING, Impressions, cells
 from deraincli.evaluation.results import COLUMNS, EvaluationResults, MethodScores
+from deraincli.inference.change import percent
 from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Histogram, Table, render
 
@@ -68,6 +71,50 @@ def evaluation_report(
     )
 
 
+def no_reference_report(
+    board: Impressions,
+    photos: Sequence[Pair],
+    methods: Sequence[Method],
+    facts: Sequence[str],
+    *,
+    max_pixels: int,
+) -> str:
+    """Makes the page of photos without ground truth, in their own order.
+
+    Args:
+        board: The impressions.
+        photos: All photos, also those that failed.
+        methods: The methods of the board, except for the input. Their pictures are read again. Those of a
+            ModelMethod are read from its folder.
+        facts: Short statements under the title, after fingerprint and warning.
+        max_pixels: Largest number of pixels to decode.
+
+    Returns:
+        The page.
+    """
+    failed = {outcome.pair for outcome in board.failed}
+    shown = [photo for photo in photos if photo not in failed]
+    kept = [_kept(method, shown, max_pixels) for method in methods]
+    if failed:
+        facts = [*facts, f"{len(failed)} of {len(photos)} photos failed"]
+    rated = {name: [impressions[name] for impressions in board.by_method.values()] for name in board.names}
+    return render(
+        f"{board.dataset} without ground truth",
+        [f"fingerprint {board.fingerprint}", WARNING, *facts],
+        tables=[Table("Change and measures of quality", IMPRESSION_COLUMNS, board.rows())],
+        listed=[f"{name} {what}" for name in board.by_method for what in ("changed", "BRISQUE", "CLIP-IQA")],
+        comparisons=[
+            Comparison(
+                photo.name,
+                f"{methods[0].name} changed {percent(rated[photo.name][1].changed_share)} of the pixels",
+                [cell for impression in rated[photo.name] for cell in cells(impression)],
+                partial(_views, photo, kept, max_pixels),
+            )
+            for photo in shown
+        ],
+    )
+
+
 def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:
     """Replaces a model by the results in its folder, so that nothing is restored again."""
     if isinstance(method, ModelMethod) and method.folder is not None:
@@ -75,10 +122,14 @@ def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:
     return method
 
 
+def _views(photo: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
+    rainy = read_rainy(photo, max_pixels=max_pixels)
+    return {RainyInput.name: rainy} | {method.name: method.restored(photo, rainy) for method in methods}
+
+
 def _states(pair: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
-    rainy, clean = read_pair(pair, max_pixels=max_pixels)
-    restored = {method.name: method.restored(pair, rainy) for method in methods}
-    return {RainyInput.name: rainy} | restored | {TRUTH: clean}
+    _, clean = read_pair(pair, max_pixels=max_pixels)
+    return {**_views(pair, methods, max_pixels), TRUTH: clean}
 
 
 def _histogram(summaries: Sequence[MethodScores]) -> Histogram | None:

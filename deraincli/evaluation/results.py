@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from deraincli.evaluation.evaluate import Failed, Scored
+from deraincli.evaluation.evaluate import Failed, Scored, Scores
 from deraincli.evaluation.methods import RainyInput
 from deraincli.evaluation.metrics import Score, capped_psnr, mean_score
 from deraincli.reporting.markdown import markdown_table
@@ -151,7 +151,7 @@ def collect(
     fingerprint: str,
     models: Sequence[str],
     protocols: Sequence[str],
-    scored: Sequence[Scored],
+    scored: Sequence[Scored[Scores]],
     failed: Sequence[Failed],
 ) -> EvaluationResults:
     """Collects the scores of an evaluation.

@@ -13,8 +13,8 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Image
+from deraincli.inference.change import Change, measure_change
 from deraincli.inference.tiled import RainKinds, Restored
-from deraincli.restoration.change import Change, measure_change
 from deraincli.restoration.control import Control
 from deraincli.restoration.derainer import AttentionMaps, Derainer
 

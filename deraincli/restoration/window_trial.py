@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.restoration.change import measure_change
+from deraincli.inference.change import measure_change
 from deraincli.restoration.derainer import Derainer
 
 WINDOW = 128

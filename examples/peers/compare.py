@@ -28,7 +28,7 @@ import deraincli
 from deraincli.benchmark.timing import time_in_turn
 from deraincli.benchmark.workloads import ForwardPass
 from deraincli.datasets.pairs import find_pairs
-from deraincli.evaluation.evaluate import Scored, evaluate
+from deraincli.evaluation.evaluate import AgainstTruth, Scored, evaluate
 from deraincli.evaluation.methods import Method, ModelMethod, RainyInput
 from deraincli.evaluation.metrics import Score, protocols_named
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
@@ -116,9 +116,9 @@ def score(models: dict[str, Path], pairs: Path, precision: str) -> dict[str, Sco
         RainyInput(),
         *(ModelMethod(name, each, name) for name, each in restorers.items()),
     ]
-    protocols = protocols_named(PROTOCOL)
+    judge = AgainstTruth(protocols_named(PROTOCOL), max_pixels=DEFAULT_MAX_PIXELS)
     found: dict[str, list[Score]] = {method.name: [] for method in methods}
-    for outcome in evaluate(find_pairs(pairs).pairs, methods, protocols, max_pixels=DEFAULT_MAX_PIXELS):
+    for outcome in evaluate(find_pairs(pairs).pairs, methods, judge):
         if not isinstance(outcome, Scored):
             raise SystemExit(outcome.reason)
         for name, scores in outcome.scores.items():

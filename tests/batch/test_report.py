@@ -14,8 +14,8 @@ from deraincli.batch.jobs import Naming, find_jobs
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.report import BatchReport
 from deraincli.batch.summary import BatchSummary
+from deraincli.inference.change import Change
 from deraincli.model_zoo.resolve import resolve_model
-from deraincli.restoration.change import Change
 from deraincli.restoration.load import LoadOptions
 
 

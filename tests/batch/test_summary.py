@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deraincli.batch.outcome import Outcome
 from deraincli.batch.summary import BatchSummary
 from deraincli.files.manifest import Job
-from deraincli.restoration.change import LITTLE, Change
+from deraincli.inference.change import LITTLE, Change
 
 OUTCOMES = st.tuples(st.integers(0, 60), st.sampled_from(["done", "skipped", "failed"]))
 

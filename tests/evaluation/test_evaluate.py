@@ -12,7 +12,7 @@ from paired import rain_on, scene, write_picture, write_set
 
 from deraincli.datasets.pairs import find_pairs, read_pair
 from deraincli.errors import DeviceError, InputError, OutputError
-from deraincli.evaluation.evaluate import Failed, Scored, evaluate
+from deraincli.evaluation.evaluate import AgainstTruth, Failed, Scored, evaluate
 from deraincli.evaluation.methods import ModelMethod, PrecomputedResults, RainyInput
 from deraincli.evaluation.metrics import PROTOCOLS, score
 from deraincli.evaluation.workspace import Workspace
@@ -45,7 +45,7 @@ def pairs(tmp_path):
 
 
 def run(pairs, methods, protocols=EVERY_PROTOCOL, **options):
-    return list(evaluate(pairs, methods, protocols, max_pixels=MAX_PIXELS, **options))
+    return list(evaluate(pairs, methods, AgainstTruth(protocols, max_pixels=MAX_PIXELS), **options))
 
 
 def test_scores_are_those_of_each_picture_in_order(pairs):

@@ -13,7 +13,7 @@ import deraincli
 from deraincli.files.walk import pictures
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
-from deraincli.restoration.change import LITTLE, measure_change, percent
+from deraincli.inference.change import LITTLE, measure_change, percent
 
 
 def main() -> None:

@@ -366,7 +366,7 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
 
 def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> None:
     """Reports how many photos changed, and what to try if some hardly did."""
-    from deraincli.restoration.change import what_to_try
+    from deraincli.restoration.advice import what_to_try
     from deraincli.restoration.control import WHOLE
 
     asked = settings.load

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.commands.eval_tasks import PairTask, PhotoTask
 from deraincli.cli.help import IN_OUT, MEASURING, MESSAGES, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import PIXELS, PROTOCOLS, listed, one_of
@@ -18,26 +19,25 @@ from deraincli.errors import ExitCode, InputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
-    from deraincli.datasets.pairs import Pair, PairedSet
-    from deraincli.evaluation.evaluate import Failed, Scored
+    from deraincli.evaluation.evaluate import Failed, Judge, Scored
     from deraincli.evaluation.methods import Method, ModelMethod
-    from deraincli.evaluation.metrics import Protocol
-    from deraincli.evaluation.results import EvaluationResults
     from deraincli.evaluation.workspace import Workspace
     from deraincli.restoration.load import LoadOptions
 
 EXAMPLES = examples(
     "derain eval Rain100L",
     "derain eval Rain100L --models balnet-lite,balnet-small --protocol all",
+    "derain eval photos --no-reference --report page.html",
 )
-WORST = 5
-"""Number of images that are listed below the table."""
 
 
 def command(
     context: typer.Context,
     dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Folder of rainy and clean images.", parser=options.path)
+        Path,
+        typer.Argument(
+            metavar="DATASET", help="Folder of rainy and clean images, or of photos.", parser=options.path
+        ),
     ],
     layout: options.Layout = None,
     left: options.Left = None,
@@ -91,14 +91,24 @@ def command(
             "Default: agan for the AGAN layout, else prenet.",
         ),
     ] = None,
+    no_reference: Annotated[
+        bool,
+        typer.Option(
+            "--no-reference",
+            rich_help_panel=MEASURING,
+            help="Judge photos without ground truth: how much changed, BRISQUE and CLIP-IQA. They reward "
+            "smoothing. Needs the extra quality.",
+        ),
+    ] = False,
     working_side: Annotated[
-        str,
+        str | None,
         typer.Option(
             **one_of("auto", "full", pattern=PIXELS),
             rich_help_panel=MEASURING,
-            help="Finest shorter side at which images are restored. Protocols of the field need full.",
+            help="Finest shorter side at which images are restored. Default: full, which protocols of the "
+            "field need; auto with --no-reference.",
         ),
-    ] = "full",
+    ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = None,
@@ -128,52 +138,41 @@ def command(
     json: options.Json = False,
 ) -> None:
     """Measure PSNR and SSIM of models or results on image pairs."""
-    from deraincli.datasets.pairs import find_pairs, fingerprint
     from deraincli.evaluation.methods import PrecomputedResults
-    from deraincli.evaluation.metrics import protocols_named
-    from deraincli.evaluation.report import evaluation_report
-    from deraincli.evaluation.results import collect
     from deraincli.evaluation.workspace import Workspace
     from deraincli.files.atomic import check_destination, write_atomically
 
     out = options.make_output(quiet, verbose, json)
     if json + csv + markdown > 1:
         raise UsageError("--json, --csv and --markdown each want standard output for themselves: choose one.")
-    found = find_pairs(dataset, layout, left)
-    pairs = found.pairs[:limit]
-    protocols = protocols_named(protocol or found.layout.protocol)
-    content = fingerprint(pairs)
-    if expect_fingerprint not in (None, content):
+    job: PairTask | PhotoTask = (PhotoTask if no_reference else PairTask)(
+        dataset, layout, left, limit, protocol, sort, out
+    )
+    if expect_fingerprint not in (None, job.fingerprint):
         raise InputError(
-            f"The pairs have fingerprint {content}, not {expect_fingerprint}: find the right set."
+            f"The pictures have fingerprint {job.fingerprint}, not {expect_fingerprint}: find the right set."
         )
-    _report_unpaired(found, out)
     if report is not None:
         check_destination(report, overwrite=overwrite)
 
     names = options.model_names(context, model, models, optional=results is not None)
-    asked = options.load_options(
-        None, task, device, precision, backend, tile, overlap, working_side, provider
-    )
-    key = f"{dataset.resolve()} {names} {results} {[p.name for p in protocols]} {limit} {save} {asked}"
+    side = working_side or job.working_side
+    asked = options.load_options(None, task, device, precision, backend, tile, overlap, side, provider)
+    judge = job.judge(max_pixels)
+    key = f"{dataset.resolve()} {names} {results} {judge.identity} {limit} {save} {asked}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)
     loaded = [_load(replace(asked, model=name), space, out, alone=len(names) == 1) for name in names]
     methods: list[Method] = [*loaded]
     if results is not None:
-        methods.append(PrecomputedResults(str(results), results, pairs, max_pixels=max_pixels))
+        methods.append(PrecomputedResults(str(results), results, job.pairs, max_pixels=max_pixels))
 
     began = time.perf_counter()
-    scored, failed = _evaluate(pairs, methods, protocols, space, max_pixels, out)
-    _report_times(loaded, len(pairs), time.perf_counter() - began, out)
-    if sort == "worst":
-        scored.sort(key=lambda pair: pair.scores[methods[0].name][protocols[0].name].psnr)
-    names_of = [method.name for method in methods]
-    board = collect(str(dataset), content, names_of, [p.name for p in protocols], scored, failed)
-    _print(board, loaded, found, out, csv=csv, markdown=markdown)
+    scored, failed = _evaluate(job, methods, judge, space, out)
+    _report_times(loaded, len(job.pairs), job.noun, time.perf_counter() - began, out)
+    board: Any = job.collect(scored, failed, methods)
+    _print(job, board, loaded, out, csv=csv, markdown=markdown)
     if report is not None:
-        page = evaluation_report(
-            board, pairs, methods, [str(model) for model in loaded], max_pixels=max_pixels
-        )
+        page = job.page(board, methods, [str(model) for model in loaded], max_pixels)
         write_atomically(report, page.encode(), overwrite=overwrite)
     if failed:
         space.release()
@@ -195,59 +194,46 @@ def _load(asked: LoadOptions, space: Workspace, out: Output, *, alone: bool) -> 
     return ModelMethod(label, derainer, identity, folder=folder, on_warning=out.note)
 
 
-def _report_unpaired(found: PairedSet, out: Output) -> None:
-    if found.unpaired:
-        names = ", ".join(str(path.relative_to(found.folder)) for path in found.unpaired)
-        out.note(f"{len(found.unpaired)} pictures have no partner and are left out: {names}.")
-
-
 def _evaluate(
-    pairs: Sequence[Pair],
-    methods: Sequence[Method],
-    protocols: Sequence[Protocol],
-    space: Workspace,
-    max_pixels: int,
-    out: Output,
-) -> tuple[list[Scored], list[Failed]]:
-    """Scores all pairs and reports failures. Raises InputError if every pair fails."""
+    job: PairTask | PhotoTask, methods: Sequence[Method], judge: Judge[Any], space: Workspace, out: Output
+) -> tuple[list[Scored[Any]], list[Failed]]:
+    """Scores all pictures and reports failures. Raises InputError if every picture fails."""
     from deraincli.evaluation.evaluate import Failed, evaluate
     from deraincli.evaluation.methods import RainyInput
 
-    scored: list[Scored] = []
+    scored: list[Scored[Any]] = []
     failed: list[Failed] = []
-    all_methods = [RainyInput(), *methods]
+    count = len(job.pairs)
     try:
         with out.progress("evaluating") as meter:
-            for outcome in evaluate(pairs, all_methods, protocols, max_pixels=max_pixels, workspace=space):
+            for outcome in evaluate(job.pairs, [RainyInput(), *methods], judge, workspace=space):
                 if isinstance(outcome, Failed):
                     failed.append(outcome)
                     output.error(f"{outcome.pair.name}: {outcome.reason}")
                 else:
                     scored.append(outcome)
-                meter(len(scored) + len(failed), len(pairs), outcome.pair.name)
+                meter(len(scored) + len(failed), count, outcome.pair.name)
     except KeyboardInterrupt:
         out.note("Finished pictures are kept: run the same command again to continue.")
         raise
     if not scored:
-        raise InputError(f"None of the {len(pairs)} pairs could be scored: see the reasons above.")
+        raise InputError(f"None of the {count} {job.noun} could be scored: see the reasons above.")
     if failed:
         output.error(
-            f"{len(failed)} of {len(pairs)} pairs failed; the means are over the other {len(scored)}."
+            f"{len(failed)} of {count} {job.noun} failed; the means are over the other {len(scored)}."
         )
     return scored, failed
 
 
 def _print(
-    board: EvaluationResults,
+    job: PairTask | PhotoTask,
+    board: Any,
     loaded: Sequence[ModelMethod],
-    found: PairedSet,
     out: Output,
     *,
     csv: bool,
     markdown: bool,
 ) -> None:
-    from deraincli.evaluation.results import COLUMNS
-
     facts = {model.name: model.facts for model in loaded}
     if out.json:
         for record in board.objects():
@@ -257,17 +243,13 @@ def _print(
     elif markdown:
         out.document(board.markdown())
     elif not out.quiet:
-        out.table(
-            f"{board.dataset} ({found.layout.name}), fingerprint {board.fingerprint}", COLUMNS, board.rows()
-        )
-        first = board.models[0].protocol
-        for summary in (summary for summary in board.models if summary.protocol == first):
-            worst = ", ".join(f"{image.name} {image.psnr:.2f}" for image in summary.worst(WORST))
-            out.document(f"Worst of {summary.model} under {first}: {worst}")
+        out.table(job.title, job.columns, board.rows())
+        for remark in job.remarks(board):
+            out.document(remark)
     for model in loaded:
         out.line(str(model))
 
 
-def _report_times(loaded: Sequence[ModelMethod], count: int, seconds: float, out: Output) -> None:
+def _report_times(loaded: Sequence[ModelMethod], count: int, noun: str, seconds: float, out: Output) -> None:
     working = sum(model.seconds for model in loaded)
-    out.detail(f"{count} pairs in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")
+    out.detail(f"{count} {noun} in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")

@@ -276,7 +276,7 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
 
 def _report(record: Mapping[str, object], restored: RestoredFile, control: str, out: Output) -> None:
     """Prints the result. `control` describes which share of the change was applied, if not all."""
-    from deraincli.restoration.change import percent
+    from deraincli.inference.change import percent
 
     line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
     if restored.sides != (min(restored.size.height, restored.size.width),):
@@ -293,7 +293,7 @@ def _report(record: Mapping[str, object], restored: RestoredFile, control: str, 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
     """Prints what to try if the picture hardly changed."""
-    from deraincli.restoration.change import what_to_try
+    from deraincli.restoration.advice import what_to_try
 
     if restored.change.little:
         others = what_to_try(asked.model, restored.model, asked.working_side, restored.size)

@@ -1,4 +1,4 @@
-"""Measures how much a restoration changed an image, and lists what to try if it changed little."""
+"""Measures how much a restoration changed an image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.geometry import Size, row_bands
+from deraincli.geometry import row_bands
 from deraincli.inference.tiled import unit_range
-from deraincli.inference.working_size import FINEST_SIDE, SideChoice
-from deraincli.model_zoo.catalogue import AUTO_MODEL
 
 VISIBLE = 10.5 / 255
 """Change of a channel, 0–1, above which a pixel has changed visibly. In 8 bits that is 11 of 255 or more."""
@@ -63,22 +61,3 @@ def percent(share: float) -> str:
         share: The share, 0–1.
     """
     return f"{100 * share:.{1 if share < 0.1 else 0}f} %"
-
-
-def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | None) -> str:
-    """Returns the options that may remove the rain which a restoration left, as text.
-
-    Args:
-        asked: The model that the user chose. None stands for the default.
-        used: The model that restored the image.
-        side: The working side that the user chose.
-        image: The image's size. None for several images.
-    """
-    options = []
-    if asked in (None, AUTO_MODEL.name):
-        options.append("--task streak" if used == AUTO_MODEL.members["drop"] else "--task drop")
-    options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
-    finest = FINEST_SIDE if side == "auto" else side
-    if finest != "full" and (image is None or min(image.height, image.width) > finest):
-        options.append("--working-side full")
-    return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)

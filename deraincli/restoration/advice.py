@@ -1,0 +1,26 @@
+"""Lists what to try if a restoration changed an image little."""
+
+from __future__ import annotations
+
+from deraincli.geometry import Size
+from deraincli.inference.working_size import FINEST_SIDE, SideChoice
+from deraincli.model_zoo.catalogue import AUTO_MODEL
+
+
+def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | None) -> str:
+    """Returns the options that may remove the rain which a restoration left, as text.
+
+    Args:
+        asked: The model that the user chose. None stands for the default.
+        used: The model that restored the image.
+        side: The working side that the user chose.
+        image: The image's size. None for several images.
+    """
+    options = []
+    if asked in (None, AUTO_MODEL.name):
+        options.append("--task streak" if used == AUTO_MODEL.members["drop"] else "--task drop")
+    options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
+    finest = FINEST_SIDE if side == "auto" else side
+    if finest != "full" and (image is None or min(image.height, image.width) > finest):
+        options.append("--working-side full")
+    return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)
