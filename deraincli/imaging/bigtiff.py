@@ -20,6 +20,8 @@ _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_SIZES |= dict.fromkeys(_SHORTER, 8)
 _SUB_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _DEEPEST = 1_000
+_LARGEST_GROWTH = 3
+"""Largest size of the result in sizes of the file. Without shared data, it is at most 2."""
 
 
 def as_classic(data: bytes) -> bytes:
@@ -43,7 +45,7 @@ def as_classic(data: bytes) -> bytes:
         raise ValueError("a big-endian BigTIFF of more than 4 GB")
     (first,) = struct.unpack_from(f"{order}Q", data, 8)
     block = bytearray(data)
-    converted = _Conversion(data, block, order).directory(first)
+    converted = _Conversion(data, block, order, {}).directory(first)
     block[:8] = data[:2] + struct.pack(f"{order}HI", _CLASSIC, converted)
     return bytes(block)
 
@@ -55,20 +57,24 @@ class _Conversion(NamedTuple):
     """A copy, to which classic directories are appended."""
     order: str
     """Byte order, `<` or `>`."""
+    begun: dict[int, int]
+    """Where the classic directory is, by the offset of the other. 0 until it is complete."""
 
     def directory(self, start: int, depth: int = 0) -> int:
         """Appends the directory at `start` and all that follow it, and returns its new offset."""
-        if start == 0:
-            return 0
-        if depth > _DEEPEST:
+        if start == 0 or self.begun.get(start):
+            return self.begun.get(start, 0)
+        if depth > _DEEPEST or start in self.begun:
             raise ValueError("its directories never end")
+        self.begun[start] = 0
         (count,) = struct.unpack_from(f"{self.order}Q", self.data, start)
         if start + 8 + 20 * count + 8 > len(self.data):
             raise ValueError("a directory is cut off")
         entries = b"".join(self._entry(start + 8 + 20 * n, depth) for n in range(count))
         (following,) = struct.unpack_from(f"{self.order}Q", self.data, start + 8 + 20 * count)
         link = struct.pack(f"{self.order}I", self.directory(following, depth + 1))
-        return self._append(struct.pack(f"{self.order}H", count) + entries + link)
+        self.begun[start] = self._append(struct.pack(f"{self.order}H", count) + entries + link)
+        return self.begun[start]
 
     def _entry(self, position: int, depth: int) -> bytes:
         """Converts a directory entry from 20 bytes to 12 and appends data that does not fit inside it."""
@@ -91,7 +97,14 @@ class _Conversion(NamedTuple):
         return struct.pack(f"{self.order}HHI", tag, kind, count) + body.ljust(4, b"\0")
 
     def _append(self, body: bytes) -> int:
-        """Appends bytes at the next even offset and returns that offset."""
+        """Appends bytes at the next even offset and returns that offset.
+
+        Raises:
+            ValueError: The directories hold more than the file, because they claim the same data again and
+                again.
+        """
+        if len(self.block) + len(body) > _LARGEST_GROWTH * len(self.data):
+            raise ValueError("its directories claim more than it holds")
         self.block.extend(bytes(len(self.block) % 2))
         start = len(self.block)
         self.block.extend(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,6 +37,7 @@ from deraincli.imaging import (
     png,
     raw,
     resolution,
+    tiff_directory,
     tiff_layout,
     xmp,
 )
@@ -84,9 +86,9 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
         data = bigtiff.as_classic(data)
         rearrangement = tiff_layout.needed(data)
         picture = _open(rearrangement.outline() if rearrangement else data, format)
-        frames = rearrangement.pages if rearrangement else getattr(picture, "n_frames", 1)
+        frames = tiff_directory.pages(data) or getattr(picture, "n_frames", 1)
     check_pixels(name, picture.size, max_pixels)
-    check_pixels(name, _tile_size(picture), max_pixels, "has tiles of")
+    check_pixels(name, _tile_size(data), max_pixels, "has tiles of")
     if frames > 1:
         raise UnreadableImageError(
             f"{name} holds {frames} frames or pages: extract the one to restore first."
@@ -205,11 +207,17 @@ def _silence_libtiff() -> None:
             getattr(library, setter)(None)
 
 
-def _tile_size(picture: ImageFile) -> tuple[int, int]:
-    """Returns width and height of a TIFF's tiles, which may exceed the picture. 0 if there are no tiles."""
-    tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
-    width, height = (tags.get(tag, 0) for tag in _TILE_SIZE)
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else (0, 0)
+def _tile_size(data: bytes) -> tuple[int, int]:
+    """Returns width and height of a TIFF's tiles, which may exceed the picture. 0 if there are no tiles.
+
+    These are what libtiff reads. In a damaged directory, Pillow may not see them.
+    """
+    try:
+        directory = tiff_directory.first_directory(data)
+        width, height = (directory.first(tag, 0) for tag in _TILE_SIZE) if directory else (0, 0)
+    except struct.error:
+        return 0, 0  # libtiff does not read such a file
+    return width, height
 
 
 def _channels(picture: ImageFile) -> int:

@@ -18,6 +18,8 @@ _START_OF_SCAN, _END_OF_IMAGE, _COMMENT = 0xDA, 0xD9, 0xFE
 _APP1, _APP13 = 0xE1, 0xED
 _DESCRIPTIONS = frozenset((*range(0xE0, 0xEE), 0xEF, _COMMENT))  # 0xEE is excluded: it sets the colour space
 _LAST_COEFFICIENT = 63
+_MOST_SCANS = 100
+"""Largest number of scans that are read. Encoders write about ten. Each can take a few bytes and a second."""
 _SHORTEST_SCAN = 6
 """Bytes of the header of a scan of one component, without the length field."""
 _EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -71,6 +73,8 @@ def check(data: bytes) -> None:
         ValueError: Something is missing or damaged.
     """
     parts = list(segments(data))
+    if sum(part.marker == _START_OF_SCAN for part in parts) > _MOST_SCANS:
+        raise ValueError(f"it has more than {_MOST_SCANS} scans")
     if not _covers_every_coefficient(parts):
         raise ValueError("some of its scans are missing")
     if _is_damaged(parts, data):

@@ -10,14 +10,15 @@ import numpy as np
 from deraincli.imaging import metadata
 from deraincli.imaging.image import Image
 from deraincli.imaging.pixel_reader import check_pixels, decode_errors
+from deraincli.imaging.tiff_directory import Directory, directory, first_directory
 
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
 _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 262, 330, 50706
-_OF_SENSORS = ((32803,), (34892,))
+_OF_SENSORS = (32803, 34892)
 """Photometric interpretations of samples behind colour filters and of linear raw colours."""
 _PLACES = ((273, 279), (324, 325))
 """Tags of the offsets and of the lengths of strips and tiles."""
+_MOST_BELOW = 16
+"""Largest number of directories below the first that are read. Cameras write fewer than ten."""
 _SRGB_CURVE = (2.4, 12.92)
 _CLIPPED = 0.001
 """Share of the pixels that may become white when the picture is brightened."""
@@ -31,12 +32,13 @@ def is_raw(data: bytes) -> bool:
     Args:
         data: The whole file.
     """
-    order = _ORDERS.get(data[:4])
     try:
-        directories = [] if order is None else _directories(data, order)
+        return any(
+            _DNG_VERSION in tags.entries or tags.first(_PHOTOMETRIC) in _OF_SENSORS
+            for tags in _directories(data)
+        )
     except struct.error:
         return False
-    return any(_DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _OF_SENSORS for tags in directories)
 
 
 def decode(data: bytes, name: str, max_pixels: int) -> Image:
@@ -79,30 +81,21 @@ def _check_whole(data: bytes) -> None:
 
     LibRaw makes missing samples black.
     """
-    order = _ORDERS.get(data[:4])
-    if order is None:
-        return
-    for tags in _directories(data, order):
+    for tags in _directories(data):
         for offsets, lengths in _PLACES:
-            ends = map(sum, zip(tags.get(offsets, ()), tags.get(lengths, ()), strict=False))
+            ends = map(sum, zip(tags.values(offsets), tags.values(lengths), strict=False))
             if max(ends, default=0) > len(data):
                 raise ValueError("its samples are cut off")
 
 
-def _directories(data: bytes, order: str) -> list[dict[int, tuple[int, ...]]]:
-    """Returns the first directory of a TIFF and those below it. Raises struct.error for damaged ones."""
-    first = _directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
-    return [first, *(_directory(data, order, start) for start in first.get(_SUB_DIRECTORIES, ()))]
+def _directories(data: bytes) -> list[Directory]:
+    """Returns the first directory of a classic TIFF and those below it. Empty for other files.
 
-
-def _directory(data: bytes, order: str, start: int) -> dict[int, tuple[int, ...]]:
-    """Returns the whole numbers of a TIFF's directory by tag. Raises struct.error for a damaged one."""
-    tags = {}
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    for place in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, length, value = struct.unpack_from(f"{order}HHII", data, place)
-        if kind in _NUMBERS:
-            layout = f"{order}{length}{_NUMBERS[kind]}"
-            inside = struct.calcsize(layout) <= 4
-            tags[tag] = struct.unpack_from(layout, data, place + 8 if inside else value)
-    return tags
+    Raises:
+        struct.error: A directory is damaged.
+    """
+    first = first_directory(data)
+    if first is None:
+        return []
+    below = list(dict.fromkeys(first.values(_SUB_DIRECTORIES)))[:_MOST_BELOW]
+    return [first, *(directory(data, first.order, start) for start in below)]

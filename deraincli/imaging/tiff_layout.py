@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from deraincli.geometry import row_bands
 from deraincli.imaging import arrays
+from deraincli.imaging.tiff_directory import Directory, first_directory
 from deraincli.pixels import Pixels
 
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_BYTE_COUNTS = 322, 323, 324, 325
@@ -41,51 +42,28 @@ _UNSPECIFIED = 0
 _DIFFERENCES = 2
 _MOST_SAMPLES = 6  # Pillow's limit
 _Tags = Mapping[int, tuple[int, ...]]
-_NUMBERS = {1: "B", 3: "H", 4: "I"}
 _LONG = 4
 
 
 class Rearrangement(NamedTuple):
     """A TIFF whose samples must be rearranged."""
 
-    data: bytes
-    """The whole file."""
-    order: str
-    """Byte order, `<` or `>`."""
-    entries: dict[int, bytes]
-    """The 12 bytes of each entry of the first directory by tag."""
-    pages: int
-    """Directories that follow one another."""
+    tags: Directory
+    """The first directory, which describes the samples."""
 
     @property
     def grey(self) -> bool:
         """Whether the three colours of the result are alike, because the TIFF is grey."""
-        return self.first(Base.PhotometricInterpretation) != _RGB
+        return self.tags.first(Base.PhotometricInterpretation) != _RGB
 
     @property
     def samples(self) -> int:
         """Stored channels."""
-        return self.first(Base.SamplesPerPixel)
-
-    def values(self, tag: int) -> tuple[int, ...]:
-        """Returns the numbers of a tag. Empty if it is missing or holds anything else."""
-        entry = self.entries.get(tag, bytes(12))
-        kind, count = struct.unpack_from(f"{self.order}HI", entry, 2)
-        if kind not in _NUMBERS:
-            return ()
-        format = f"{self.order}{count}{_NUMBERS[kind]}"
-        if struct.calcsize(format) <= 4:
-            return struct.unpack_from(format, entry, 8)
-        (offset,) = struct.unpack_from(f"{self.order}I", entry, 8)
-        return struct.unpack_from(format, self.data, offset)
-
-    def first(self, tag: int, default: int = 1) -> int:
-        """Returns the first number of a tag, or the default if there is none."""
-        return next(iter(self.values(tag)), default)
+        return self.tags.first(Base.SamplesPerPixel)
 
     def outline(self) -> bytes:
         """Returns a TIFF of one page with the same size and tags that Pillow opens but cannot load."""
-        return self._with(self.entries, self._described(), bytearray(self.data))
+        return self._with(self.tags.entries, self._described(), bytearray(self.tags.data))
 
     def interleaved(self) -> bytes:
         """Decodes the samples.
@@ -99,9 +77,9 @@ class Rearrangement(NamedTuple):
         samples = self._samples()
         height, width, channels = samples.shape
         rows = next(row_bands(height, width)).stop
-        block = bytearray(self.data)
+        block = bytearray(self.tags.data)
         start, bytes_per_row = len(block), width * channels * samples.itemsize
-        block += np.ascontiguousarray(samples, f"{self.order}u{samples.itemsize}").data.cast("B")
+        block += np.ascontiguousarray(samples, f"{self.tags.order}u{samples.itemsize}").data.cast("B")
         tops = range(0, height, rows)
         changes = self._described() | {
             Base.ImageWidth: (width,),
@@ -111,7 +89,7 @@ class Rearrangement(NamedTuple):
             Base.StripOffsets: tuple(start + top * bytes_per_row for top in tops),
             Base.StripByteCounts: tuple(min(rows, height - top) * bytes_per_row for top in tops),
         }
-        return self._with({t: e for t, e in self.entries.items() if t not in _LAYOUT}, changes, block)
+        return self._with({t: e for t, e in self.tags.entries.items() if t not in _LAYOUT}, changes, block)
 
     @property
     def _channels(self) -> int:
@@ -122,31 +100,31 @@ class Rearrangement(NamedTuple):
         """Returns the tags that say what the samples of the result mean."""
         tags: dict[int, tuple[int, ...]] = {
             Base.SamplesPerPixel: (self._channels,),
-            Base.BitsPerSample: (self.first(Base.BitsPerSample),) * self._channels,
+            Base.BitsPerSample: (self.tags.first(Base.BitsPerSample),) * self._channels,
             Base.PhotometricInterpretation: (_RGB,),
             Base.PlanarConfiguration: (_INTERLEAVED,),
             _SAMPLE_FORMAT: (_UNSIGNED,) * self._channels,
         }
         if self._channels == 4:
-            tags[_EXTRA_SAMPLES] = (self.first(_EXTRA_SAMPLES, _UNSPECIFIED),)
+            tags[_EXTRA_SAMPLES] = (self.tags.first(_EXTRA_SAMPLES, _UNSPECIFIED),)
         return tags
 
     def _samples(self) -> Pixels:
         """Decodes the samples of the result, H×W×C, uint8 or uint16, as stored."""
         stored, wanted = self.samples, 2 if self.grey else self._channels
-        if self.first(Base.PlanarConfiguration) == _SEPARATE:
+        if self.tags.first(Base.PlanarConfiguration) == _SEPARATE:
             samples = np.dstack([self._plane(number, stored) for number in range(wanted)])
         else:
             samples = self._packed(stored)[..., :wanted]
         if not self.grey:
             return samples
-        if self.first(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
+        if self.tags.first(Base.PhotometricInterpretation) == _WHITE_IS_ZERO:
             np.invert(samples[..., 0], out=samples[..., 0])
         return samples[..., [0, 0, 0, 1]]
 
     def _plane(self, number: int, planes: int) -> Pixels:
         """Decodes one of the planes, H×W."""
-        places = {tag: self.values(tag) for tag in _PLACES if tag in self.entries}
+        places = {tag: self.tags.values(tag) for tag in _PLACES if tag in self.tags.entries}
         changes = {
             tag: values[number * len(values) // planes : (number + 1) * len(values) // planes]
             for tag, values in places.items()
@@ -155,12 +133,14 @@ class Rearrangement(NamedTuple):
 
     def _packed(self, channels: int) -> Pixels:
         """Decodes interleaved samples, H×W×C, as a grey picture of C times the width."""
-        widths = [tag for tag in (Base.ImageWidth, _TILE_WIDTH) if tag in self.entries]
-        changes = {tag: (self.first(tag) * channels,) for tag in widths}
+        widths = [tag for tag in (Base.ImageWidth, _TILE_WIDTH) if tag in self.tags.entries]
+        changes = {tag: (self.tags.first(tag) * channels,) for tag in widths}
         wide = self._decoded_as_grey(changes | {_PREDICTOR: (1,)})
         samples = wide.reshape(wide.shape[0], -1, channels)
-        if self.first(_PREDICTOR) == _DIFFERENCES:  # between pixels, which the grey picture does not have
-            tile = self.first(_TILE_WIDTH, samples.shape[1])
+        if (
+            self.tags.first(_PREDICTOR) == _DIFFERENCES
+        ):  # between pixels, which the grey picture does not have
+            tile = self.tags.first(_TILE_WIDTH, samples.shape[1])
             for left in range(0, samples.shape[1], tile):
                 part = samples[:, left : left + tile]
                 np.add.accumulate(part, axis=1, dtype=part.dtype, out=part)
@@ -170,11 +150,11 @@ class Rearrangement(NamedTuple):
         changes = {
             **changes,
             Base.SamplesPerPixel: (1,),
-            Base.BitsPerSample: (self.first(Base.BitsPerSample),),
+            Base.BitsPerSample: (self.tags.first(Base.BitsPerSample),),
             Base.PhotometricInterpretation: (_BLACK_IS_ZERO,),
         }
-        layout = {tag: entry for tag, entry in self.entries.items() if tag in _LAYOUT}
-        with TiffImageFile(BytesIO(self._with(layout, changes, bytearray(self.data)))) as picture:
+        layout = {tag: entry for tag, entry in self.tags.entries.items() if tag in _LAYOUT}
+        with TiffImageFile(BytesIO(self._with(layout, changes, bytearray(self.tags.data)))) as picture:
             picture.load()
             return arrays.from_pillow(picture)[0][..., 0]
 
@@ -182,13 +162,13 @@ class Rearrangement(NamedTuple):
         """Returns the block with these entries as its first directory."""
         entries = dict(entries)
         for tag, values in changes.items():
-            numbers = struct.pack(f"{self.order}{len(values)}I", *values)
+            numbers = struct.pack(f"{self.tags.order}{len(values)}I", *values)
             if len(values) > 1:
-                numbers = struct.pack(f"{self.order}I", _append(block, numbers))
-            entries[tag] = struct.pack(f"{self.order}HHI", tag, _LONG, len(values)) + numbers
+                numbers = struct.pack(f"{self.tags.order}I", _append(block, numbers))
+            entries[tag] = struct.pack(f"{self.tags.order}HHI", tag, _LONG, len(values)) + numbers
         directory = b"".join(entries[tag] for tag in sorted(entries))
-        start = _append(block, struct.pack(f"{self.order}H", len(entries)) + directory + bytes(4))
-        struct.pack_into(f"{self.order}I", block, 4, start)
+        start = _append(block, struct.pack(f"{self.tags.order}H", len(entries)) + directory + bytes(4))
+        struct.pack_into(f"{self.tags.order}I", block, 4, start)
         return bytes(block)
 
 
@@ -201,38 +181,16 @@ def needed(data: bytes) -> Rearrangement | None:
     Returns:
         The rearrangement, or None if Pillow and OpenCV read the file as it is, or not even rearranged.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None:
-        return None
     try:
-        tiff = _parsed(data, order)
-        return tiff if _is_unusual(tiff) else None
+        tags = first_directory(data)
+        return Rearrangement(tags) if tags and _is_unusual(tags) else None
     except struct.error:  # Pillow says what is damaged
         return None
 
 
-def _parsed(data: bytes, order: str) -> Rearrangement:
-    (start,) = struct.unpack_from(f"{order}I", data, 4)
-    entries: dict[int, bytes] = {}
-    for position in range(start + 2, _end(data, order, start), 12):
-        (tag,) = struct.unpack_from(f"{order}H", data, position)
-        entries.setdefault(tag, data[position : position + 12])  # the first counts of those that are repeated
-    starts = []
-    while start and start not in starts:
-        starts.append(start)
-        (start,) = struct.unpack_from(f"{order}I", data, _end(data, order, start))
-    return Rearrangement(data, order, entries, len(starts))
-
-
-def _end(data: bytes, order: str, start: int) -> int:
-    """Returns where the entries of a directory end and its link to the next one begins."""
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    return start + 2 + 12 * count
-
-
-def _is_unusual(tiff: Rearrangement) -> bool:
+def _is_unusual(tiff: Directory) -> bool:
     bits, formats = set(tiff.values(Base.BitsPerSample)), set(tiff.values(_SAMPLE_FORMAT))
-    samples, compression = tiff.samples, tiff.first(Base.Compression)
+    samples, compression = tiff.first(Base.SamplesPerPixel), tiff.first(Base.Compression)
     photometric = tiff.first(Base.PhotometricInterpretation, _WHITE_IS_ZERO)
     colours = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}.get(photometric, 0)
     if not colours or not max(colours, 2) <= samples <= _MOST_SAMPLES:

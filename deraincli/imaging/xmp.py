@@ -7,12 +7,20 @@ file. All other bytes of the packet stay. The structure follows ISO 16684-1.
 from __future__ import annotations
 
 import re
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Callable
 
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[0-9]")
-_THUMBNAILS = re.compile(rb"<xmp:Thumbnails>.*?</xmp:Thumbnails>", re.DOTALL)
+_THUMBNAILS = b"xmp:Thumbnails"
 _WIDTH = re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)(?:=[\"']|>))[0-9]+")
 _HEIGHT = re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)(?:=[\"']|>))[0-9]+")
 _RESOLUTION = re.compile(rb"((?:tiff:|exif:FocalPlane))([XY])(Resolution\b)")
+_DECLARATION = rb"xmlns:([\w.-]+)\s*=\s*[\"']%s[\"']"
+_NAME = rb"(?P<name>(?P<prefix>[\w.-]+):(?P<local>[\w.-]+))"
+_ATTRIBUTE = re.compile(rb"\s" + _NAME + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_START_TAG = re.compile(rb"<" + _NAME + rb"(?P<rest>(?:[\s/][^<>]*)?)>")
+_END_TAG = re.compile(rb"</" + _NAME + rb"\s*>")
 
 _CLAIMS_OF_CONTENT = {
     b"http://ns.google.com/photos/1.0/camera/": rb"(?:MotionPhoto|MicroVideo)\w*",
@@ -39,7 +47,7 @@ def upright(xmp: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
     Returns:
         The corrected packet.
     """
-    xmp = _THUMBNAILS.sub(b"", _ORIENTATION.sub(rb"\g<1>1", xmp))
+    xmp = _without_elements(_ORIENTATION.sub(rb"\g<1>1", xmp), lambda tag: tag["name"] == _THUMBNAILS)
     for pattern, length in zip((_WIDTH, _HEIGHT), size, strict=True):
         xmp = pattern.sub(rb"\g<1>%d" % length, xmp)
     if turned:
@@ -72,15 +80,37 @@ def without_claims(xmp: bytes) -> bytes:
 
 
 def _without_properties(xmp: bytes, properties: dict[bytes, bytes]) -> bytes:
+    """Removes properties, given by namespace and a pattern of their names, as attributes and as elements."""
+    claimed: dict[bytes, set[bytes]] = defaultdict(set)
     for namespace, names in properties.items():
-        declared = rb"xmlns:([\w.-]+)\s*=\s*[\"']" + re.escape(namespace) + rb"[\"']"
-        for prefix in set(re.findall(declared, xmp)):
-            xmp = _without(xmp, re.escape(prefix) + b":" + names)
-    return xmp
+        for prefix in re.findall(_DECLARATION % re.escape(namespace), xmp):
+            claimed[prefix].add(names)
+
+    def is_claimed(found: re.Match[bytes]) -> bool:
+        return any(re.fullmatch(names, found["local"]) for names in claimed.get(found["prefix"], ()))
+
+    if not claimed:
+        return xmp
+    attributes_removed = _ATTRIBUTE.sub(lambda found: b"" if is_claimed(found) else found[0], xmp)
+    return _without_elements(attributes_removed, is_claimed)
 
 
-def _without(xmp: bytes, name: bytes) -> bytes:
-    """Removes a property in its forms as an attribute and as an element."""
-    xmp = re.sub(rb"\s" + name + rb"\s*=\s*(\"[^\"]*\"|'[^']*')", b"", xmp)
-    element = rb"<(" + name + rb")(?:\s[^>]*)?(?:/>|(?<!/)>.*?</\1\s*>)"
-    return re.sub(element, b"", xmp, flags=re.DOTALL)
+def _without_elements(xmp: bytes, is_unwanted: Callable[[re.Match[bytes]], bool]) -> bytes:
+    """Removes elements with their content. Elements without an end stay.
+
+    The ends are found in one pass, because a hostile packet may begin thousands of elements.
+    """
+    ends: dict[bytes, list[int]] = defaultdict(list)
+    for tag in filter(is_unwanted, _END_TAG.finditer(xmp)):
+        ends[tag["name"]].append(tag.end())
+    kept, place = [], 0
+    for tag in filter(is_unwanted, _START_TAG.finditer(xmp)):
+        end = tag.end()
+        if not tag["rest"].endswith(b"/"):
+            candidates = ends[tag["name"]]
+            following = bisect(candidates, end)
+            end = candidates[following] if following < len(candidates) else 0
+        if tag.start() >= place and end:
+            kept.append(xmp[place : tag.start()])
+            place = end
+    return b"".join((*kept, xmp[place:]))

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
-from yaml import AliasEvent, SafeLoader, YAMLError, parse  # type: ignore[import-untyped]
+from yaml import (  # type: ignore[import-untyped]
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    SafeLoader,
+    YAMLError,
+    parse,
+)
 
 from deraincli.model_zoo.hub import LICENCE_FILE, ONNX_FILE, RAINY_FILE, RESTORED_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import quiet_library
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
 
 LIBRARY = "deraincli"
 PIPELINE = "image-to-image"
+MAX_DEPTH = 20
+"""Deepest nesting of lists and mappings that is read."""
 MAX_FRONT = 50_000
 """Largest number of characters of a card's YAML. Longer ones are not read."""
 MAX_FIELD = 1_000
@@ -123,8 +132,8 @@ def read_card(path: Path) -> CardContents:
     if not (text.startswith("---") and ending) or len(front) > MAX_FRONT:
         return CardContents()
     try:
-        if any(isinstance(event, AliasEvent) for event in parse(front, SafeLoader)):
-            return CardContents()  # a few lines of aliases can stand for gigabytes
+        if not _is_modest(front):
+            return CardContents()
         with quiet_library():
             data: Any = ModelCard(f"---{front}\n---\n", ignore_metadata_errors=True).data
     except (ValueError, YAMLError, RecursionError):
@@ -138,6 +147,19 @@ def read_card(path: Path) -> CardContents:
         _short(_after(body, f"\n{ORIGIN}\n\n")),
         _sets(data.datasets),
     )
+
+
+def _is_modest(front: str) -> bool:
+    """Returns whether YAML takes time and memory in proportion to its length.
+
+    A few lines of aliases can stand for gigabytes, and deep nesting takes PyYAML minutes.
+    """
+    depth = 0
+    for event in parse(front, SafeLoader):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent) or depth > MAX_DEPTH:
+            return False
+    return True
 
 
 def _scores(results: list[EvalResult]) -> tuple[ReportedScore, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,11 @@ from deraincli.training.losses import AttentionLoss, ReconstructionLoss
 from deraincli.training.vgg import FROM_TORCHVISION
 
 Weight = Annotated[float, Field(ge=0)]
+
+MAX_KEY_PARTS = 100
+"""Most parts of a key that are read, because Python's reader needs seconds for thousands."""
+_KEY_PART = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_KEY_PART}[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,10 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     if path.exists() and not path.is_file():  # a pipe or a device may never end
         raise InputError(f"The config '{path}' is no regular file: name a TOML file.")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _LONG_KEY.search(text):
+            raise UsageError(f"{path} has a key of more than {MAX_KEY_PARTS} parts: no setting has so many.")
+        values = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"Cannot read the config {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

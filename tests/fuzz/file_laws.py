@@ -185,7 +185,7 @@ def check_manifest(data: bytes, folder: Path) -> None:
     manifest = Manifest(folder)
     manifest.is_done(job, "settings")
     manifest.may_replace(job)
-    assert manifest.objection(job).isprintable()
+    assert manifest.objection(job).endswith(".")  # names may hold control characters, which are escaped later
     manifest.wrote(result)
     manifest.record(job, (4, 5), "settings", b"data")
     assert Manifest(folder).wrote(result)

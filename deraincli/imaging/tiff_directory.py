@@ -1,0 +1,113 @@
+"""Reads the directories of classic TIFFs, as libtiff does. TIFF 6.0, section 2, describes them.
+
+Nothing is read but what is asked for, because the entries of a small file may all point to the same data.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+"""Types of whole numbers. Those of 64 bits belong to BigTIFF, but libtiff reads them here as well."""
+_ENTRY = 12
+"""Size of a directory entry in bytes."""
+_INLINE = 4
+"""Largest size of values that lie in the entry itself."""
+
+
+class Directory(NamedTuple):
+    """A directory of a TIFF."""
+
+    data: bytes
+    """The whole file."""
+    order: str
+    """Byte order, `<` or `>`."""
+    entries: dict[int, bytes]
+    """The 12 bytes of each entry by tag. The first counts if a tag is repeated."""
+
+    def values(self, tag: int) -> tuple[int, ...]:
+        """Returns the numbers of a tag. Empty if it is missing or holds anything else.
+
+        Raises:
+            struct.error: They lie behind the end of the file.
+        """
+        entry = self.entries.get(tag, bytes(_ENTRY))
+        kind, count = struct.unpack_from(f"{self.order}HI", entry, 2)
+        if kind not in _NUMBERS:
+            return ()
+        format = f"{self.order}{count}{_NUMBERS[kind]}"
+        if struct.calcsize(format) <= _INLINE:
+            return struct.unpack_from(format, entry, 8)
+        (offset,) = struct.unpack_from(f"{self.order}I", entry, 8)
+        return struct.unpack_from(format, self.data, offset)
+
+    def first(self, tag: int, default: int = 1) -> int:
+        """Returns the first number of a tag, or the default if there is none."""
+        return next(iter(self.values(tag)), default)
+
+
+def first_directory(data: bytes) -> Directory | None:
+    """Reads the first directory of a file.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        The directory, or None if the file is not a classic TIFF.
+
+    Raises:
+        struct.error: The directory is cut off.
+    """
+    order = _ORDERS.get(data[:4])
+    return None if order is None else directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
+
+
+def directory(data: bytes, order: str, start: int) -> Directory:
+    """Reads a directory.
+
+    Args:
+        data: The whole file.
+        order: Byte order, `<` or `>`.
+        start: Offset of the directory.
+
+    Raises:
+        struct.error: It is cut off.
+    """
+    end = _end(data, order, start)
+    if end > len(data):
+        raise struct.error("a directory is cut off")
+    entries: dict[int, bytes] = {}
+    for position in range(start + 2, end, _ENTRY):
+        (tag,) = struct.unpack_from(f"{order}H", data, position)
+        entries.setdefault(tag, data[position : position + _ENTRY])
+    return Directory(data, order, entries)
+
+
+def pages(data: bytes) -> int:
+    """Returns how many directories of a file follow one another. The last one may be cut off.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        The number of directories. 0 if the file is not a classic TIFF.
+    """
+    order, starts = _ORDERS.get(data[:4]), set[int]()
+    if order is None:
+        return 0
+    try:
+        (start,) = struct.unpack_from(f"{order}I", data, 4)
+        while start and start not in starts:
+            starts.add(start)
+            (start,) = struct.unpack_from(f"{order}I", data, _end(data, order, start))
+    except struct.error:
+        pass  # the file ends within the last one
+    return len(starts)
+
+
+def _end(data: bytes, order: str, start: int) -> int:
+    """Returns where the entries of a directory end and its link to the next one begins."""
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    return start + 2 + _ENTRY * int(count)
