@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -50,6 +51,20 @@ def random_model(config: BALNetConfig | None = None) -> bytes:
     network = kind.build(config)
     torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     return model_bytes(network, ModelInfo("balnet-lite", config, "auto"))
+
+
+def model_with_maps(folder: Path, name: str, **options: object) -> Path:
+    """Writes a small network of random weights whose maps are not flat."""
+    kind = NETWORKS[name]
+    config = replace(kind.config, **options)
+    torch.manual_seed(0)
+    network = kind.build(config)
+    for key, parameter in network.named_parameters():
+        if key.endswith("head.weight"):
+            torch.nn.init.normal_(parameter, std=0.05)
+    file = folder / "random.safetensors"
+    file.write_bytes(model_bytes(network, ModelInfo(name, config, "auto")))
+    return file
 
 
 CONFIG = """

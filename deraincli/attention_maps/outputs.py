@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deraincli.attention_maps import render
 from deraincli.attention_maps.figure import FigureFormat, figure
+from deraincli.attention_maps.page import levels_of, maps_page
 from deraincli.attention_maps.scores import Map
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError, OutputError, UsageError
@@ -32,6 +33,8 @@ from deraincli.restoration.derainer import Derainer
 class Inspected:
     """A restored picture with the maps that steered it."""
 
+    name: str
+    """Name of the picture's file."""
     rainy: Image
     restored: Pixels
     """H×W×C, of the same dtype."""
@@ -60,6 +63,8 @@ class Wanted:
     """Whether the maps of every encoder level are written."""
     rain: bool = False
     """Whether the rain layer is written."""
+    page: bool = False
+    """Whether the HTML page with the maps of every level is written."""
 
     def __post_init__(self) -> None:
         """Checks the numbers.
@@ -108,6 +113,7 @@ def inspect_file(
     if result.ram is None or result.cam is None or result.levels is None:
         raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net or AGAN with --model.")
     return Inspected(
+        source.name,
         image,
         result.image,
         result.model,
@@ -234,6 +240,8 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
         files["rain.png"] = lambda it: _png(render.rain_layer(it.rainy.pixels, it.restored))
     if wanted.levels:
         files["levels.png"] = lambda it: _png(render.level_sheet(it.levels, it.strides))
+    if wanted.page:
+        files["maps.html"] = lambda it: _page(it, wanted)
     format = wanted.figure
     if format is not None:
         files[f"figure.{format}"] = lambda it: figure(
@@ -243,13 +251,25 @@ def _writers(wanted: Wanted) -> dict[str, Callable[[Inspected], bytes]]:
 
 
 KINDS = frozenset(
-    suffix.partition(".")[0] for suffix in _writers(Wanted(figure="png", levels=True, rain=True))
+    suffix.partition(".")[0] for suffix in _writers(Wanted(figure="png", levels=True, rain=True, page=True))
 )
 """The parts between a picture's name and the suffix in the names of its files."""
 
 
 def _restored_view(inspected: Inspected) -> Picture:
     return to_display_rgb(replace(inspected.rainy, pixels=inspected.restored))
+
+
+def _page(inspected: Inspected, wanted: Wanted) -> bytes:
+    page = maps_page(
+        inspected.name,
+        inspected.model,
+        (to_display_rgb(inspected.rainy), _restored_view(inspected)),
+        levels_of(inspected.ram, inspected.cam, inspected.levels, inspected.strides),
+        alpha=wanted.alpha,
+        threshold=wanted.threshold,
+    )
+    return page.encode()
 
 
 def _png(pixels: Pixels) -> bytes:

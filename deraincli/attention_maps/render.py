@@ -80,10 +80,18 @@ def level_sheet(levels: NDArray[np.float32], strides: Sequence[int]) -> Picture:
         strides: Pixels at the working size per pixel of each level.
     """
     panels = {
-        f"{name}, level {index}: {1 if stride == 1 else f'1/{stride}'} of the working size": heat_map(
-            levels[index, which]
-        )
+        f"{name}, {level_name(index, stride)}": heat_map(levels[index, which])
         for which, name in enumerate(("RAM", "CAM"))
         for index, stride in enumerate(strides)
     }
     return contact_sheet(panels, columns=len(strides))
+
+
+def level_name(index: int, stride: int) -> str:
+    """Describes an encoder level.
+
+    Args:
+        index: Number of the level, 0 for the finest.
+        stride: Pixels at the working size per pixel of the level.
+    """
+    return f"level {index}: {1 if stride == 1 else f'1/{stride}'} of the working size"

@@ -109,6 +109,7 @@ def render(
     listed: Sequence[str] = (),
     comparisons: Sequence[Comparison] = (),
     truth: str | None = None,
+    noun: str = "picture",
     exact: bool = False,
     on_note: Callable[[str], None] | None = None,
 ) -> str:
@@ -123,6 +124,7 @@ def render(
         comparisons: Pictures, the most interesting ones first. At most FULL_SIZE_COUNT are shown at full
             size, and fewer if they are large.
         truth: Label of the ground truth among the states.
+        noun: What a comparison is called on the page.
         exact: Whether pictures are embedded without loss where they fit, so that differences show no
             compression.
         on_note: Called with a sentence for each picture that the page shows smaller, with loss despite
@@ -139,6 +141,7 @@ def render(
         "listed": list(listed),
         "comparisons": list(embed(comparisons, exact, on_note)),
         "truth": truth,
+        "noun": noun,
     }
     return fill_template(_TEMPLATE, report)
 

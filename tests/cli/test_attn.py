@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL.Image
 import pytest
-import torch
 from paired import rain_on, scene, write_picture, write_set
+from tiny_models import model_with_maps
 
 import deraincli
 from deraincli.attention_maps import figure, render
 from deraincli.attention_maps.render import heat_map
 from deraincli.errors import OutputError
-from deraincli.models.checkpoint import ModelInfo, model_bytes
-from deraincli.models.registry import NETWORKS
 
 PLAIN = ("--device", "cpu", "--precision", "fp32", "--figure", "none")
 
@@ -28,23 +25,9 @@ FILES = {
 }
 
 
-def model_file(folder: Path, name: str, **options: object) -> Path:
-    """A small network of random weights whose maps are not flat."""
-    kind = NETWORKS[name]
-    config = replace(kind.config, **options)
-    torch.manual_seed(0)
-    network = kind.build(config)
-    for key, parameter in network.named_parameters():
-        if key.endswith("head.weight"):
-            torch.nn.init.normal_(parameter, std=0.05)
-    file = folder / "random.safetensors"
-    file.write_bytes(model_bytes(network, ModelInfo(name, config, "auto")))
-    return file
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return model_file(tmp_path_factory.mktemp("model"), "balnet-lite")
+    return model_with_maps(tmp_path_factory.mktemp("model"), "balnet-lite")
 
 
 @pytest.fixture
@@ -99,7 +82,7 @@ def test_threshold_and_alpha(derain, model, photo, tmp_path):
 
 @pytest.mark.parametrize("attention", ["ram", "cam"])
 def test_one_map_and_its_opposite_mirror_each_other(derain, photo, tmp_path, attention):
-    ablated = model_file(tmp_path, "balnet-lite", attention=attention)
+    ablated = model_with_maps(tmp_path, "balnet-lite", attention=attention)
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", ablated, *PLAIN, "--levels", "--json")
     assert json.loads(done.out)["complementarity_gap"] == pytest.approx(0, abs=1e-6)
 
@@ -247,6 +230,7 @@ def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
     ("arguments", "code", "said"),
     [
         (("--backend", "onnxruntime", "--levels"), 2, "--levels needs PyTorch"),
+        (("--backend", "onnxruntime", "--html"), 2, "--html needs PyTorch"),
         (("-m", "gmm"), 2, "classical method"),
         (("-o", ""), 2, "needs a name"),
         (("--alpha", "nan"), 2, "--alpha takes a number from 0 to 1"),
@@ -284,7 +268,7 @@ def test_no_output_is_replaced_unasked(derain, model, photo, tmp_path):
 
 
 def test_a_network_without_maps_is_one_sentence(derain, photo, tmp_path):
-    plain = model_file(tmp_path, "prenet")
+    plain = model_with_maps(tmp_path, "prenet")
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", plain, *PLAIN)
     assert (done.code, done.err.count("\n")) == (1, 1)
     assert "no attention maps" in done.err
@@ -292,10 +276,12 @@ def test_a_network_without_maps_is_one_sentence(derain, photo, tmp_path):
 
 
 def test_levels_that_a_network_does_not_have_are_one_sentence(derain, photo, tmp_path):
-    flat = model_file(tmp_path, "balnet-lite", restorer="pix2pix", unshuffle=1)
+    flat = model_with_maps(tmp_path, "balnet-lite", restorer="pix2pix", unshuffle=1)
     done = derain("attn", photo, "-o", tmp_path / "out", "-m", flat, *PLAIN, "--levels")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert derain("attn", photo, "-o", tmp_path / "out", "-m", flat, *PLAIN).code == 0
+    assert derain("attn", photo, "-o", tmp_path / "out", "-m", flat, *PLAIN, "--html").code == 0
+    page = (tmp_path / "out" / "photo.maps.html").read_text(encoding="utf-8")
+    assert '"name": "full size"' in page and "level 0" not in page
 
 
 def test_without_matplotlib_there_is_no_figure_unless_asked_for(derain, model, photo, tmp_path, monkeypatch):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "derain attn photo.jpg -o maps",
     "derain attn Rain100L -o maps --levels",
+    "derain attn photo.jpg -o maps --html",
 )
 
 
@@ -102,6 +103,14 @@ def command(
             "--rain", rich_help_panel=MAPS, help="Also show what was removed, with stretched contrast."
         ),
     ] = False,
+    page: Annotated[
+        bool,
+        typer.Option(
+            "--html",
+            rich_help_panel=MAPS,
+            help="Also write a page to compare both maps at every encoder level with a slider.",
+        ),
+    ] = False,
     task: options.Task = "auto",
     model: options.Model = None,
     working_side: options.WorkingSide = "auto",
@@ -123,9 +132,9 @@ def command(
 
     out = options.make_output(quiet, verbose, json)
     asked = options.load_options(model, task, device, precision, backend, tile, overlap, working_side)
-    _refuse_what_has_no_maps(asked, levels)
+    _refuse_what_has_no_maps(asked, levels, page)
     found = resolve_model(model, task)
-    wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain)
+    wanted = Wanted(alpha, threshold, _figure_format(figure, out), levels, rain, page)
     folder = destination or _default_folder(source)
     jobs = find_jobs(source, target, folder)
     _report_what_is_left_out(jobs, out)
@@ -145,14 +154,15 @@ def command(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _refuse_what_has_no_maps(asked: LoadOptions, levels: bool) -> None:
+def _refuse_what_has_no_maps(asked: LoadOptions, levels: bool, page: bool) -> None:
     """Raises UsageError for what has no such maps before a model is loaded."""
     from deraincli.inference.backends.registry import EXPORT_BACKENDS
     from deraincli.model_zoo.resolve import find_classical_method
     from deraincli.restoration.backend_choice import choose_backend
 
-    if levels and choose_backend(asked.backend, asked.model, asked.device) in EXPORT_BACKENDS:
-        raise UsageError("--levels needs PyTorch: use --backend eager, or leave --levels out.")
+    for option, given in (("--levels", levels), ("--html", page)):
+        if given and choose_backend(asked.backend, asked.model, asked.device) in EXPORT_BACKENDS:
+            raise UsageError(f"{option} needs PyTorch: use --backend eager, or leave {option} out.")
     if find_classical_method(asked.model):
         raise UsageError(
             f"'{asked.model}' is a classical method and has no attention maps: "
@@ -278,7 +288,7 @@ def _write_and_score(derainer: Derainer, name: str, request: _Request) -> Inspec
         inspected = inspect_file(
             derainer,
             jobs.pictures[name],
-            levels=wanted.levels,
+            levels=wanted.levels or (wanted.page and bool(derainer.level_strides)),
             max_pixels=request.max_pixels,
             on_progress=meter,
             on_note=out.note,
