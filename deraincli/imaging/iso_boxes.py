@@ -1,8 +1,9 @@
-"""Finds the boxes of files that are built as ISO/IEC 14496-12 describes, such as HEIC and JPEG XL."""
+"""Finds the boxes of files that are built as ISO/IEC 14496-12 describes, such as HEIC, JPEG XL and MP4."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from mmap import mmap
 from typing import NamedTuple
 
 _PLAIN_HEAD, _LONG_HEAD = 8, 16
@@ -20,7 +21,7 @@ class Box(NamedTuple):
     """Offset behind it. It lies behind the file if the file is cut off."""
 
 
-def boxes(data: bytes) -> Iterator[Box]:
+def boxes(data: bytes | mmap) -> Iterator[Box]:
     """Yields the outermost boxes of a file. Stops at a length that is impossible.
 
     Args:

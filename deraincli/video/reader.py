@@ -22,6 +22,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from deraincli.errors import InputError, missing
+from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
+from deraincli.video import sample_counts
 
 SEEK_MARGIN = 5
 """Seconds before a wanted frame where decoding starts. Just after a seek, references may be missing."""
@@ -91,6 +93,8 @@ class Source:
         self.container = _open(given)
         self.video = _video_stream(self.container, given)
         self.time_base = Fraction(self.video.time_base or Fraction(1, 90_000))
+        # The data may claim another size than the container.
+        self.video.codec_context.options = {"max_pixels": str(DEFAULT_MAX_PIXELS)}
         if self.video.codec_context.name == "h264":
             # With slice threads, FFmpeg's decoder does not mark corrupt frames.
             self.video.codec_context.thread_type = "NONE"
@@ -312,6 +316,12 @@ def _check(path: Path) -> None:
         raise InputError(f"'{path}' is no regular file: pipe it in, with - as the input's name.")
     if status.st_size == 0:
         raise InputError(f"'{path}' is empty: fetch it again.")
+    try:
+        damaged = sample_counts.claims_too_many(path)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if damaged:
+        raise InputError(f"'{path}' is damaged: its index counts more samples than it holds. Fetch it again.")
 
 
 def _video_stream(container: InputContainer, given: Path | BinaryIO) -> VideoStream:
@@ -321,6 +331,11 @@ def _video_stream(container: InputContainer, given: Path | BinaryIO) -> VideoStr
             if stream.codec_context is None:
                 raise InputError(
                     f"The video in {name} is of a kind that cannot be decoded: convert it first."
+                )
+            if stream.width * stream.height > DEFAULT_MAX_PIXELS:
+                raise InputError(
+                    f"The video in {name} has {stream.width} × {stream.height} pixels, more than the limit "
+                    f"of {DEFAULT_MAX_PIXELS}: scale it first."
                 )
             return stream
     raise InputError(f"There is no video in {name}: name a file with moving pictures.")

@@ -57,8 +57,13 @@ class SqueezeExcite(nn.Module):
             channels: Channels of the features.
             hidden: Hidden units.
             stride: Input pixels per pixel of the features.
+
+        Raises:
+            ValueError: The features are so coarse that a pixel of them is larger than a cell.
         """
         super().__init__()
+        if stride > SE_CELL:
+            raise ValueError(f"features at 1/{stride} of the resolution are too coarse for SE")
         self.cell = SE_CELL // stride
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.expand = nn.Conv2d(hidden, channels, 1)

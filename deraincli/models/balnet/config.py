@@ -85,11 +85,13 @@ class BALNetConfig:
     """Pixels of context that a tile needs on each side, without SE: the effective receptive field."""
 
     def __post_init__(self) -> None:
-        """Checks that the ablations do not contradict each other.
+        """Checks that the ablations do not contradict each other, and that the resolution is one.
 
         Raises:
-            ValueError: They do.
+            ValueError: They do, or it is not.
         """
+        if self.unshuffle < 1:
+            raise ValueError(f"unshuffle must be at least 1, got {self.unshuffle}")
         if self.restorer == "pix2pix" and self.attention == "none":
             raise ValueError("restorer = 'pix2pix' takes the maps as input, so it needs attention maps")
 
