@@ -14,7 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils.hooks import RemovableHandle
 
 from deraincli.benchmark.workloads import synchronise
 from deraincli.inference.backends.torch_device import PRECISIONS
@@ -151,8 +153,8 @@ def slowest_layers(network: nn.Module, pictures: Tensor, count: int) -> list[Lay
 @contextmanager
 def _named_layers(network: nn.Module) -> Iterator[None]:
     """Shows modules that hold weights to the profiler by their names, while it is open."""
-    hooks: list[Any] = []
-    open_ranges: list[Any] = []
+    hooks: list[RemovableHandle] = []
+    open_ranges: list[record_function] = []
 
     def enter(name: str) -> None:
         open_ranges.append(record_function(PREFIX + name))
@@ -172,7 +174,7 @@ def _named_layers(network: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def _layer_of(event: Any) -> str | None:
+def _layer_of(event: FunctionEvent | None) -> str | None:
     """Returns the layer that an event of the profiler belongs to, or None."""
     while event is not None:
         if event.name.startswith(PREFIX):

@@ -15,6 +15,7 @@ from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.export_backend import ExportBackend
 from deraincli.inference.backends.torch_backend import TorchBackend
 from deraincli.inference.backends.torch_memory import is_out_of_memory
+from deraincli.pixels import Floats
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.restore_file import SaveOptions, restore_file
 
@@ -69,11 +70,11 @@ class ExportPass:
         self._backend = backend
         self._shape = (batch, 3, side, side)
 
-    def fresh(self) -> np.ndarray[Any, Any]:
+    def fresh(self) -> Floats:
         """Makes uniform noise B×3×H×W in 0–1."""
         return np.random.default_rng().random(self._shape, np.float32)
 
-    def run(self, given: np.ndarray[Any, Any]) -> None:
+    def run(self, given: Floats) -> None:
         """Restores a batch without checks.
 
         Args:
@@ -89,11 +90,11 @@ class TilePass:
         self._backend = backend
         self._shape = (3, side, side)
 
-    def fresh(self) -> np.ndarray[Any, Any]:
+    def fresh(self) -> Floats:
         """Makes uniform noise 3×H×W in 0–1."""
         return np.random.default_rng().random(self._shape, np.float32)
 
-    def run(self, given: np.ndarray[Any, Any]) -> None:
+    def run(self, given: Floats) -> None:
         """Restores a tile.
 
         Args:

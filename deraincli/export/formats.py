@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from deraincli.inference.backends.export_metadata import METADATA_KEY, OUTPUTS, 
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.runtime.process import quiet_log
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps B×3×H×W in 0–1 to the restored B×3×H×W, not clipped."""
@@ -109,8 +112,6 @@ def to_onnx(network: RestorationNetwork, description: Description) -> bytes:
     Returns:
         The content of the ONNX file.
     """
-    from onnx import ModelProto
-
     outputs = Outputs(network)
     program = _exported(outputs, description.size_multiple)
     with _quiet():
@@ -128,7 +129,7 @@ def to_onnx(network: RestorationNetwork, description: Description) -> bytes:
     return model.SerializeToString()
 
 
-def describe(model: Any, description: Description) -> None:
+def describe(model: ModelProto, description: Description) -> None:
     """Replaces the metadata of an ONNX model.
 
     Args:
@@ -283,7 +284,7 @@ def _example(multiple: int) -> Tensor:
     return torch.linspace(0, 1, 2 * 3 * 3 * step * 2 * step).reshape(2, 3, 3 * step, 2 * step)
 
 
-def _strip(model: Any) -> None:
+def _strip(model: ModelProto) -> None:
     """Removes stack traces, which reveal local paths, and shapes, which readers infer again."""
     del model.graph.metadata_props[:], model.graph.value_info[:]
     for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):

@@ -17,16 +17,74 @@ from typing import Any
 
 from deraincli.files.journal import Journal
 
-Entry = dict[str, Any]
-"""A JSON object on one result.
-
-`source`: the picture's name, its size in bytes and its time of last change in ns. `settings`: the identity of
-the settings. `size` and `sha256`: those of the result. `written`: time of the entry in ns since 1970.
-`facts`: a JSON object for later runs, which earlier versions did not record.
-"""
-
 Stamp = tuple[int, int]
 """Size of a file in bytes, and its time of last change in ns since 1970."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a journal records of one result."""
+
+    name: str
+    """Name of the picture."""
+    source: tuple[int, ...]
+    """The stamp of the picture, empty if it is not known."""
+    settings: str
+    """The identity of the settings."""
+    size: int
+    """Size of the result in bytes."""
+    sha256: str
+    """SHA-256 of the result."""
+    written: int
+    """Time of the entry in ns since 1970."""
+    facts: dict[str, Any]
+    """A JSON object for later runs, which earlier versions did not record."""
+
+    @classmethod
+    def parse(cls, value: object) -> Entry | None:
+        """Reads an entry.
+
+        Args:
+            value: A JSON value of a journal, which may be damaged.
+
+        Returns:
+            The entry, or None if the value is none.
+        """
+        match value:
+            case {
+                "source": [str(name), *source],
+                "settings": str(settings),
+                "size": int(size),
+                "sha256": str(sha256),
+                "written": int(written),
+                **others,
+            }:
+                facts = others.get("facts")
+                known = facts if isinstance(facts, dict) else {}
+                return cls(name, tuple(source), settings, size, sha256, written, known)
+        return None
+
+    def record(self) -> dict[str, Any]:
+        """Returns the entry as a JSON object."""
+        others = {key: value for key, value in vars(self).items() if key not in ("name", "source")}
+        return {"source": [self.name, *self.source], **others}
+
+    def describes(self, path: Path, *, exactly: bool = False) -> bool:
+        """Returns whether the file at `path` is the result of this entry.
+
+        Compares the size and the time of change. Compares the content, too, if `exactly` is set or the file
+        seems older than its entry, as it does when the clocks of machines differ.
+        """
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size != self.size:
+                return False
+            if status.st_mtime_ns >= self.written and not exactly:
+                return True
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+        except OSError:
+            return False
 
 
 class Manifest:
@@ -66,11 +124,10 @@ class Manifest:
             job: The picture and the path of its result.
             settings: The identity of the settings.
         """
-        made = (job.name, *(stamp(job.source) or ()))
+        made = job.name, stamp(job.source) or (), settings
         for entry in self._entries(job.result):
-            same = tuple(entry["source"]) == made and entry["settings"] == settings
-            if same and _describes(entry, job.destination):
-                return dict(entry.get("facts", {}))
+            if (entry.name, entry.source, entry.settings) == made and entry.describes(job.destination):
+                return entry.facts
         return None
 
     def may_replace(self, job: Job) -> bool:
@@ -80,7 +137,7 @@ class Manifest:
             job: The picture and the path of its result.
         """
         return any(
-            entry["source"][0] == job.name and _describes(entry, job.destination, exactly=True)
+            entry.name == job.name and entry.describes(job.destination, exactly=True)
             for entry in self._entries(job.result)
         )
 
@@ -92,9 +149,9 @@ class Manifest:
         """
         there, entries = f"'{job.destination}'", self._entries(job.result)
         for entry in entries:
-            if _describes(entry, job.destination, exactly=True):
+            if entry.describes(job.destination, exactly=True):
                 return (
-                    f"{there} is the result of '{entry['source'][0]}': choose another folder with -o, a "
+                    f"{there} is the result of '{entry.name}': choose another folder with -o, a "
                     "--suffix, or --overwrite."
                 )
         if entries:
@@ -111,7 +168,7 @@ class Manifest:
             path: A file below the root.
         """
         entries = self._entries(path.relative_to(self.root).as_posix())
-        return any(_describes(entry, path) for entry in entries)
+        return any(entry.describes(path) for entry in entries)
 
     def record(
         self,
@@ -136,21 +193,22 @@ class Manifest:
         Raises:
             OutputError: The entry cannot be written.
         """
-        entry: Entry = {
-            "source": (job.name, *(source or ())),
-            "settings": settings,
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "written": time.time_ns(),
-            "facts": dict(facts or {}),
-        }
-        replaced = [old for old in self._entries(job.result) if _describes(old, job.destination)]
-        self._journal.record(job.result, [entry, *replaced[:1]])
+        entry = Entry(
+            name=job.name,
+            source=source or (),
+            settings=settings,
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            written=time.time_ns(),
+            facts=dict(facts or {}),
+        )
+        replaced = [old for old in self._entries(job.result) if old.describes(job.destination)]
+        self._journal.record(job.result, [each.record() for each in (entry, *replaced[:1])])
 
     def _entries(self, result: str) -> list[Entry]:
         records = (journal.get(result) for journal in (self._journal, *self._others))
         lists = (record for record in records if isinstance(record, list))
-        return [entry for entries in lists for entry in entries if _is_entry(entry)]
+        return [entry for entries in lists for value in entries if (entry := Entry.parse(value))]
 
 
 def stamp(path: Path) -> Stamp | None:
@@ -164,34 +222,6 @@ def stamp(path: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-def _is_entry(value: object) -> bool:
-    """Returns whether a value of a journal is an entry. A journal may be damaged."""
-    if not isinstance(value, dict) or not isinstance(value.get("source"), list | tuple):
-        return False
-    kinds = {"settings": str, "size": int, "sha256": str, "written": int}
-    return isinstance(next(iter(value["source"]), None), str) and all(
-        isinstance(value.get(name), kind) for name, kind in kinds.items()
-    )
-
-
-def _describes(entry: Entry, path: Path, *, exactly: bool = False) -> bool:
-    """Returns whether the file at `path` is the result of the entry.
-
-    Compares the size and the time of change. Compares the content, too, if `exactly` is set or the file seems
-    older than its entry, as it does when the clocks of machines differ.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size != entry["size"]:
-            return False
-        if status.st_mtime_ns >= entry["written"] and not exactly:
-            return True
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True)

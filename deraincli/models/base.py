@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class NetworkOutput(NamedTuple):
@@ -24,7 +27,7 @@ class RestorationNetwork(nn.Module):
     Weights may be float32, bfloat16 or float16. Inputs and outputs are float32.
     """
 
-    config: Any
+    config: DataclassInstance
     """The frozen config that the network was built from. Model files store it with the weights."""
     size_multiple: int
     """Sides of the input, and origins of tiles, must be multiples of this."""

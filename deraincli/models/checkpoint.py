@@ -10,7 +10,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
@@ -24,6 +24,9 @@ from deraincli.models.config_io import dump_config, parse_config
 from deraincli.models.header import Header, read_header
 from deraincli.models.registry import NETWORKS
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 MAX_NUMBER = 10_000
 """Largest number accepted in a config."""
 
@@ -34,7 +37,7 @@ class ModelInfo:
 
     network: str
     """A name of the table in `deraincli.models.registry`."""
-    config: Any
+    config: DataclassInstance
     """That network's frozen config."""
     task: str
     """`streak`, `drop` or `auto` (either)."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from deraincli.errors import UsageError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
-def dump_config(config: Any) -> dict[str, Any]:
+def dump_config(config: DataclassInstance) -> dict[str, Any]:
     """Converts a frozen dataclass to nested dicts and lists for JSON.
 
     Args:
@@ -51,7 +54,9 @@ def parse_config(cls: type[T], values: Mapping[str, Any], *, source: str) -> T:
         raise UsageError(f"{source}: {key}: {first['msg']}.") from None
 
 
-def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: str) -> None:
+def _refuse_unknown(
+    cls: type[DataclassInstance], values: Mapping[str, Any], source: str, prefix: str
+) -> None:
     """Raises UsageError if a key is unknown, also within nested dataclasses. `prefix` is their path."""
     known = {field.name: field for field in dataclasses.fields(cls)}
     hints = _nested_dataclasses(cls)
@@ -66,7 +71,11 @@ def _refuse_unknown(cls: Any, values: Mapping[str, Any], source: str, prefix: st
                 _refuse_unknown(hints[key], entry, source, f"{prefix}{key}.")
 
 
-def _nested_dataclasses(cls: Any) -> dict[str, Any]:
+def _nested_dataclasses(cls: type[DataclassInstance]) -> dict[str, type[DataclassInstance]]:
     """Maps the fields that hold a dataclass, or a tuple of dataclasses, to its type."""
     hints = {name: next(iter(get_args(hint)), hint) for name, hint in get_type_hints(cls).items()}
-    return {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deraincli.errors import UsageError
 from deraincli.models.balnet.config import BALNET, BALNET_LITE, BALNET_SMALL
@@ -23,12 +23,15 @@ from deraincli.models.baselines.rcdnet import RCDNet, RCDNetConfig
 from deraincli.models.baselines.spandrel_peers import MPRNetConfig, RestormerConfig, mprnet, restormer
 from deraincli.models.config_io import dump_config, parse_config
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 @dataclass(frozen=True)
 class NetworkKind:
     """How to build one kind of network."""
 
-    config: Any
+    config: DataclassInstance
     """The default config, a frozen dataclass."""
     build: Callable[[Any], RestorationNetwork]
     """Builds the module with random weights from a config."""
@@ -59,7 +62,7 @@ NETWORKS: dict[str, NetworkKind] = {
 }
 
 
-def configure(name: str, options: dict[str, Any], *, source: str) -> Any:
+def configure(name: str, options: dict[str, Any], *, source: str) -> DataclassInstance:
     """Returns a network's default config with some top-level keys replaced, as for ablations.
 
     Args:

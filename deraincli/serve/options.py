@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,7 +37,7 @@ class RequestOptions(BaseModel):
     )
 
 
-def sentence(errors: Sequence[Any]) -> str:
+def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     """Returns one sentence on the first option that is wrong.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import av
 import av.error
@@ -17,6 +17,9 @@ from av.stream import Discard, Disposition, Stream
 from deraincli.errors import OutputError, UsageError
 from deraincli.video.encoder import EncodedPacket, Encoding, Segment
 from deraincli.video.reader import Source
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 FORMATS = {
     "mp4": "mp4",
@@ -280,7 +283,7 @@ class DecodingTimes:
             yield self._shown.pop(0)
 
 
-def _write(action: Callable[[], Any]) -> None:
+def _write(action: Callable[[], object]) -> None:
     """Calls a function that writes, and turns its errors into OutputError."""
     try:
         action()
@@ -327,7 +330,7 @@ def _without_stale(tags: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in tags.items() if not name.lower().startswith(STALE)}
 
 
-def _chapters(source: Source) -> Iterator[Any]:
+def _chapters(source: Source) -> Iterator[Chapter]:
     """Yields the source's chapters, cut to the span and shifted to its start."""
     begin, end = source.start_second, source.end_second
     for chapter in source.container.chapters():

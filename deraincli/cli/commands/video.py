@@ -14,7 +14,7 @@ import typer
 from deraincli.cli import options
 from deraincli.cli.destination import STREAM, check_output, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, QUALITY, examples
-from deraincli.cli.output import Output
+from deraincli.cli.output import Meter, Output
 from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
 from deraincli.errors import DerainError, InputError, UsageError
 
@@ -241,7 +241,7 @@ def _check_source(source: str, chosen: VideoOptions) -> None:
         check(Path(source), chosen)
 
 
-def _load(asked: LoadOptions, chosen: VideoOptions, meter: Any, out: Output) -> tuple[VideoRestorer, str]:
+def _load(asked: LoadOptions, chosen: VideoOptions, meter: Meter, out: Output) -> tuple[VideoRestorer, str]:
     """Loads the model. Returns its restorer and a text for everything that determines the results."""
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.identity import results_identity

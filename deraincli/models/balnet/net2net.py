@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TypeGuard
 
 from torch import nn
 
@@ -11,7 +11,7 @@ from deraincli.models.balnet.config import BALNetConfig
 from deraincli.models.balnet.network import BALNet
 
 
-def deepens(config: Any, shallower: Any) -> bool:
+def deepens(config: object, shallower: object) -> TypeGuard[BALNetConfig]:
     """Checks whether a config is a deeper version of another.
 
     Both must be BAL-Net configs that differ only in `tile_margin` and the numbers of (DRB + MMB) pairs.

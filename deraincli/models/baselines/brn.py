@@ -29,6 +29,7 @@ class BRNConfig:
 class BRN(RestorationNetwork):
     """Two recurrent residual networks. Every convolution is 3×3 with bias and keeps the size."""
 
+    config: BRNConfig
     size_multiple = 1
     tile_margin = 113
     """Covers the receptive field: 22 pixels for the first pass, 13 for each further one."""

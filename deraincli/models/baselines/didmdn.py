@@ -100,6 +100,7 @@ class DIDMDN(RestorationNetwork):
     given here. A classifier would look at the whole picture, which tiles cannot do.
     """
 
+    config: DIDMDNConfig
     size_multiple = 32
     """Side of the largest pool, so that tiles and a whole picture have the same pooling cells."""
     tile_margin = 105

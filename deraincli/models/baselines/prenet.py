@@ -29,6 +29,7 @@ class PReNetConfig:
 class PReNet(RestorationNetwork):
     """Recurrent residual network. Every convolution is 3×3 with bias and keeps the size."""
 
+    config: PReNetConfig
     size_multiple = 1
     tile_margin = 80
     """Covers the receptive field: each of six passes sees 13 pixels farther."""

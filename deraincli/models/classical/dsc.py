@@ -16,12 +16,15 @@ Sizes and limits are those of the authors' demo. The code itself was never relea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.pixels import LUMA, Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 SIDE = 16
 """Side of a patch, in pixels."""
@@ -128,7 +131,7 @@ def uprightness(atoms: Floats) -> NDArray[np.float32]:
     return np.square(across).sum((1, 2)) / (np.square(along).sum((1, 2)) + 1e-6)
 
 
-def encode(patches: Floats, atoms: Floats, rain_atoms: int) -> Any:
+def encode(patches: Floats, atoms: Floats, rain_atoms: int) -> csr_array:
     """Codes patches by orthogonal matching pursuit.
 
     Args:
@@ -179,7 +182,7 @@ def _at(values: Floats, columns: NDArray[np.intp]) -> Floats:
     return np.take_along_axis(values, columns, axis=1)
 
 
-def updated(atoms: Floats, patches: Floats, codes: Any) -> Floats:
+def updated(atoms: Floats, patches: Floats, codes: csr_array) -> Floats:
     """Returns the atoms that best reconstruct patches from their codes.
 
     Args:
