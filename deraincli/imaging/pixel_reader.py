@@ -133,8 +133,9 @@ def _read_deep_png(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
         bare = png.bare(data)
     with decode_errors(name, "PNG"):
         samples = arrays.deep_samples(bare)
-    _, colour_type = png.header(data)
-    return _split(samples, 1 if colour_type in (png.GREY, png.GREY_ALPHA) else 3)
+    if png.header(data)[1] == png.GREY_ALPHA:  # three equal colours here
+        samples = samples[..., [0, 3]]
+    return arrays.split(samples)
 
 
 def _read_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
@@ -156,14 +157,9 @@ def _read_deep_tiff(picture: TiffImageFile, data: bytes, name: str) -> tuple[Pix
     picture.close()  # frees memory, as above
     with decode_errors(name, "TIFF"):
         deep = arrays.deep_samples(data)
-    colours, alpha = _split(deep, 3)
+    colours, alpha = arrays.split(deep)
     if not has_alpha:  # a fourth channel has no stated meaning
         return colours, None
     if alpha is not None and tags.get(_EXTRA_SAMPLES) == (_PREMULTIPLIED,):
         colour.unpremultiply(colours, alpha)
     return colours, alpha
-
-
-def _split(deep: Pixels, colours: int) -> tuple[Pixels, Pixels | None]:
-    alpha = np.ascontiguousarray(deep[..., 3]) if deep.shape[2] == 4 else None
-    return np.ascontiguousarray(deep[..., :colours]), alpha
