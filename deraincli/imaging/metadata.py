@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import PIL.Image
 from PIL.ExifTags import IFD, Base
 
-from deraincli.imaging import xmp
+from deraincli.imaging import tiff_directory, xmp
+from deraincli.imaging.tiff_directory import ENTRY
 
 DAMAGED_EXIF = "The EXIF block is damaged and was left out."
 RAW_WITHOUT_EXIF = "The EXIF of this raw file could not be read and is left out."
@@ -42,8 +43,6 @@ _LONG = 4
 _INLINE = 4
 _HEADER = 8
 """Size of the TIFF header in bytes."""
-_ENTRY = 12
-"""Size of a directory entry in bytes."""
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
@@ -159,7 +158,7 @@ def upright_exif(exif: bytes, size: tuple[int, int], *, turned: bool) -> bytes:
         ValueError: It is not a TIFF structure.
         struct.error: It is damaged.
     """
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    order = tiff_directory.byte_order(exif)
     if order is None:
         raise ValueError("not a TIFF structure")
     block = bytearray(exif)
@@ -226,8 +225,8 @@ def without_orientation(exif: bytes) -> bytes:
     block = bytearray(exif)
     for place in reversed(_places(block, order, first, Base.Orientation)):
         _, link = _directory(block, order, first)
-        struct.pack_into(f"{order}H", block, first, (link - first - 2) // _ENTRY - 1)
-        block[place:link] = block[place + _ENTRY : link] + bytes(_ENTRY)  # zeros: no directory follows
+        struct.pack_into(f"{order}H", block, first, (link - first - 2) // ENTRY - 1)
+        block[place:link] = block[place + ENTRY : link] + bytes(ENTRY)  # zeros: no directory follows
     return bytes(block)
 
 
@@ -260,22 +259,16 @@ def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Ent
     """Returns the entries by tag of the directory at `start` and the offset of its link to the next one."""
     if start < _HEADER:
         raise ValueError("a directory begins in the header")
-    (count,) = struct.unpack_from(f"{order}H", block, start)
     entries = {}
-    for position in range(start + 2, start + 2 + 12 * count, 12):
-        tag, kind, length = struct.unpack_from(f"{order}HHI", block, position)
+    for position, tag, kind, length in tiff_directory.entries(block, order, start):
         (value,) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", block, position + 8)
         entries[tag] = _Entry(position, value, length * _TYPE_SIZES.get(kind, 0))
-    return entries, start + 2 + 12 * count
+    return entries, tiff_directory.end(block, order, start)
 
 
 def _places(block: bytearray, order: str, start: int, tag: int) -> list[int]:
     """Returns the offsets of all entries of a tag, because some writers repeat a tag."""
-    _, link = _directory(block, order, start)
-    tags = (
-        (place, struct.unpack_from(f"{order}H", block, place)[0]) for place in range(start + 2, link, _ENTRY)
-    )
-    return [place for place, found in tags if found == tag]
+    return [entry.position for entry in tiff_directory.entries(block, order, start) if entry.tag == tag]
 
 
 def _readable_directory(block: bytearray, order: str, start: int) -> dict[int, _Entry]:

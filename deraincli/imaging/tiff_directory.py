@@ -1,4 +1,4 @@
-"""Reads the directories of classic TIFFs, as libtiff does. TIFF 6.0, section 2, describes them.
+"""Reads the directories of classic TIFFs and of EXIF, as libtiff does. TIFF 6.0, section 2, describes them.
 
 Nothing is read but what is asked for, because the entries of a small file may all point to the same data.
 """
@@ -6,15 +6,29 @@ Nothing is read but what is asked for, because the entries of a small file may a
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 """Types of whole numbers. Those of 64 bits belong to BigTIFF, but libtiff reads them here as well."""
-_ENTRY = 12
+ENTRY = 12
 """Size of a directory entry in bytes."""
 _INLINE = 4
 """Largest size of values that lie in the entry itself."""
+
+
+class Entry(NamedTuple):
+    """The head of an entry. Its value, or the offset of its values, follows."""
+
+    position: int
+    """Offset of its 12 bytes."""
+    tag: int
+    """What it describes."""
+    kind: int
+    """Type of its values."""
+    length: int
+    """Number of its values."""
 
 
 class Directory(NamedTuple):
@@ -33,7 +47,7 @@ class Directory(NamedTuple):
         Raises:
             struct.error: They lie behind the end of the file.
         """
-        entry = self.entries.get(tag, bytes(_ENTRY))
+        entry = self.entries.get(tag, bytes(ENTRY))
         kind, count = struct.unpack_from(f"{self.order}HI", entry, 2)
         if kind not in _NUMBERS:
             return ()
@@ -48,6 +62,44 @@ class Directory(NamedTuple):
         return next(iter(self.values(tag)), default)
 
 
+def byte_order(data: bytes) -> str | None:
+    """Returns the byte order of a classic TIFF, `<` or `>`, or None for other files."""
+    return _ORDERS.get(data[:4])
+
+
+def entries(data: bytes | bytearray, order: str, start: int) -> Iterator[Entry]:
+    """Reads the entries of a directory.
+
+    Args:
+        data: The whole file.
+        order: Byte order, `<` or `>`.
+        start: Offset of the directory.
+
+    Yields:
+        The entries in their order, those of repeated tags, too.
+
+    Raises:
+        struct.error: The directory is cut off.
+    """
+    for position in range(start + 2, end(data, order, start), ENTRY):
+        yield Entry(position, *struct.unpack_from(f"{order}HHI", data, position))
+
+
+def end(data: bytes | bytearray, order: str, start: int) -> int:
+    """Returns where the entries of a directory end and its link to the next one begins.
+
+    Args:
+        data: The whole file.
+        order: Byte order, `<` or `>`.
+        start: Offset of the directory.
+
+    Raises:
+        struct.error: It is cut off.
+    """
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    return start + 2 + ENTRY * int(count)
+
+
 def first_directory(data: bytes) -> Directory | None:
     """Reads the first directory of a file.
 
@@ -60,7 +112,7 @@ def first_directory(data: bytes) -> Directory | None:
     Raises:
         struct.error: The directory is cut off.
     """
-    order = _ORDERS.get(data[:4])
+    order = byte_order(data)
     return None if order is None else directory(data, order, struct.unpack_from(f"{order}I", data, 4)[0])
 
 
@@ -75,14 +127,12 @@ def directory(data: bytes, order: str, start: int) -> Directory:
     Raises:
         struct.error: It is cut off.
     """
-    end = _end(data, order, start)
-    if end > len(data):
+    if end(data, order, start) > len(data):
         raise struct.error("a directory is cut off")
-    entries: dict[int, bytes] = {}
-    for position in range(start + 2, end, _ENTRY):
-        (tag,) = struct.unpack_from(f"{order}H", data, position)
-        entries.setdefault(tag, data[position : position + _ENTRY])
-    return Directory(data, order, entries)
+    found: dict[int, bytes] = {}
+    for entry in entries(data, order, start):
+        found.setdefault(entry.tag, data[entry.position : entry.position + ENTRY])
+    return Directory(data, order, found)
 
 
 def pages(data: bytes) -> int:
@@ -94,20 +144,14 @@ def pages(data: bytes) -> int:
     Returns:
         The number of directories. 0 if the file is not a classic TIFF.
     """
-    order, starts = _ORDERS.get(data[:4]), set[int]()
+    order, starts = byte_order(data), set[int]()
     if order is None:
         return 0
     try:
         (start,) = struct.unpack_from(f"{order}I", data, 4)
         while start and start not in starts:
             starts.add(start)
-            (start,) = struct.unpack_from(f"{order}I", data, _end(data, order, start))
+            (start,) = struct.unpack_from(f"{order}I", data, end(data, order, start))
     except struct.error:
         pass  # the file ends within the last one
     return len(starts)
-
-
-def _end(data: bytes, order: str, start: int) -> int:
-    """Returns where the entries of a directory end and its link to the next one begins."""
-    (count,) = struct.unpack_from(f"{order}H", data, start)
-    return start + 2 + _ENTRY * int(count)
