@@ -105,6 +105,18 @@ def _blinds(size: tuple[int, int], rng: np.random.Generator) -> Mask:
     return (phase ** np.float32(rng.uniform(0.5, 3))).astype(np.float32)
 
 
+def _railing(size: tuple[int, int], rng: np.random.Generator) -> Mask:
+    """Draws upright round bars that are lit along their middle. Their width varies, as in turned steel."""
+    pitch, _, offset = _draw_family(rng)
+    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    angle = float(rng.normal(0, 0.08))
+    along = np.cos(angle) * y - np.sin(angle) * x
+    distance = np.mod(np.cos(angle) * x + np.sin(angle) * y + offset, pitch) - np.float32(pitch / 2)
+    twist = np.sin(along * np.float32(2 * np.pi / (pitch * rng.uniform(0.3, 3))))
+    radius = np.float32(pitch * rng.uniform(0.05, 0.25)) * (1 + np.float32(rng.uniform(0, 0.5)) * twist)
+    return np.sqrt(np.clip(1 - np.square(distance / np.maximum(radius, 1)), 0, 1)).astype(np.float32)
+
+
 def _bricks(size: tuple[int, int], rng: np.random.Generator) -> Mask:
     """Draws the joints of a brick wall whose courses are shifted by half a brick."""
     tall = float(rng.uniform(6, 24)) * FINER
@@ -137,6 +149,7 @@ _DRAWERS: tuple[Callable[[tuple[int, int], np.random.Generator], Mask], ...] = (
     _grid,
     _lattice,
     _blinds,
+    _railing,
     _bricks,
     _lettering,
 )
