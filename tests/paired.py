@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deraincli.rain.drops import DropStyle, add_drops
+from deraincli.rain.drop_styles import DropStyle
+from deraincli.rain.drops import add_drops
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> Path:

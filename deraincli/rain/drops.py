@@ -10,68 +10,29 @@ D has the shape of the lens's aperture, which is a disc or a polygon.
 
 Drops are metaballs, so neighbours merge. Each drop is a fish-eye lens that shows the scene upside down, with
 the sky at its lower edge and the ground at its upper edge. D removes all detail, so the drop layer is drawn
-at a resolution that suits D and then enlarged. Ranges follow the training pairs of the AGAN raindrop data
-(Qian et al., "Attentive Generative Adversarial Network for Raindrop Removal", CVPR 2018).
+at a resolution that suits D and then enlarged.
+
+A drop that has run down leaves a trail of beads. A film of water blurs the scene in places, evenly or in the
+strokes in which it was wiped. `deraincli.rain.drop_styles` draws the looks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from deraincli.pixels import Floats, Picture
+from deraincli.rain.drop_styles import DropStyle, drop_style
 from deraincli.rain.linear_light import displayed, linear
 
 DISC = 7
 """Largest radius of the blur circle in pixels of the drop layer."""
 ENVIRONMENT = 72
 """Side of the panorama that drops refract, in pixels."""
-CRISP_SHARE = 0.4
-"""Share of the styles whose drops are small and nearly in focus, 0–1."""
-
-
-@dataclass(frozen=True)
-class DropStyle:
-    """Look of the drops on one pane.
-
-    Lengths are in pixels of a picture of about 720×480. Light is a linear share of white.
-    """
-
-    defocus: float
-    """Radius of the blur circle."""
-    radius: float
-    """Median radius of a drop."""
-    spread: float
-    """Standard deviation of the logarithm of the radii."""
-    density: float
-    """Share of the glass that drops would cover if none overlapped, where they are densest."""
-    elongation: float
-    """How much taller than wide drops are. 0 is round."""
-    runs: float
-    """Share of drops that have run down the glass and left a trail."""
-    sky: tuple[float, float, float]
-    """Light of a sky outside the picture, which drops show at their lower edge."""
-    ground: float
-    """Light of the ground relative to the scene's lower edge. Drops show it at their upper edge."""
-    rim: float
-    """How dark a drop's edge is, 0–1."""
-    highlights: float
-    """Share of the drops that reflect a bright light."""
-    film: float
-    """Largest share of the sharp scene that a film of water blurs, 0–1."""
-    veil: float
-    """Largest share of sky light that scatters over the picture, 0–1."""
-    scene_sky: float = 0.0
-    """How much the sky takes the light of the brightest part of the scene instead, 0–1."""
-    film_defocus: float = 2.5
-    """Sigma of the film's Gaussian blur."""
-    glare: float = 60.0
-    """Mean light that a large drop reflects of a bright light, as if from one pixel of the drop layer."""
-    blades: int = 0
-    """Number of blades of the lens's aperture, which shapes every blur circle. 0 is round."""
 
 
 class _Drop(NamedTuple):
@@ -87,100 +48,6 @@ class _Drop(NamedTuple):
     power: float
     tilt_x: float
     tilt_y: float
-
-
-def drop_style(rng: np.random.Generator) -> DropStyle:
-    """Draws a style: large drops far out of focus, as in the AGAN data, or small crisp ones.
-
-    Args:
-        rng: Source of randomness.
-
-    Returns:
-        The style, for a picture of about 720×480.
-    """
-    return crisp_style(rng) if rng.random() < CRISP_SHARE else soft_style(rng)
-
-
-def soft_style(rng: np.random.Generator) -> DropStyle:
-    """Draws a style whose drops are far out of focus, as on a pane close to the lens.
-
-    Args:
-        rng: Source of randomness.
-
-    Returns:
-        The style, for a picture of about 720×480.
-    """
-    defocus = float(np.exp(rng.uniform(np.log(4.5), np.log(30))))
-    return DropStyle(
-        defocus=defocus,
-        radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(0.9), np.log(3.5)))),
-        spread=float(rng.uniform(0.2, 0.55)),
-        density=float(np.exp(rng.uniform(np.log(0.12), np.log(1.4)))),
-        elongation=float(rng.uniform(0, 0.35)),
-        runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
-        sky=_sky(rng),
-        scene_sky=float(rng.uniform(0, 1)),
-        ground=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
-        rim=float(rng.uniform(0.1, 0.8)),
-        highlights=float(rng.uniform(0, 0.5)) if rng.random() < 0.35 else 0.0,
-        film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
-        veil=float(rng.uniform(0, 0.25)) if rng.random() < 0.6 else 0.0,
-        blades=int(rng.integers(5, 10)) if rng.random() < 0.7 else 0,
-    )
-
-
-def crisp_style(rng: np.random.Generator) -> DropStyle:
-    """Draws a style whose drops are small, many and nearly in focus, as on a pane farther from the lens.
-
-    Sizes are spread far: a few large drops among many small ones. Each shows the scene upside down.
-
-    Args:
-        rng: Source of randomness.
-
-    Returns:
-        The style, for a picture of about 720×480.
-    """
-    return DropStyle(
-        defocus=float(np.exp(rng.uniform(np.log(0.7), np.log(5)))),
-        radius=float(np.exp(rng.uniform(np.log(2.2), np.log(9)))),
-        spread=float(rng.uniform(0.3, 0.75)),
-        density=float(np.exp(rng.uniform(np.log(0.05), np.log(0.7)))),
-        elongation=float(rng.uniform(0, 0.4)),
-        runs=float(rng.uniform(0, 0.3)) if rng.random() < 0.3 else 0.0,
-        sky=_sky(rng),
-        scene_sky=float(rng.uniform(0.3, 1)),
-        ground=float(np.exp(rng.uniform(np.log(0.1), np.log(1.2)))),
-        rim=float(rng.uniform(0.3, 1)),
-        highlights=float(rng.uniform(0, 0.3)) if rng.random() < 0.25 else 0.0,
-        film=float(rng.uniform(0, 0.6)) if rng.random() < 0.3 else 0.0,
-        veil=float(rng.uniform(0, 0.15)) if rng.random() < 0.3 else 0.0,
-        glare=8.0,
-    )
-
-
-def _sky(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Draws the light of the sky, grey or tinted by lamps or a low sun."""
-    white = float(rng.uniform(0.35, 1.2))
-    warmth = float(rng.uniform(0, 0.5) if rng.random() < 0.3 else rng.normal(-0.06, 0.07))
-    return white * (1 + warmth), white, white * (1 - warmth)
-
-
-def magnified(style: DropStyle, factor: float) -> DropStyle:
-    """Scales a style to a picture of another resolution.
-
-    Args:
-        style: The style to scale.
-        factor: New resolution over the old one.
-
-    Returns:
-        The style with all lengths multiplied by `factor`.
-    """
-    return replace(
-        style,
-        defocus=style.defocus * factor,
-        radius=style.radius * factor,
-        film_defocus=style.film_defocus * factor,
-    )
 
 
 def add_drops(
@@ -200,7 +67,8 @@ def add_drops(
 
     Returns:
         The rainy picture H×W×3, and the share of each pixel's light, H×W in 0–1, that does not come
-        straight from the scene. Where the share is 0, the picture is unchanged.
+        straight from the scene, or that a change of exposure adds or takes. Where the share is 0, the
+        picture is unchanged.
     """
     style = style or drop_style(rng)
     scene = linear(clean)
@@ -210,7 +78,8 @@ def add_drops(
     light, wet = _drop_layer(clean.shape[0], clean.shape[1], panorama, style, rng)
     behind, hazy = _wet_film(scene, style, rng)
     light += (1 - wet)[..., None] * behind
-    return displayed(light), 1 - (1 - wet) * (1 - hazy)
+    kept = min(style.exposure, 1 / style.exposure)
+    return displayed(light * np.float32(style.exposure)), 1 - np.float32(kept) * (1 - wet) * (1 - hazy)
 
 
 def _drop_layer(
@@ -256,17 +125,29 @@ def _bumps(
         wide = typical * float(np.exp(rng.normal(0, style.spread)))
         tall = wide * (1 + style.elongation * float(rng.uniform(0, 2)))
         power, *tilt = rng.uniform((0.6, -0.2, -0.3), (1.2, 0.2, 0.3)).tolist()
-        _add_bump(canvas, _Drop(y, x, tall, wide, power, tilt[0], tilt[1]))
+        drop = _Drop(y, x, tall, wide, power, tilt[0], tilt[1])
+        _add_bump(canvas, drop)
         if rng.random() < style.runs:
-            length = wide * float(rng.uniform(1.5, 6))
-            narrow = wide * float(rng.uniform(0.3, 0.6))
-            _add_bump(canvas, _Drop(y - length, x, length, narrow, power, tilt[0], tilt[1]))
+            for bead in _trail(drop, rng):
+                _add_bump(canvas, bead)
         if rng.random() < style.highlights:
             row = min(int(y + 0.4 * tall), rows - 1)
             sparkles[row, int(x)] += min(0.05 * wide**2, 1) * float(rng.exponential(style.glare))
     roughness = cv2.resize(rng.normal(1, 0.2, (rows // 3 + 2, columns // 3 + 2)), (columns, rows))
     canvas *= roughness.astype(np.float32)[..., None]
     return canvas, sparkles
+
+
+def _trail(drop: _Drop, rng: np.random.Generator) -> Iterator[_Drop]:
+    """Draws the beads that a drop left above it when it ran down, along a slightly crooked path."""
+    y, x = drop.y - drop.tall, drop.x
+    top = y - drop.wide * float(rng.uniform(3, 12))
+    while y > top:
+        wide = drop.wide * float(rng.uniform(0.2, 0.5))
+        tall = wide * float(rng.uniform(1, 3))
+        yield drop._replace(y=y - tall, x=x, tall=tall, wide=wide)
+        y -= 2 * tall * float(rng.uniform(0.7, 1.3))
+        x += drop.wide * float(rng.normal(0, 0.1))
 
 
 def _add_bump(canvas: Floats, drop: _Drop) -> None:
@@ -322,6 +203,8 @@ def _wet_film(scene: Floats, style: DropStyle, rng: np.random.Generator) -> tupl
     places = np.clip(
         cv2.resize(rng.uniform(-0.6, 1, (3, 3)), (width, height), interpolation=cv2.INTER_CUBIC), 0, 1
     )
+    if style.wiped:
+        places *= _strokes(height, width, style.wiped, rng)
     film, veil = (np.float32(share) * places.astype(np.float32) for share in (style.film, style.veil))
     if not (style.film or style.veil):
         return scene, veil
@@ -329,6 +212,16 @@ def _wet_film(scene: Floats, style: DropStyle, rng: np.random.Generator) -> tupl
     seen = scene + film[..., None] * (blurred - scene)
     seen += veil[..., None] * (_rgb(style.sky) - seen)
     return seen, 1 - (1 - film) * (1 - veil)
+
+
+def _strokes(height: int, width: int, pitch: float, rng: np.random.Generator) -> Floats:
+    """Draws the strokes of a wiped film, H×W in 0–1: arcs of water and of clear glass about a far point."""
+    turn = float(rng.uniform(0, 2 * np.pi))
+    away = max(height, width) * float(np.exp(rng.uniform(np.log(0.8), np.log(6))))
+    y, x = np.ogrid[:height, :width]
+    distance = np.hypot(y - away * np.sin(turn), x - away * np.cos(turn)) / pitch
+    water = rng.uniform(-0.3, 1, int(distance.max()) + 2).clip(0, 1)
+    return np.interp(distance, np.arange(len(water)), water)
 
 
 def _aperture(radius: float, blades: int, *, turn: float) -> Floats:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.errors import InputError, UsageError
-from deraincli.rain.drops import add_drops, drop_style, magnified
+from deraincli.rain.drop_styles import drop_style, magnified
+from deraincli.rain.drops import add_drops
 from deraincli.rain.mist import add_mist
 from deraincli.rain.perspective_streaks import perspective_rain
 from deraincli.rain.streaks import Blend, Layer, add_rain, heavy_rain

@@ -19,7 +19,8 @@ from deraincli.inference.working_size import (
     reduced,
     to_finest_size,
 )
-from deraincli.rain.drops import add_drops, magnified
+from deraincli.rain.drop_styles import magnified
+from deraincli.rain.drops import add_drops
 from deraincli.restoration.auto_model import AutoDerainer
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from paired import DROPS, scene
 
-from deraincli.rain.drops import add_drops, crisp_style, drop_style, magnified
+from deraincli.rain.drop_styles import crisp_style, drop_style, magnified
+from deraincli.rain.drops import add_drops
 
 STYLE = replace(
     DROPS, defocus=6, radius=7, density=0.4, sky=(0.6, 0.6, 0.6), ground=0.5, rim=0.3, highlights=0

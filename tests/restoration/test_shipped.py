@@ -19,7 +19,8 @@ from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.checkpoint import load_model
 from deraincli.models.header import sha256
-from deraincli.rain.drops import add_drops, soft_style
+from deraincli.rain.drop_styles import soft_style
+from deraincli.rain.drops import add_drops
 from deraincli.rain.synthesis import Recipe, synthesise
 from deraincli.restoration.derainer import Derainer
 
