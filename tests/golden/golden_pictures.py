@@ -45,7 +45,7 @@ def pictures() -> dict[str, Picture]:
         "16 bit": Picture(streaks.astype(np.uint16) * 257 - x[..., None].astype(np.uint16) // 2 % 100),
         "odd size": Picture(rainy[20:57, 30:91]),
         "tiny": Picture(streaks[:5, :3]),
-        "reduced": Picture(rainy[40:120, 60:132], working_side=72),  # its own side
+        "reduced": Picture(rainy[40:120, 60:132], working_side=64),
     }
 
 
