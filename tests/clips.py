@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deraincli.runtime.process import keep_scheduling
+
 av = pytest.importorskip("av")
 Disposition = av.stream.Disposition
 Interpolation = av.video.reformatter.Interpolation
@@ -54,7 +56,7 @@ def write_clip(
     usual pictures.
     """
     width, height = size
-    with av.open(path, "w") as container:
+    with keep_scheduling(), av.open(path, "w") as container:
         container.metadata.update(metadata or {})
         container.set_chapters(
             [

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """The parameters of glibc's mallopt, from malloc.h."""
@@ -53,3 +56,29 @@ def quiet_log(name: str | None, level: int) -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
+
+
+@contextmanager
+def keep_scheduling() -> Iterator[None]:
+    """Keeps the scheduling policy of the calling thread, and gives it to the threads that a block starts.
+
+    When root runs SVT-AV1, it makes the thread that opens it and its own threads real-time threads of the
+    highest priority. They, and all programs started later, would take the CPUs from every other program.
+    Does nothing elsewhere than on Linux.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    others = _threads() - {threading.get_native_id()}
+    try:
+        yield
+    finally:
+        for thread in _threads() - others:
+            with suppress(ProcessLookupError):  # a thread may have ended since
+                os.sched_setscheduler(thread, policy, priority)
+
+
+def _threads() -> set[int]:
+    """Returns the identifiers of this process's threads. Linux only."""
+    return {int(task.name) for task in Path("/proc/self/task").iterdir()}

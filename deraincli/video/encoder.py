@@ -22,6 +22,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from deraincli.errors import UsageError
+from deraincli.runtime.process import keep_scheduling
 from deraincli.video.reader import Source, Time
 
 FULL_RANGE = int(ColorRange.JPEG)
@@ -311,7 +312,8 @@ def open_encoder(encoding: Encoding) -> VideoCodecContext:
     context.options = encoding.options
     context.flags |= int(Flags.global_header)
     try:
-        context.open()
+        with keep_scheduling():
+            context.open()
     except av.error.FFmpegError as error:
         raise UsageError(
             f"{encoding.codec} takes no pictures of {encoding.width}×{encoding.height} in "

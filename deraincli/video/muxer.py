@@ -15,6 +15,7 @@ from av.rational import AVRational
 from av.stream import Discard, Disposition, Stream
 
 from deraincli.errors import OutputError, UsageError
+from deraincli.runtime.process import keep_scheduling
 from deraincli.video.encoder import EncodedPacket, Encoding, Segment
 from deraincli.video.reader import Source
 
@@ -198,7 +199,8 @@ class Muxer:
         Raises:
             OutputError: The file cannot be written.
         """
-        _write(self._container.start_encoding)  # from here on, each track has its final time base
+        with keep_scheduling():
+            _write(self._container.start_encoding)  # from here on, each track has its final time base
         self._keep_order(packet)
         _write(lambda: self._container.mux_one(packet))
 

@@ -46,7 +46,9 @@ def video(derain, random_model: Path):
         assert done.code == code, done.err
         return json.loads(done.out)
 
-    return call
+    priority = os.getpriority(os.PRIO_PROCESS, 0), getattr(os, "sched_getscheduler", int)(0)
+    yield call
+    assert priority == (os.getpriority(os.PRIO_PROCESS, 0), getattr(os, "sched_getscheduler", int)(0))
 
 
 @pytest.mark.parametrize(
