@@ -7,7 +7,6 @@ On CUDA, the allocator counts. On a CPU, a separate process measures the pass. I
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from deraincli.benchmark.open_targets import open_target
 from deraincli.benchmark.targets import find_target
 from deraincli.benchmark.workloads import Workload
 from deraincli.runtime import process
+from deraincli.runtime.child_processes import run_python
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def peak_in_own_process(wanted: Pass) -> Peak:
         MemoryError: Memory runs out.
         RuntimeError: The process fails for another reason.
     """
-    command = [sys.executable, "-m", "deraincli.benchmark.memory", json.dumps(asdict(wanted))]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_python("-m", "deraincli.benchmark.memory", json.dumps(asdict(wanted)))
     if done.returncode == 0:
         return Peak(*json.loads(done.stdout))
     if done.returncode < 0 or done.stderr.rstrip().rpartition("\n")[2].startswith("MemoryError"):

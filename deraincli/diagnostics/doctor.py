@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.exports import ENGINES
 from deraincli.models.header import sha256
 from deraincli.runtime import parallel
+from deraincli.runtime.child_processes import run_python
 from deraincli.runtime.installation import extras_packages, install_command, is_installed, repair_command
 
 State = Literal["OK", "warn", "fail"]
@@ -308,7 +308,7 @@ def _version(package: str) -> str | None:
 @cache
 def _import_error(modules: str) -> str | None:
     """Imports modules in a fresh interpreter. Returns the last line of the error, or None on success."""
-    done = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True)
+    done = run_python("-c", f"import {modules}")
     if done.returncode == 0:
         return None
     return (done.stderr.strip().splitlines() or [f"the interpreter ended with {done.returncode}"])[-1]

@@ -13,8 +13,8 @@ from deraincli.imaging.iso_boxes import boxes
 from deraincli.imaging.pixel_reader import check_pixels, decode_errors
 from deraincli.pixels import Pixels
 
-_BEFORE_NAMES = 12
-"""Bytes of an item's entry between its kind and its names."""
+_BEFORE_KIND, _BEFORE_KIND_IN_VERSION_3 = 8, 10
+"""Bytes of an item's entry between the kind of the box and that of the item, which its names follow."""
 
 
 def decode(data: bytes, name: str, max_pixels: int) -> Image:
@@ -54,15 +54,15 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image:
 
 
 def _check_names(data: bytes) -> None:
-    """Raises ValueError if a name of an item is not valid Unicode, on which the library would crash.
+    """Raises ValueError if a kind or name of an item is not valid Unicode, on which the library would crash.
 
     The boxes follow ISO/IEC 14496-12, section 8.11.6.
     """
     listed = next((data[box.body : box.end] for box in boxes(data) if box.kind == b"meta"), b"")
     for entry in re.finditer(b"infe", listed):
         length = int.from_bytes(listed[entry.start() - 4 : entry.start()], "big")
-        names = listed[entry.end() + _BEFORE_NAMES : entry.start() - 4 + length]
-        names.decode("utf-8")
+        before = _BEFORE_KIND_IN_VERSION_3 if listed[entry.end()] == 3 else _BEFORE_KIND
+        listed[entry.end() + before : entry.start() - 4 + length].decode("utf-8")
 
 
 def _stretch(samples: Pixels, bits: int) -> None:

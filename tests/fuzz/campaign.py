@@ -15,6 +15,7 @@ import signal
 import tempfile
 import time
 import traceback
+import warnings
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -123,6 +124,7 @@ def _work(
     sending: Connection,
 ) -> None:
     _limit_memory()
+    warnings.filterwarnings("ignore", "rawpy is being used in a process created by multiprocessing")
     end = time.monotonic() + seconds
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryDirectory() as folder:
         for stream in (1, 2):
@@ -133,7 +135,7 @@ def _work(
             if find := _find(target, seed, number, Path(folder), shared=shared):
                 sending.send(find)
             number += 1
-            if said := _read_on(printed.fileno()):
+            if said := TARGETS[target].unexpected(_read_on(printed.fileno())):
                 sending.send(Find(target, number - 1, f"prints {said[:60]!r}", said))
         current.value = number
     sending.close()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,10 +25,11 @@ from imaging.picture_files import (
     texture,
     tiff,
 )
+from imaging.raw_files import write_dng
 from PIL.PngImagePlugin import PngInfo
 
 from deraincli.imaging.encode import encode
-from deraincli.imaging.formats import FORMATS, avif_supported
+from deraincli.imaging.formats import FORMATS, available
 from deraincli.imaging.image import Image
 
 HEIGHT, WIDTH = 11, 13
@@ -216,7 +220,64 @@ def _foreign() -> list[bytes]:
     return [*files, b"%PDF-1.4", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"RIFF\0\0\0\0WEBP", b"BM"]
 
 
-_MAKERS = {"PNG": _png, "JPEG": _jpeg, "TIFF": _tiff, "WEBP": _webp, "BMP": _bmp, "AVIF": _avif}
+def _heic() -> list[bytes]:
+    """Written by pillow-heif, because the library under test only reads."""
+    import pillow_heif
+
+    files = []
+    for mode in ("L", "LA", "RGB", "RGBA", "RGB;16", "RGBA;16"):
+        channels, deep = len(mode.partition(";")[0]), ";" in mode
+        samples = texture(16, 18, channels, np.uint16 if deep else np.uint8)
+        picture = pillow_heif.from_bytes(mode, (18, 16), samples.tobytes())
+        files.append(_heic_bytes(picture))
+    picture = pillow_heif.from_bytes("RGB", (18, 16), texture(16, 18).tobytes())
+    picture.info.update(exif=_EXIF, xmp=XMP, icc_profile=LINEAR_RGB)
+    files.append(_heic_bytes(picture))
+    picture.add_from_pillow(PIL.Image.fromarray(texture(8, 8)))
+    return [*files, _heic_bytes(picture)]
+
+
+def _heic_bytes(picture: Any) -> bytes:
+    file = BytesIO()
+    picture.save(file, quality=50)
+    return file.getvalue()
+
+
+def _jxl() -> list[bytes]:
+    import pillow_jxl
+
+    files = []
+    for mode, lossless in (("L", True), ("LA", False), ("RGB", True), ("RGB", False), ("RGBA", True)):
+        samples = texture(HEIGHT, WIDTH, len(mode)).tobytes()
+        for metadata in ({}, {"exif": exif(6), "xmp": XMP}):
+            encoder = pillow_jxl.Encoder(
+                mode=mode,
+                lossless=lossless,
+                quality=100 if lossless else 80,
+                decoding_speed=0,
+                effort=3,
+                use_container=bool(metadata),
+                use_original_profile=False,
+                num_threads=1,
+            )
+            compressed = {"exif": None, "xmp": None, **metadata, "jumb": None, "compress": lossless}
+            files.append(bytes(encoder(samples, WIDTH, HEIGHT, jpeg_encode=False, **compressed)))
+    return files + _own("JXL")
+
+
+def _raw() -> list[bytes]:
+    light = texture(32, 40).astype(np.float64) / 255
+    options = ({}, {"orientation": 6}, {"preview": True}, {"version": False})
+    return [write_dng(light, **chosen) for chosen in options]
+
+
+_MAKERS = {"PNG": _png, "JPEG": _jpeg, "TIFF": _tiff, "WEBP": _webp, "BMP": _bmp, "AVIF": _avif} | {
+    "HEIC": _heic,
+    "JXL": _jxl,
+    "RAW": _raw,
+}
+_WRITERS = {"HEIC": "pillow_heif"}
+"""The module that writes the files of a format, if that is not the one that reads them."""
 _SHARED = Path(__file__).parents[3] / "shared" / "data" / "formats"
 _MOST_BYTES = 20_000
 
@@ -235,5 +296,9 @@ def shared_pictures(*suffixes: str) -> tuple[bytes, ...]:
 
 
 def formats() -> list[str]:
-    """The formats of `pictures` that can be made here."""
-    return [format for format in _MAKERS if format != "AVIF" or avif_supported()]
+    """The formats of `pictures` that can be made and read here."""
+    return [
+        format
+        for format in _MAKERS
+        if available(format) and (format not in _WRITERS or find_spec(_WRITERS[format]) is not None)
+    ]

@@ -29,6 +29,13 @@ class Target(NamedTuple):
     """Files beside the checkout, which long runs take as well."""
     cases: int = 120
     """Cases of the short run."""
+    speech: str = ""
+    """Beginning of the lines that the reader's library may print on its own."""
+
+    def unexpected(self, printed: str) -> str:
+        """Returns the printed lines without those that may be there."""
+        lines = printed.splitlines(keepends=True)
+        return "".join(line for line in lines if not (self.speech and line.startswith(self.speech)))
 
 
 _PICTURES = {
@@ -38,7 +45,12 @@ _PICTURES = {
     "WEBP": (containers.RIFF, (".webp",)),
     "BMP": (containers.BMP, (".bmp", ".dib")),
     "AVIF": (containers.BOXES, (".avif",)),
+    "HEIC": (containers.BOXES, (".heic",)),
+    "JXL": (containers.BOXES, (".jxl",)),
+    "RAW": (containers.TIFF, (".dng",)),
 }
+_SPEECH = {"RAW": "unknown file: "}
+"""LibRaw says what is damaged, and rawpy refuses it."""
 
 _METADATA = {
     "exif": Target(containers.TIFF, cache(seed_files.exif_blocks), file_laws.check_exif),
@@ -76,7 +88,12 @@ _VIDEOS = {
 TARGETS: dict[str, Target] = {
     **{
         format.lower(): Target(
-            container, partial(pictures, format), check_picture, partial(shared_pictures, *suffixes), 300
+            container,
+            partial(pictures, format),
+            check_picture,
+            partial(shared_pictures, *suffixes),
+            cases=300,
+            speech=_SPEECH.get(format, ""),
         )
         for format, (container, suffixes) in _PICTURES.items()
         if format in formats()
