@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ pytest_plugins = ["expected_skips", "browsers"]
 
 # Networks of a few channels gain nothing from several threads, and lose much where cores are shared.
 torch.set_num_threads(1)
+
+# A shell ignores SIGINT for jobs in the background. The commands that tests interrupt would inherit this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
