@@ -86,10 +86,28 @@ def test_speeds_have_the_shape_of_the_page(printed) -> None:
 
 
 def test_the_ablations_have_the_shape_of_the_page() -> None:
-    script = runpy.run_path(str(ROOT / TABLES["ablations"].script[0]))
-    run = script["Outcome"](1000, 34.0, 0.95)
-    table = script["table"]({ablation.recipe: [run, run] for ablation in script["ABLATIONS"]})
+    path, *options = TABLES["ablations"].script
+    script = runpy.run_path(str(ROOT / path))
+    run = script["Outcome"](1000, 34.0, 0.95, (34.0, 34.0))
+    recipes = options[options.index("--recipes") + 1 :]
+    table = script["table"]({recipe: [run, run] for recipe in recipes}, "streak")
     assert shape(table) == shape(on_page("ablations"))
+
+
+def test_ablations_are_paired_by_picture_and_their_seeds_averaged() -> None:
+    script = runpy.run_path(str(ROOT / TABLES["ablations"].script[0]))
+    runs = {
+        recipe: [script["Outcome"](1, 0.0, 0.0, tuple(scores)) for scores in seeds]
+        for recipe, seeds in {
+            "bi": [[30, 31, 32, 33], [32, 33, 34, 35]],
+            "ram": [[33, 33, 33, 33], [30.2, 32.4, 34.6, 36.8]],  # 0.6, 0.7, 0.8 and 0.9 dB better
+            "cam": [[31, 32, 33, 34]] * 2,  # the same
+        }.items()
+    }
+    _, _, ram, cam = script["paired_test"](runs).splitlines()
+    # All four of four gain: by chance in 1 of 2⁴ cases, and as often all lose.
+    assert ram == "| ram | +0.75 | 4 of 4 | 0.12 |"
+    assert cam == "| cam | +0.00 | 0 of 4 | 1 |"
 
 
 def test_the_peers_have_the_shape_of_the_page() -> None:

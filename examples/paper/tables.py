@@ -42,7 +42,13 @@ TABLES = {
     "peers": Table(
         "docs/performance.md", ("examples/peers/compare.py", "{data}/valid/rain100l_20", "--minutes", "8")
     ),
-    "ablations": Table("docs/training.md", ("examples/ablations/run.py", "--minutes", "15", "--seeds", "2")),
+    "ablations": Table(
+        "docs/training.md",
+        (
+            *("examples/ablations/run.py", "--minutes", "15", "--seeds", "2", "--data", "{data}"),
+            *("--recipes", "bi", "ram", "cam", "no-se", "pix2pix"),
+        ),
+    ),
     "working-side": Table(
         "docs/large-photos.md", ("tests/performance/working_side.py", "{data}/valid/rain100l_20")
     ),
