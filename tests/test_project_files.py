@@ -23,7 +23,10 @@ ISSUE_FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[0-9]*.yml"))
 
 def test_the_citation_names_the_version_of_the_package() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert citation["version"] == __version__
+    (entry,) = re.findall(r"@software\{.*?\n\}", (ROOT / "docs/index.md").read_text(), re.DOTALL)
+    cited = dict(re.findall(r"(\w+) += \{+(.*?)\}+,", entry))
+    assert citation["version"] == cited["version"] == __version__
+    assert (citation["title"], citation["authors"]) == (cited["title"], [{"name": cited["author"]}])
     assert citation.keys() >= {"cff-version", "message", "title", "authors"}  # what the format demands
 
 
@@ -34,7 +37,8 @@ def test_the_newest_entry_of_the_changelog_is_the_version_of_the_package() -> No
 
 def test_the_newest_entry_of_the_changelog_has_a_date() -> None:
     headings = re.findall(r"^## .*", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert re.fullmatch(r"## \d+\.\d+\.\d+ \(\d{4}-\d{2}-\d{2}\)", headings[0])
+    (date,) = re.fullmatch(r"## \d+\.\d+\.\d+ \((\d{4}-\d{2}-\d{2})\)", headings[0]).groups()
+    assert str(yaml.safe_load((ROOT / "CITATION.cff").read_text())["date-released"]) == date
 
 
 def test_the_lock_file_pins_what_the_package_requires() -> None:
@@ -57,6 +61,17 @@ def test_the_lock_file_pins_what_the_package_requires() -> None:
         bounds = str(SpecifierSet(entry.get("specifier", "")))
         locked.add((entry["name"], bounds, extra[1] if extra else ""))
     assert locked == wanted
+
+
+def test_the_lock_file_pins_the_tools_for_the_package_and_the_site() -> None:
+    """If this fails, run `uv lock --default-index https://pypi.org/simple`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lock = tomllib.loads((ROOT / "uv.lock").read_text())
+    (ours,) = [package for package in lock["package"] if package["name"] == project["project"]["name"]]
+    for group, texts in project["dependency-groups"].items():
+        wanted = {(text.name, str(text.specifier)) for text in map(Requirement, texts)}
+        entries = ours["metadata"]["requires-dev"][group]
+        assert {(entry["name"], str(SpecifierSet(entry["specifier"]))) for entry in entries} == wanted
 
 
 def test_the_lock_file_names_the_public_index_alone() -> None:

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from hub_shell import ADDRESS, NAME, NEW, OLD, Shell, refused
 from loopback_hub import TOKEN, LoopbackHub
 
 from deraincli.model_zoo.catalogue import SHIPPED
+
+ROOT = Path(__file__).parents[2]
+RAINY = ROOT / "examples/rainy_chelsea.jpg"
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -57,23 +61,67 @@ def test_what_is_pushed_comes_back_byte_for_byte(hub: LoopbackHub, shell: Shell,
     assert shell.pull(HF_TOKEN=TOKEN) == OLD
 
 
-RAINY = Path(__file__).parents[2] / "examples/rainy_chelsea.jpg"
+OWNER = "someone"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LoopbackHub, Shell]]:
+    """A Hub to which the command for all shipped models has sent them, and a user of it."""
+    pytest.importorskip("onnxruntime")
+    hub = LoopbackHub()
+    shell = Shell(hub, tmp_path_factory.mktemp("user"))
+    environment = shell.environment | {"HF_TOKEN": TOKEN}
+    subprocess.run([sys.executable, ROOT / "examples/hub/publish.py", OWNER], check=True, env=environment)
+    yield hub, shell
+    hub.close()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_model_lies_ready_for_the_hub(hub: LoopbackHub, shell: Shell, name: str) -> None:
-    repository = f"someone/{name}"
-    done = shell("weights", "push", name, f"hf:{repository}", "--picture", RAINY, "--json", HF_TOKEN=TOKEN)
-    assert done.returncode == 0, done.stderr
-    assert hub.times("POST /api/validate-yaml") == 1  # the card is validated
-    assert hashlib.sha256(shell.pull(f"hf:{repository}")).hexdigest() == SHIPPED[name].sha256
-    told = json.loads(shell("weights", "info", f"hf:{repository}", "--json", HF_HUB_OFFLINE="1").stdout)
+def test_every_shipped_model_is_published_whole(published: tuple[LoopbackHub, Shell], name: str) -> None:
+    hub, _ = published
+    entry, newest = SHIPPED[name], hub.repositories[f"{OWNER}/{name}"].newest
+    sent = {"model.safetensors", "config.json", "model.onnx", "README.md", "LICENSE.md"}
+    assert set(newest) - {".gitattributes"} == sent | {"rainy.jpg", "restored.jpg"}
+    assert hashlib.sha256(newest["model.safetensors"]).hexdigest() == entry.sha256
+    assert entry.licence in newest["LICENSE.md"].decode()
+    front = yaml.safe_load(newest["README.md"].decode().split("---\n")[1])
+    assert (front["library_name"], front["pipeline_tag"]) == ("deraincli", "image-to-image")
+    assert (front["license"], front["datasets"]) == ("other", list(entry.datasets))
+    assert front["widget"][0]["src"] == "rainy.jpg"
+    scores = [
+        (result["dataset"]["name"], *(part[key] for part in result["metrics"] for key in ("config", "value")))
+        for result in front["model-index"][0]["results"]
+    ]
+    assert scores == [(s.dataset, s.protocol, s.psnr, s.protocol, s.ssim) for s in entry.scores]
+    assert hub.times("POST /api/validate-yaml") == len(SHIPPED)  # the Hub found no fault in a card
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_published_model_runs_offline_by_its_pinned_address(
+    published: tuple[LoopbackHub, Shell], name: str, tmp_path: Path
+) -> None:
+    """The bytes are those of the shipped model. The ONNX file agrees with it."""
+    hub, shell = published
+    newest = hub.repositories[f"{OWNER}/{name}"].newest
+    *_, commit = hub.repositories[f"{OWNER}/{name}"].commits
+    pinned = f"hf:{OWNER}/{name}@{commit}"
+    assert shell.pull(pinned) == newest["model.safetensors"]
+    asked = len(hub.requests)
+    told = json.loads(shell("weights", "info", pinned, "--json", HF_HUB_OFFLINE="1").stdout)
     entry = SHIPPED[name]
     assert told["scores"] == [score._asdict() for score in entry.scores]
     assert (told["licence"], told["provenance"]) == (entry.licence, entry.provenance)
-    assert told["datasets"] == list(entry.datasets)
-    terms = Path(told["file"]).with_name("LICENSE.md").read_text()
-    assert entry.licence in terms
+
+    (tmp_path / "model.onnx").write_bytes(newest["model.onnx"])
+    PIL.Image.open(RAINY).crop((0, 0, 96, 64)).save(tmp_path / "in.png")
+    made = []
+    for model in (pinned, "model.onnx"):
+        restore = ("image", "in.png", "-o", "out.png", "--overwrite", "-m", model, "--precision", "fp32")
+        done = shell(*restore, "--device", "cpu", folder=tmp_path, HF_HUB_OFFLINE="1")
+        assert done.returncode == 0, done.stderr
+        made.append(np.asarray(PIL.Image.open(tmp_path / "out.png")).astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 1
+    assert len(hub.requests) == asked
 
 
 def test_a_stranger_can_use_what_a_card_shows(

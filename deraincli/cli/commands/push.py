@@ -122,13 +122,18 @@ def _pictures(found: ResolvedModel, picture: Path) -> dict[str, bytes]:
 
 
 def _as_onnx(found: ResolvedModel) -> bytes:
-    """Exports a model to ONNX. The export agrees with PyTorch."""
+    """Returns a model as one ONNX file that agrees with PyTorch. A shipped model needs no export."""
+    from deraincli.model_zoo.exports import self_contained
+
+    model = found.files[0]
+    if model.entry is not None:
+        return self_contained(model)
     from deraincli.export.options import check_choices
 
     check_choices("onnx", "fp32", None)
     from deraincli.export.exporter import export_model
 
-    return export_model(found.files[0], "onnx").data
+    return export_model(model, "onnx").data
 
 
 def _measured(found: ResolvedModel, dataset: Path) -> list[ReportedScore]:
