@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +20,7 @@ from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from deraincli.batch.jobs import BatchRequest, Found
     from deraincli.batch.outcome import Outcome, RestoreSettings
+    from deraincli.batch.report import BatchReport
     from deraincli.batch.run import Engine
     from deraincli.batch.summary import BatchSummary
     from deraincli.files.manifest import Job
@@ -171,11 +172,9 @@ def command(
     from deraincli.batch.jobs import BatchRequest, Naming
     from deraincli.batch.masks import check_shared
     from deraincli.batch.outcome import RestoreSettings
-    from deraincli.batch.report import BatchReport
-    from deraincli.batch.run import tidy
+    from deraincli.batch.run import run_batch, tidy
     from deraincli.batch.shards import Shard
     from deraincli.batch.summary import BatchSummary
-    from deraincli.files.folders import make_folder
     from deraincli.imaging.formats import format_named
     from deraincli.model_zoo.resolve import resolve_model
     from deraincli.restoration.control import ControlOptions
@@ -200,9 +199,7 @@ def command(
     settings = RestoreSettings(
         asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control
     )
-    if report is not None and report.parent == destination:
-        make_folder(destination)
-    page = None if report is None else BatchReport(report, request.inputs, settings)
+    page = None if report is None else _page(report, destination, request, settings)
     found = _find(request, settings, out)
     if fail_fast and found.unlisted:
         out.note("Stopped at the first failure, as --fail-fast asks.")
@@ -215,25 +212,27 @@ def command(
         if page is not None:
             page.write(summary, total or summary.count)
 
-    try:
-        with BatchProgress(out, total) as progress:
-            run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
-            outcomes = (
-                _watched(request, settings, run, out, write_page) if watch else _once(mine, settings, run)
-            )
-            _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
-    except KeyboardInterrupt:
-        if not watch:
-            out.note("Finished pictures are kept: run the same command again to continue.")
-            raise
-    finally:
-        if summary.count or summary.unlisted:
-            _conclude(summary, total or summary.count, mine, out)
-            _advise(summary, settings, out)
-        write_page()
+    with _summed_up(summary, total, mine, settings, write_page, out), BatchProgress(out, total) as progress:
+        run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
+        outcomes = (
+            _watched(request, settings, run, out, write_page) if watch else run_batch(mine, settings, run)
+        )
+        _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     nothing_done = found.unsupported and not found.jobs
     if summary.failures or (nothing_done and not watch):
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _page(
+    file: Path, destination: Path | None, request: BatchRequest, settings: RestoreSettings
+) -> BatchReport:
+    """Returns the page of --report. Its folder may be that of the results, which is made if need be."""
+    from deraincli.batch.report import BatchReport
+    from deraincli.files.folders import make_folder
+
+    if destination is not None and file.parent == destination:
+        make_folder(destination)
+    return BatchReport(file, request.inputs, settings)
 
 
 def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Found:
@@ -271,6 +270,32 @@ def _unsupported(files: Sequence[Path]) -> str:
     return " ".join([left_out, *(f"{sentence}." for sentence in missing_extras(files))])
 
 
+@contextmanager
+def _summed_up(
+    summary: BatchSummary,
+    total: int | None,
+    jobs: Sequence[Job],
+    settings: RestoreSettings,
+    write_page: Callable[[], None],
+    out: Output,
+) -> Iterator[None]:
+    """Reports what became of the pictures when the block ends, also by an error.
+
+    Ctrl-C is the usual end of --watch, where `total` is None, so that it ends the block like any other end.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if total is not None:
+            out.note("Finished pictures are kept: run the same command again to continue.")
+            raise
+    finally:
+        if summary.count or summary.unlisted:
+            _conclude(summary, total or summary.count, jobs, out)
+            _advise(summary, settings, out)
+        write_page()
+
+
 def _engine(
     name: str,
     settings: RestoreSettings,
@@ -290,12 +315,6 @@ def _engine(
             "With --engine ray, Ray hands out the GPUs: leave --device at auto, or set it to cpu."
         )
     return RayEngine(settings, devices[0], jobs, ray_address)
-
-
-def _once(jobs: Sequence[Job], settings: RestoreSettings, run: Engine) -> Iterator[Outcome]:
-    from deraincli.batch.run import run_batch
-
-    return run_batch(jobs, settings, run)
 
 
 def _watched(
