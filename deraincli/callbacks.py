@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Event
 
 OnProgress = Callable[[int, int], None]
 """Called after each tile with the tiles done and all tiles; starts again from 1 if tiles had to shrink."""
 
-
 OnWarning = Callable[[str], None]
 """Called with a sentence for the user."""
+
+
+class StoppedError(Exception):
+    """Work was stopped before it was finished, because nobody waits for its result."""
+
+
+def stop_when(stop: Event) -> OnProgress:
+    """Returns a callback that stops the work after its next tile once an event is set.
+
+    Args:
+        stop: The event. The callback then raises StoppedError.
+    """
+
+    def check(done: int, total: int) -> None:
+        if stop.is_set():
+            raise StoppedError
+
+    return check

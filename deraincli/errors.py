@@ -50,7 +50,7 @@ class InputError(DerainError):
 
 
 class UnreadableImageError(InputError):
-    """A file is no picture that can be decoded in full."""
+    """A file is not a picture that can be decoded in full."""
 
 
 class TooLargeError(UnreadableImageError):

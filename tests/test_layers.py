@@ -1,10 +1,11 @@
-"""Who may import whom, and what start-up may cost."""
+"""Who may import whom, what start-up may cost, and how large files and functions may grow."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,51 @@ def files_of(part: str) -> list[Path]:
     return [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
 
 
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """Returns the modules of the package that a file imports, also within functions and for types alone."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in modules:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inside & modules
+            if not inside <= modules:
+                found.add(node.module)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & modules
+    return found
+
+
 def offends(name: str, banned: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") for root in banned)
+
+
+def test_no_imports_run_in_a_circle() -> None:
+    """The contract of import-linter keeps folders apart. Files of one folder may import each other."""
+    files = {name_of(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {name: imported_modules(path, set(files)) - {name} for name, path in files.items()}
+    assert sum(map(len, graph.values())) > len(files)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_few_files_lie_at_the_top() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
+
+
+def test_functions_are_short() -> None:
+    """Signatures of commands do not count, because Typer needs one entry for each option."""
+    lengths = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                is_command = path.is_relative_to(PACKAGE / "cli" / "commands")
+                first = node.body[0].lineno if is_command else node.lineno
+                lengths[f"{path}: {node.name}"] = (node.end_lineno or 0) - first + 1
+    assert {name: lines for name, lines in lengths.items() if lines > 60} == {}
 
 
 @pytest.mark.parametrize("part", MAY_NOT_IMPORT)

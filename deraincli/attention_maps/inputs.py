@@ -46,7 +46,7 @@ def find_jobs(source: Path, target: Path | None, results: Path) -> Jobs:
     """
     for given in filter(None, (source, target)):
         if not given.is_dir():
-            content_format(given)  # raises for a file that is no picture
+            content_format(given)  # raises for a file that is not a picture
     if target is not None and source.is_dir() != target.is_dir():
         kinds = ("folder", "picture") if source.is_dir() else ("picture", "folder")
         raise InputError(

@@ -36,17 +36,21 @@ class Inspected:
     name: str
     """Name of the picture's file."""
     rainy: Image
+    """The picture as it was read."""
     restored: Pixels
-    """H×W×C, of the same dtype."""
+    """The restored pixels, H×W×C, of the same dtype."""
     model: str
     """Name of the model that restored it."""
     ram: Map
+    """Attention map of the rainy regions."""
     cam: Map
+    """Attention map of the clean regions."""
     levels: NDArray[np.float32]
     """The maps at every encoder level, L×2×H×W in 0–1, RAM first, as in `inference.tiled.Restored`."""
     strides: tuple[int, ...]
     """Input pixels per pixel of each level."""
     tile: Size
+    """Size of the tiles."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +137,13 @@ class MapFolder:
     """
 
     def __init__(self, folder: Path, wanted: Wanted, settings: str | None, *, overwrite: bool) -> None:
-        """Opens the folder without making it.
+        """Opens the folder. It is made when the first file is written.
 
         Args:
             folder: Where the files go.
-            wanted: Which files.
-            settings: The identity of model and settings. None for a folder that is to have no record.
-            overwrite: Replace whatever is there.
+            wanted: The files to write.
+            settings: The identity of model and settings. None if the folder gets no record.
+            overwrite: Whether files of other origin are replaced, too.
         """
         self.folder = folder
         self._wanted = wanted
@@ -151,13 +155,13 @@ class MapFolder:
         """Checks, before the work, that the folder can be written.
 
         Raises:
-            OutputError: It cannot.
+            OutputError: The folder cannot be written.
         """
         folder = self.folder
         there = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
         if not there.is_dir():
             raise OutputError(
-                f"'{there}' is no folder, so nothing can be written to '{folder}': choose another."
+                f"'{there}' is not a folder, so nothing can be written to '{folder}': choose another."
             )
         if not os.access(there, os.W_OK | os.X_OK):
             raise OutputError(f"The folder '{there}' is not writable: choose another output.")
@@ -166,7 +170,7 @@ class MapFolder:
         """Checks, before the work, that all files of a picture can be written.
 
         Raises:
-            OutputError: One of them cannot.
+            OutputError: A file cannot be written.
         """
         for job in self._jobs(name, source):
             if job.destination.parent.is_dir():
@@ -179,21 +183,21 @@ class MapFolder:
         return all(self._manifest.is_done(job, self._settings) for job in self._jobs(name, source))
 
     def write(self, inspected: Inspected, name: str, source: Path) -> list[Path]:
-        """Writes what is wanted of a picture, making the folder.
+        """Writes the files of a picture, and makes their folder.
 
         Each file is written whole or not at all. If one fails, those before it are removed, so that the same
         command can begin anew.
 
         Args:
             inspected: The picture with its maps.
-            name: What the files' names begin with, sub-folders included.
+            name: Beginning of the files' names, sub-folders included.
             source: The picture's file.
 
         Returns:
             The files.
 
         Raises:
-            OutputError: A file cannot be written, or one of other origin is there.
+            OutputError: A file cannot be written, or a file of other origin has its name.
         """
         jobs = self._jobs(name, source)
         make_folder(jobs[0].destination.parent)

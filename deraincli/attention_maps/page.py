@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deraincli.attention_maps.render import heat_map, level_name, overlay
 from deraincli.attention_maps.scores import Map
@@ -68,7 +69,9 @@ def maps_page(
     )
 
 
-def levels_of(ram: Map, cam: Map, levels: np.ndarray, strides: tuple[int, ...]) -> dict[str, tuple[Map, Map]]:
+def levels_of(
+    ram: Map, cam: Map, levels: NDArray[np.float32], strides: tuple[int, ...]
+) -> dict[str, tuple[Map, Map]]:
     """Names the maps at full size and at each encoder level.
 
     Args:

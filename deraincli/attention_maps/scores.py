@@ -1,4 +1,4 @@
-"""Scores RAM and CAM against the ground truth that training uses."""
+"""MapScores RAM and CAM against the ground truth that training uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class MapScore:
-    """Scores of a map against its binary ground truth. None if undefined, as on a rain-free picture."""
+    """MapScores of a map against its binary ground truth. None if undefined, as on a rain-free picture."""
 
     auc: float | None
     """Area under the ROC curve: 1 for a perfect ranking of the pixels, 0.5 for a random one."""
@@ -36,21 +36,21 @@ class MapScore:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Scores of both maps of one picture, or means over several pictures."""
+class MapScores:
+    """MapScores of both maps of one picture, or means over several pictures."""
 
     ram: MapScore
-    """Scores of RAM."""
+    """MapScores of RAM."""
     cam: MapScore
-    """Scores of CAM."""
+    """MapScores of CAM."""
 
     def record(self) -> dict[str, dict[str, float | None]]:
         """Returns the scores as nested dicts for JSON."""
         return asdict(self)
 
 
-def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: float) -> Scores:
-    """Scores both maps against the ground truth of `attention_targets`.
+def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: float) -> MapScores:
+    """MapScores both maps against the ground truth of `attention_targets`.
 
     Args:
         ram: RAM, H×W in 0–1.
@@ -63,7 +63,7 @@ def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: f
 
     truths = attention_targets(_as_tensor(rainy), _as_tensor(clean))
     ram_truth, cam_truth = (truth[0, 0].numpy() > 0 for truth in truths)
-    return Scores(_score(ram, ram_truth, threshold), _score(cam, cam_truth, threshold))
+    return MapScores(_score(ram, ram_truth, threshold), _score(cam, cam_truth, threshold))
 
 
 def complementarity_gap(ram: Map, cam: Map) -> float:
@@ -71,10 +71,10 @@ def complementarity_gap(ram: Map, cam: Map) -> float:
     return float(np.abs(ram + cam - 1).mean(dtype=np.float64))
 
 
-def mean_scores(scores: Sequence[Scores]) -> Scores:
+def mean_scores(scores: Sequence[MapScores]) -> MapScores:
     """Returns the mean of every score over the pictures for which it is defined."""
     ram, cam = (_mean([getattr(each, name) for each in scores]) for name in ("ram", "cam"))
-    return Scores(ram, cam)
+    return MapScores(ram, cam)
 
 
 def roc_auc(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float | None:

@@ -103,6 +103,41 @@ class Found:
     """Folders that cannot be listed, each with its error."""
 
 
+@dataclass(frozen=True)
+class BatchRequest:
+    """The pictures to restore, and the part of them that falls to this run."""
+
+    inputs: tuple[str, ...]
+    """Folders, files and globs."""
+    naming: Naming
+    """How results are named."""
+    shard: Shard | None = None
+    """The part for this run. None stands for all pictures."""
+    masks: tuple[Path, ...] = ()
+    """Masks and folders of masks. Below a folder of pictures, they are not pictures to restore."""
+
+    def find(self) -> Found:
+        """Finds the jobs of all shards in the current state of the folders.
+
+        Raises:
+            InputError: As `find_jobs` raises it.
+        """
+        found = find_jobs(self.inputs, self.naming)
+        inputs = [Path(os.path.realpath(given)) for given in self.inputs]
+        masks = [Path(os.path.realpath(mask)) for mask in self.masks]
+        apart = [mask for mask in masks if not any(given.is_relative_to(mask) for given in inputs)]
+        found.jobs = [job for job in found.jobs if not _lies_in(job.source, apart)]
+        return found
+
+    def share(self, jobs: Sequence[Job]) -> list[Job]:
+        """Returns those jobs that fall to this shard.
+
+        Args:
+            jobs: The jobs of all shards.
+        """
+        return [job for job in jobs if self.shard is None or self.shard.holds(job.name)]
+
+
 def find_jobs(inputs: Sequence[str], naming: Naming) -> Found:
     """Finds the jobs of the inputs.
 
@@ -268,38 +303,3 @@ def _reaches(folder: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     if not pattern or pattern[0] == "**" or not folder:
         return True
     return len(pattern) > 1 and fnmatchcase(folder[0], pattern[0]) and _reaches(folder[1:], pattern[1:])
-
-
-@dataclass(frozen=True)
-class BatchRequest:
-    """The pictures to restore, and the part of them that falls to this run."""
-
-    inputs: tuple[str, ...]
-    """Folders, files and globs."""
-    naming: Naming
-    """How results are named."""
-    shard: Shard | None = None
-    """The part for this run. None stands for all pictures."""
-    masks: tuple[Path, ...] = ()
-    """Masks and folders of masks. Below a folder of pictures, they are no pictures to restore."""
-
-    def find(self) -> Found:
-        """Finds the jobs of all shards in the current state of the folders.
-
-        Raises:
-            InputError: As `find_jobs` raises it.
-        """
-        found = find_jobs(self.inputs, self.naming)
-        inputs = [Path(os.path.realpath(given)) for given in self.inputs]
-        masks = [Path(os.path.realpath(mask)) for mask in self.masks]
-        apart = [mask for mask in masks if not any(given.is_relative_to(mask) for given in inputs)]
-        found.jobs = [job for job in found.jobs if not _lies_in(job.source, apart)]
-        return found
-
-    def share(self, jobs: Sequence[Job]) -> list[Job]:
-        """Returns those jobs that fall to this shard.
-
-        Args:
-            jobs: The jobs of all shards.
-        """
-        return [job for job in jobs if self.shard is None or self.shard.holds(job.name)]

@@ -60,13 +60,13 @@ def watch(
             jobs = scan()
             now = {job.source: stamp(job.source) for job in jobs}
             fresh = [job for job in jobs if handled.get(job.source) != now[job.source]]
-            core = [job for job in fresh if seen.get(job.source) == now[job.source]]
+            complete = [job for job in fresh if seen.get(job.source) == now[job.source]]
             seen = {job.source: now[job.source] for job in fresh}
-            if core:
-                handled |= {job.source: now[job.source] for job in core}
+            if complete:
+                handled |= {job.source: now[job.source] for job in complete}
                 clashes = collisions(jobs)
-                yield from (Outcome(job, "failed", clashes[job]) for job in core if job in clashes)
-                for outcome in run_batch([job for job in core if job not in clashes], settings, engine):
+                yield from (Outcome(job, "failed", clashes[job]) for job in complete if job in clashes)
+                for outcome in run_batch([job for job in complete if job not in clashes], settings, engine):
                     if _may_be_on_its_way(outcome):
                         handled.pop(outcome.job.source, None)
                         seen.pop(outcome.job.source, None)

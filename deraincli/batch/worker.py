@@ -14,7 +14,7 @@ from threading import Event, Lock
 
 from deraincli.batch.masks import control_of
 from deraincli.batch.outcome import Outcome, RestoreSettings
-from deraincli.callbacks import OnWarning
+from deraincli.callbacks import OnWarning, StoppedError, stop_when
 from deraincli.errors import DerainError, ExistsError, InputError, OutputError
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
@@ -30,10 +30,6 @@ from deraincli.restoration.restore_file import SaveOptions, encode_restored, rea
 
 OnStart = Callable[[Job], None]
 """Called from any thread when a device is about to restore a picture."""
-
-
-class StoppedError(Exception):
-    """The run was stopped before this picture was finished."""
 
 
 class DeviceSlot:
@@ -67,13 +63,9 @@ class DeviceSlot:
             StoppedError: `stop` is set.
             DerainError: As `Derainer.restore` raises it.
         """
-
-        def check(done: int, total: int) -> None:
-            if stop.is_set():
-                raise StoppedError
-
         restore = self.derainer.restore
-        return self._thread.submit(restore, pixels, on_progress=check, on_warning=on_warning).result()
+        progress = stop_when(stop)
+        return self._thread.submit(restore, pixels, on_progress=progress, on_warning=on_warning).result()
 
 
 class Worker:
@@ -146,11 +138,11 @@ class Worker:
         check_destination(job.destination, overwrite=overwrite)
 
         asked = time.perf_counter()
-        with self._lane() as lane:
+        with self._idle_slot() as slot:
             turn = time.perf_counter()
             if self._on_start:
                 self._on_start(job)
-            result = lane.restore(image.pixels, self.stop, notes.append)
+            result = slot.restore(image.pixels, self.stop, notes.append)
             network_seconds = time.perf_counter() - turn
         result = result._replace(image=control.apply(image.pixels, result.image))
         data = encode_restored(image, result, save)
@@ -158,15 +150,15 @@ class Worker:
         outcome = Outcome(
             job,
             "done",
-            notes=(*lane.derainer.notes, *notes),
+            notes=(*slot.derainer.notes, *notes),
             width=width,
             height=height,
             network_seconds=network_seconds,
             model=result.model,
             change=measure_change(image.pixels, result.image),
             rain=result.rain,
-            device=lane.derainer.device,
-            precision=lane.derainer.precision,
+            device=slot.derainer.device,
+            precision=slot.derainer.precision,
             tile=str(result.tile),
             sides=result.sides,
             control=given,
@@ -178,14 +170,14 @@ class Worker:
         return replace(outcome, seconds=time.perf_counter() - began - (turn - asked))
 
     @contextmanager
-    def _lane(self) -> Iterator[DeviceSlot]:
-        lane = self._idle.get()
+    def _idle_slot(self) -> Iterator[DeviceSlot]:
+        slot = self._idle.get()
         try:
             if self.stop.is_set():
                 raise StoppedError
-            yield lane
+            yield slot
         finally:
-            self._idle.put(lane)
+            self._idle.put(slot)
 
     def _manifest(self, root: Path) -> Manifest:
         with self._lock:

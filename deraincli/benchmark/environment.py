@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from deraincli.runtime.parallel import machine_cpus
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -58,7 +60,7 @@ def describe(device: torch.device) -> Machine:
     return Machine(
         device=str(device),
         name=properties.name if properties else cpu_name(),
-        cores=os.cpu_count() or 1,
+        cores=machine_cpus(),
         threads=torch.get_num_threads(),
         memory=properties.total_memory if properties else psutil.virtual_memory().total,
         torch=torch.__version__,

@@ -16,7 +16,7 @@ from deraincli.benchmark.timing import Timing
 class Row:
     """One model in one precision at one size. Fields that were not measured are None."""
 
-    subject: Target
+    target: Target
     """Target that was measured."""
     precision: str
     """Precision of the computation."""
@@ -62,10 +62,10 @@ class Row:
 
     def record(self) -> dict[str, Any]:
         """Returns the row as a dict for JSON."""
-        paper, rate, start = self.subject.paper_figures, self.images_per_second, self.until_first_pass
+        paper, rate, start = self.target.paper_figures, self.images_per_second, self.until_first_pass
         return {
-            "model": self.subject.name,
-            "weights": self.subject.weights,
+            "model": self.target.name,
+            "weights": self.target.weights,
             "parameters": self.parameters,
             "document_parameters": paper.parameters if paper else None,
             "gflops": round(self.flops / 1e9, 3) if self.flops else None,

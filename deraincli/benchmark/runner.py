@@ -20,6 +20,7 @@ from deraincli.benchmark.roofline import MatrixProduct
 from deraincli.benchmark.targets import Target
 from deraincli.benchmark.timing import time_in_turn
 from deraincli.benchmark.workloads import FileToFile, Workload
+from deraincli.callbacks import OnWarning
 from deraincli.errors import DeviceError, ModelError
 from deraincli.geometry import round_up
 from deraincli.inference.backends.torch_device import PRECISIONS, choose_device
@@ -30,9 +31,7 @@ from deraincli.restoration.derainer import ModelDerainer
 SLOWEST = 10
 """Number of layers that a roofline lists."""
 
-OnNote = Callable[[str], None]
-"""Callback that receives a sentence about how a target runs."""
-OnProgress = Callable[[int, int, str], None]
+OnStep = Callable[[int, int, str], None]
 """Callback that receives the steps done, the number of steps and a description."""
 
 
@@ -40,7 +39,7 @@ OnProgress = Callable[[int, int, str], None]
 class BenchmarkRequest:
     """What to measure. Rows are all combinations of target, precision and backend, in this order."""
 
-    subjects: Sequence[Target]
+    targets: Sequence[Target]
     """Targets to measure."""
     sides: Sequence[int] = (320,)
     """Sides of the square pictures in pixels."""
@@ -66,7 +65,7 @@ class BenchmarkRequest:
 class _Entry:
     """A loaded target, or the reason why it is not loaded."""
 
-    subject: Target
+    target: Target
     shapes: RestorationNetwork | None
     """The network as defined, on the meta device. None for a classical method."""
     precision: str
@@ -77,7 +76,7 @@ class _Entry:
     failure: DeviceError | ModelError | None = None
 
 
-def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: OnNote) -> Iterator[SizeReport]:
+def benchmark(request: BenchmarkRequest, *, on_progress: OnStep, on_note: OnWarning) -> Iterator[SizeReport]:
     """Measures all targets at every size. A failed measurement becomes a row with its `error`.
 
     Args:
@@ -99,9 +98,9 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
         os.environ["OMP_NUM_THREADS"] = str(request.threads)  # the programs that run exports heed it
     ways = list(product(request.precisions, request.backends))
     entries = [
-        _load(subject, device, precision, backend)
-        for subject in request.subjects
-        for precision, backend in (ways if subject.weights != "none" else ways[:1])
+        _load(target, device, precision, backend)
+        for target in request.targets
+        for precision, backend in (ways if target.weights != "none" else ways[:1])
     ]
     failures = [entry.failure for entry in entries]
     if isinstance(failures[0], DeviceError) and None not in failures:
@@ -112,21 +111,21 @@ def benchmark(request: BenchmarkRequest, *, on_progress: OnProgress, on_note: On
             for note in entry.opened.backend.notes:
                 on_note(note)
     for side in request.sides:
-        sheet = SizeReport(side, describe(device), [], {})
+        report = SizeReport(side, describe(device), [], {})
         for number, entry in enumerate(entries):
-            on_progress(number, len(entries), f"memory of {entry.subject.name} at {side}×{side}")
-            sheet.rows.append(_count(entry, side, request.batch, on_note))
-            _measure_memory(entry, sheet.rows[-1], device)
-        _measure_time(entries, sheet, request, device, on_progress)
-        yield sheet
+            on_progress(number, len(entries), f"memory of {entry.target.name} at {side}×{side}")
+            report.rows.append(_count(entry, side, request.batch, on_note))
+            _measure_memory(entry, report.rows[-1], device)
+        _measure_time(entries, report, request, device, on_progress)
+        yield report
 
 
-def _load(subject: Target, device: torch.device, precision: str, backend: str) -> _Entry:
-    network = subject.build()
-    entry = _Entry(subject, copy.deepcopy(network).to("meta") if network else None, precision, backend)
+def _load(target: Target, device: torch.device, precision: str, backend: str) -> _Entry:
+    network = target.build()
+    entry = _Entry(target, copy.deepcopy(network).to("meta") if network else None, precision, backend)
     start = time.perf_counter()
     try:
-        entry.opened = open_target(subject, network, device=str(device), precision=precision, backend=backend)
+        entry.opened = open_target(target, network, device=str(device), precision=precision, backend=backend)
     except (DeviceError, ModelError) as error:
         entry.failure = error
     else:
@@ -135,13 +134,13 @@ def _load(subject: Target, device: torch.device, precision: str, backend: str) -
     return entry
 
 
-def _count(entry: _Entry, side: int, batch: int, on_note: OnNote) -> Row:
+def _count(entry: _Entry, side: int, batch: int, on_note: OnWarning) -> Row:
     """Makes a row with all figures that are counted rather than measured."""
-    name, multiple = entry.subject.name, entry.subject.size_multiple(entry.shapes)
+    name, multiple = entry.target.name, entry.target.size_multiple(entry.shapes)
     padded = round_up(side, multiple)
     if padded != side:
         on_note(f"{name} takes multiples of {multiple}, so {side}×{side} runs padded to {padded}×{padded}.")
-    row = Row(entry.subject, entry.precision, entry.backend, batch, padded)
+    row = Row(entry.target, entry.precision, entry.backend, batch, padded)
     row.opening, row.error = entry.opening, str(entry.failure) if entry.failure else None
     if entry.shapes is not None:
         row.parameters = count_parameters(entry.shapes)
@@ -163,7 +162,7 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
         elif str(entry.opened.backend.device) == "cpu":
             threads = torch.get_num_threads()
             row.peak = peak_in_own_process(
-                Pass(entry.subject.name, row.side, row.batch, row.precision, row.backend, threads)
+                Pass(entry.target.name, row.side, row.batch, row.precision, row.backend, threads)
             )
     except MemoryError:
         row.error = _shortage(row)
@@ -171,40 +170,40 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
 
 def _measure_time(
     entries: Sequence[_Entry],
-    sheet: SizeReport,
+    report: SizeReport,
     request: BenchmarkRequest,
     device: torch.device,
-    on_progress: OnProgress,
+    on_progress: OnStep,
 ) -> None:
     """Times all workloads of one size in turn, including the matrix products."""
     forward: list[Workload | None] = []
     files: list[Workload | None] = []
-    for entry, row in zip(entries, sheet.rows, strict=True):
+    for entry, row in zip(entries, report.rows, strict=True):
         ready = entry.opened if row.error is None else None
         forward.append(ready.forward_pass(row.side, row.batch) if ready else None)
         wanted = ready.backend if ready and request.file_to_file else None
         files.append(
-            FileToFile(ModelDerainer(row.subject.name, wanted, "auto", "auto", "full"), sheet.side)
+            FileToFile(ModelDerainer(row.target.name, wanted, "auto", "auto", "full"), report.side)
             if wanted
             else None
         )
-    roofs = _roofs(sheet.rows, device) if request.roofline else []
+    roofs = _roofs(report.rows, device) if request.roofline else []
     timings = time_in_turn(
         [workload for workload in (*forward, *files, *roofs) if workload],
         rounds=request.rounds,
-        on_round=lambda done: on_progress(done, request.rounds, f"rounds at {sheet.side}×{sheet.side}"),
+        on_round=lambda done: on_progress(done, request.rounds, f"rounds at {report.side}×{report.side}"),
     )
-    for row, network, file_to_file in zip(sheet.rows, forward, files, strict=True):
+    for row, network, file_to_file in zip(report.rows, forward, files, strict=True):
         row.latency = timings.get(network) if network else None
         row.file_to_file = timings.get(file_to_file) if file_to_file else None
         if network and not row.latency:
             row.error = _shortage(row)
     for roof in roofs:
         speed = roof.flops / timings[roof].median
-        sheet.roofs[roof.precision] = max(speed, sheet.roofs.get(roof.precision, 0))
+        report.roofs[roof.precision] = max(speed, report.roofs.get(roof.precision, 0))
     if request.roofline:
-        for entry, row in zip(entries, sheet.rows, strict=True):
-            _compare_with_roof(entry, row, sheet.roofs)
+        for entry, row in zip(entries, report.rows, strict=True):
+            _compare_with_roof(entry, row, report.roofs)
 
 
 def _roofs(rows: Sequence[Row], device: torch.device) -> list[MatrixProduct]:

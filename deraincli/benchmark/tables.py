@@ -25,12 +25,12 @@ class Column(NamedTuple):
 Grid = tuple[list[str], list[list[str]]]
 """Headings and rows of cells."""
 
-NAME = Column("model", lambda row, _: row.subject.name)
+NAME = Column("model", lambda row, _: row.target.name)
 PARAMETERS = Column("parameters", lambda row, _: f"{row.parameters:,}" if row.parameters else "")
 THROUGHPUT = Column("images/s", lambda row, _: short(row.images_per_second))
 
 SIZE = (
-    Column("weights", lambda row, _: row.subject.weights),
+    Column("weights", lambda row, _: row.target.weights),
     PARAMETERS,
     Column("GFLOP", lambda row, _: short(row.flops / 1e9) if row.flops else ""),
     Column("peak MB", lambda row, _: f"{row.peak.bytes / 2**20:,.0f}" if row.peak else ""),
@@ -53,72 +53,72 @@ PAPER_FIGURES = (
 )
 
 
-def sizes(sheet: SizeReport) -> Grid:
+def sizes(report: SizeReport) -> Grid:
     """Tabulates parameters, operations and memory.
 
     Args:
-        sheet: The results. Precision and backend are shown only where rows differ in them.
+        report: The results. Precision and backend are shown only where rows differ in them.
 
     Returns:
         The headings and the cells.
     """
-    return _grid(sheet, (NAME, *_differing(sheet), *SIZE))
+    return _grid(report, (NAME, *_differing(report), *SIZE))
 
 
-def speeds(sheet: SizeReport) -> Grid:
+def speeds(report: SizeReport) -> Grid:
     """Tabulates speed, also relative to the first row.
 
     Throughput is shown only for batches. For single pictures the latency implies it.
 
     Args:
-        sheet: The results. Precision and backend are shown only where rows differ in them.
+        report: The results. Precision and backend are shown only where rows differ in them.
 
     Returns:
         The headings and the cells.
     """
-    throughput = (THROUGHPUT,) if sheet.rows[0].batch > 1 else ()
-    return _grid(sheet, (NAME, *_differing(sheet), *SPEED, *throughput))
+    throughput = (THROUGHPUT,) if report.rows[0].batch > 1 else ()
+    return _grid(report, (NAME, *_differing(report), *SPEED, *throughput))
 
 
-def how(sheet: SizeReport) -> str:
+def how(report: SizeReport) -> str:
     """Describes size, precision and backend as far as all rows share them.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         The values, separated by commas.
     """
-    shared = ({column.cell(row, row) for row in sheet.rows} for column in HOW)
+    shared = ({column.cell(row, row) for row in report.rows} for column in HOW)
     return ", ".join(
-        [f"{sheet.side}×{sheet.side}", *(one for values in shared if len(values) == 1 for one in values)]
+        [f"{report.side}×{report.side}", *(one for values in shared if len(values) == 1 for one in values)]
     )
 
 
-def beside_paper(sheet: SizeReport) -> Grid:
+def beside_paper(report: SizeReport) -> Grid:
     """Tabulates our figures next to those of the authors' response.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         The headings and the cells.
     """
     parameters, seconds = PAPER_FIGURES
     brief = parameters._replace(heading="authors'"), seconds._replace(heading="authors', s")
-    return _grid(sheet, (NAME, PARAMETERS, brief[0], _ours(sheet), brief[1]))
+    return _grid(report, (NAME, PARAMETERS, brief[0], _ours(report), brief[1]))
 
 
-def paper_notes(sheet: SizeReport) -> list[str]:
+def paper_notes(report: SizeReport) -> list[str]:
     """Explains known differences from the figures of the authors' response.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         One sentence for each system that differs.
     """
-    said = {row.subject.name: row.subject.paper_figures for row in sheet.rows}
+    said = {row.target.name: row.target.paper_figures for row in report.rows}
     return [f"{name}: {figures.note}" for name, figures in said.items() if figures and figures.note]
 
 
@@ -143,23 +143,23 @@ def layers(row: Row) -> Grid:
     return ["layer", "ms", "% of time", "GFLOP/s"], cells
 
 
-def scaling(sheets: Sequence[SizeReport]) -> Grid:
+def scaling(reports: Sequence[SizeReport]) -> Grid:
     """Tabulates the latency at every size and the fitted exponent of the number of pixels.
 
     Args:
-        sheets: One report per size, with the same rows.
+        reports: One report per size, with the same rows.
 
     Returns:
         The headings and the cells.
     """
-    headings = ["model", "precision", "backend", *(f"{sheet.side}, ms" for sheet in sheets), "∝ pixels^"]
+    headings = ["model", "precision", "backend", *(f"{report.side}, ms" for report in reports), "∝ pixels^"]
     cells = []
-    for rows in zip(*(sheet.rows for sheet in sheets), strict=True):
+    for rows in zip(*(report.rows for report in reports), strict=True):
         times = {row.side: row.latency.median for row in rows if row.latency}
         exponent = fitted_exponent(times)
         cells.append(
             [
-                rows[0].subject.name,
+                rows[0].target.name,
                 rows[0].precision,
                 rows[0].backend,
                 *(_milliseconds(row.latency) for row in rows),
@@ -169,36 +169,36 @@ def scaling(sheets: Sequence[SizeReport]) -> Grid:
     return headings, cells
 
 
-def markdown(sheet: SizeReport) -> str:
+def markdown(report: SizeReport) -> str:
     """Formats all results as a Markdown table under a line that describes the machine.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         The Markdown text with a footnote.
     """
-    ours = (_ours(sheet),) if any(row.subject.paper_figures for row in sheet.rows) else ()
+    ours = (_ours(report),) if any(row.target.paper_figures for row in report.rows) else ()
     headings, cells = _grid(
-        sheet, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, PAPER_FIGURES[0], *ours, PAPER_FIGURES[1])
+        report, (NAME, *SIZE, *HOW, *SPEED, THROUGHPUT, PAPER_FIGURES[0], *ours, PAPER_FIGURES[1])
     )
-    return f"{title(sheet)}\n\n{markdown_table(headings, cells)}\n{footnote(sheet)}\n"
+    return f"{title(report)}\n\n{markdown_table(headings, cells)}\n{footnote(report)}\n"
 
 
-def footnote(sheet: SizeReport) -> str:
+def footnote(report: SizeReport) -> str:
     """Explains the columns.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         The footnote.
     """
-    idle = {row.peak.idle for row in sheet.rows if row.peak and row.peak.idle}
-    memory = " peak MB: of the device." if any(row.peak for row in sheet.rows) else ""
+    idle = {row.peak.idle for row in report.rows if row.peak and row.peak.idle}
+    memory = " peak MB: of the device." if any(row.peak for row in report.rows) else ""
     if idle:
         memory = f" peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
-        exports = {row.backend for row in sheet.rows if row.peak and row.backend in EXPORT_BACKENDS}
+        exports = {row.backend for row in report.rows if row.peak and row.backend in EXPORT_BACKENDS}
         if exports:
             memory += f" PyTorch is not needed for {' and '.join(sorted(exports))} outside this benchmark."
     return (
@@ -209,18 +209,18 @@ def footnote(sheet: SizeReport) -> str:
     )
 
 
-def title(sheet: SizeReport) -> str:
+def title(report: SizeReport) -> str:
     """Describes batch, size and machine.
 
     Args:
-        sheet: The results.
+        report: The results.
 
     Returns:
         The title.
     """
-    batch = sheet.rows[0].batch
+    batch = report.rows[0].batch
     pictures = f"{batch} pictures of " if batch > 1 else ""
-    return f"{pictures}{sheet.side}×{sheet.side}: {sheet.machine}"
+    return f"{pictures}{report.side}×{report.side}: {report.machine}"
 
 
 def short(value: float | None) -> str:
@@ -238,22 +238,22 @@ def short(value: float | None) -> str:
     return f"{value:,.{max(places, 0)}f}"
 
 
-def _differing(sheet: SizeReport) -> list[Column]:
-    return [column for column in HOW if len({column.cell(row, row) for row in sheet.rows}) > 1]
+def _differing(report: SizeReport) -> list[Column]:
+    return [column for column in HOW if len({column.cell(row, row) for row in report.rows}) > 1]
 
 
-def _ours(sheet: SizeReport) -> Column:
+def _ours(report: SizeReport) -> Column:
     """Makes the column of seconds per picture, the unit of the authors' response."""
     return Column(
-        f"ours at {sheet.side}×{sheet.side}, s",
+        f"ours at {report.side}×{report.side}, s",
         lambda row, _: short(row.latency.median / row.batch) if row.latency else "",
     )
 
 
-def _grid(sheet: SizeReport, columns: Sequence[Column]) -> Grid:
-    first = sheet.rows[0]
-    filled = [column for column in columns if any(column.cell(row, first) for row in sheet.rows)]
-    cells = [[column.cell(row, first) for column in filled] for row in sheet.rows]
+def _grid(report: SizeReport, columns: Sequence[Column]) -> Grid:
+    first = report.rows[0]
+    filled = [column for column in columns if any(column.cell(row, first) for row in report.rows)]
+    cells = [[column.cell(row, first) for column in filled] for row in report.rows]
     return [column.heading for column in filled], cells
 
 
@@ -272,7 +272,7 @@ def _ratio(row: Row, first: Row) -> str:
 
 
 def _paper_figure(row: Row, field: str) -> str:
-    value = getattr(row.subject.paper_figures, field, None)
+    value = getattr(row.target.paper_figures, field, None)
     return "" if value is None else f"{value:,}"
 
 

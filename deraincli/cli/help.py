@@ -70,7 +70,7 @@ class Group(TyperGroup):
         """
         meant = meant_command(args) if args[0] not in self.commands else None
         if meant and ctx.parent is None:
-            raise UsageError(f"'{args[0]}' is no command: did you mean `{meant}`?")
+            raise UsageError(f"'{args[0]}' is not a command: did you mean `{meant}`?")
         return super().resolve_command(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:

@@ -319,7 +319,7 @@ def folder(text: str) -> Path:
     """Returns the path of a folder for results.
 
     Raises:
-        UsageError: It is no path, or nothing is there and its suffix is that of a picture or a video.
+        UsageError: It is not a path, or nothing is there and its suffix is that of a picture or a video.
     """
     from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
 

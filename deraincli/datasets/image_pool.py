@@ -23,7 +23,7 @@ from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Views
 from deraincli.pixels import Picture, Pixels
-from deraincli.runtime.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map
 
 
 class ImageSource(NamedTuple):
@@ -63,9 +63,8 @@ class ImagePool:
         self._files: list[ImageSource] = []
         self._kept: list[Views | None] = []
         used = 0
-        workers = min(8, usable_cpus())
         attempt = partial(_attempt, smallest_side=smallest_side)
-        attempts = ordered_map(attempt, files, workers=workers, ahead=2 * workers)
+        attempts = ordered_map(attempt, files)
         for file, outcome in zip(files, attempts, strict=True):
             if isinstance(outcome, InputError):
                 if strict:

@@ -19,7 +19,7 @@ from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import walk
 from deraincli.imaging.decode import decode, open_regular
 from deraincli.pixels import Pixels
-from deraincli.runtime.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map
 
 Half = Literal["left", "right"]
 Content = Literal["rainy", "clean"]
@@ -67,7 +67,7 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
         UsageError: There is no such layout, or `layout` and `left` contradict each other.
     """
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder: name the one that holds the pictures.")
+        raise InputError(f"'{folder}' is not a folder: name the one that holds the pictures.")
     chosen, matches = _match(folder, _candidates(layout, left))
     if not matches.pairs:
         raise InputError(_nothing_found(folder, layout))
@@ -90,7 +90,7 @@ def pair_folders(rainy: Path, clean: Path) -> PairedSet:
     """
     for folder in (rainy, clean):
         if not folder.is_dir():
-            raise InputError(f"'{folder}' is no folder: rainy and clean are both one, or each a picture.")
+            raise InputError(f"'{folder}' is not a folder: rainy and clean are both one, or each a picture.")
     for layout in _candidates(None, None):
         rules = (replace(rule, rainy_folder=str(rainy), clean_folder=str(clean)) for rule in layout.rules)
         matches = replace(layout, rules=tuple(rules)).match(Path())
@@ -169,8 +169,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     Args:
         pairs: The pairs of the set.
     """
-    workers = min(8, usable_cpus())
-    digests = ordered_map(_digest_if_readable, pairs, workers=workers, ahead=2 * workers)
+    digests = ordered_map(_digest_if_readable, pairs)
     return hashlib.sha256("".join(sorted(filter(None, digests))).encode()).hexdigest()[:16]
 
 

@@ -34,19 +34,6 @@ class StillScene:
     still: NDArray[np.bool_]
     """H×W, where nothing but rain moved. Only there are the pixels ground truth."""
 
-    def psnr(self, frame: Pixels) -> float:
-        """Computes the PSNR of a frame against the scene where that is still.
-
-        Args:
-            frame: The frame, H×W×3 uint8.
-
-        Returns:
-            The PSNR in dB over the three channels. Infinite for identical pixels.
-        """
-        difference = frame[self.still].astype(np.float64) - self.pixels[self.still]
-        error = float(np.mean(difference**2))
-        return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
-
 
 def still_scene(frames: Sequence[Pixels]) -> StillScene:
     """Finds the scene behind the rain in frames of a camera that does not move.

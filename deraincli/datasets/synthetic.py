@@ -70,7 +70,7 @@ class PlannedPair:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SynthesisPlan:
     """The pairs to make, and the folders that are left out."""
 
     pairs: list[PlannedPair]
@@ -79,7 +79,7 @@ class Plan:
     """An error for each sub-folder that cannot be listed."""
 
 
-def plan(source: Path, destination: Path, copies: int) -> Plan:
+def plan(source: Path, destination: Path, copies: int) -> SynthesisPlan:
     """Plans the pairs of one paired set.
 
     The pair of a photo in a sub-folder is called SUB-NAME. Several copies are called NAME-1, NAME-2, ….
@@ -107,7 +107,7 @@ def plan(source: Path, destination: Path, copies: int) -> Plan:
             stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
             plans.append(PlannedPair(photo, name.as_posix(), copy, destination, stem))
     _refuse_namesakes(plans)
-    return Plan(plans, unlisted)
+    return SynthesisPlan(plans, unlisted)
 
 
 def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool) -> bool:

@@ -15,7 +15,7 @@ from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Content, Pair, find_pairs, fingerprint
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, Protocol, mean_psnr, psnr
-from deraincli.runtime.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import ordered_map
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,8 @@ def _inspection(
     files: list[ImageSource],
     protocols: Sequence[Protocol],
 ) -> Inspection:
-    workers = min(8, usable_cpus())
     facts_of = partial(_facts, protocols=protocols)
-    outcomes = list(ordered_map(facts_of, files, workers=workers, ahead=2 * workers))
+    outcomes = list(ordered_map(facts_of, files))
     facts = [outcome for outcome in outcomes if isinstance(outcome, _Facts)]
     return Inspection(
         folder=folder,

@@ -22,7 +22,7 @@ from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Score
 from deraincli.evaluation.score_pairs import score_pair
 from deraincli.evaluation.workspace import Workspace
-from deraincli.runtime.parallel import ordered_map, usable_cpus
+from deraincli.runtime.parallel import FILE_WORKERS, ordered_map, usable_cpus
 
 S = TypeVar("S")
 """What is found out about one restored picture. A JSON value can express it."""
@@ -129,8 +129,7 @@ def evaluate(
         An iterator over the outcomes in the order of the pairs.
     """
     examine = partial(_examine, methods=methods, judge=judge, workspace=workspace)
-    workers = min(8, max(2, usable_cpus()))
-    return ordered_map(examine, pairs, workers=workers, ahead=2 * workers)
+    return ordered_map(examine, pairs, workers=min(FILE_WORKERS, max(2, usable_cpus())))
 
 
 def _examine(

@@ -230,7 +230,7 @@ class ModelMethod:
 
 def _match_results(folder: Path, names: set[str]) -> dict[str, Path]:
     if not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder: name the folder of the restored pictures.")
+        raise InputError(f"'{folder}' is not a folder: name the folder of the restored pictures.")
     matches: dict[str, Path] = {}
     for file in map(folder.joinpath, walk(folder).names):
         name = _pair_name(file.relative_to(folder).with_suffix("").as_posix(), names)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from deraincli.datasets.pairs import Pair, read_pair, read_rainy
+from deraincli.evaluation.comparison import TRUTH
 from deraincli.evaluation.methods import Method, ModelMethod, PrecomputedResults, RainyInput
 from deraincli.evaluation.no_reference import COLUMNS as IMPRESSION_COLUMNS
 from deraincli.evaluation.no_reference import WARNING, Impressions, cells
@@ -15,11 +16,9 @@ from deraincli.inference.change import percent
 from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Histogram, Table, render
 
-TRUTH = "ground truth"
-
 
 def evaluation_report(
-    board: EvaluationResults,
+    results: EvaluationResults,
     pairs: Sequence[Pair],
     methods: Sequence[Method],
     facts: Sequence[str],
@@ -31,9 +30,9 @@ def evaluation_report(
     The picture with the lowest PSNR comes first.
 
     Args:
-        board: The scores.
+        results: The scores.
         pairs: All pairs, also those that failed.
-        methods: The methods of the board, except for the input. Their pictures are read again. Those of a
+        methods: The methods of the results, except for the input. Their pictures are read again. Those of a
             ModelMethod are read from its folder.
         facts: Short statements under the title, after fingerprint and protocol.
         max_pixels: Largest number of pixels to decode.
@@ -41,9 +40,9 @@ def evaluation_report(
     Returns:
         The page.
     """
-    first = board.models[0]
-    shown = [summary for summary in board.summaries if summary.protocol == first.protocol]
-    failed = {outcome.pair for outcome in board.failed}
+    first = results.models[0]
+    shown = [summary for summary in results.summaries if summary.protocol == first.protocol]
+    failed = {outcome.pair for outcome in results.failed}
     by_name = {pair.name: pair for pair in pairs if pair not in failed}
     kept = [_kept(method, list(by_name.values()), max_pixels) for method in methods]
     if failed:
@@ -53,9 +52,9 @@ def evaluation_report(
         for images in zip(*(summary.images for summary in shown), strict=True)
     }
     return render(
-        f"Evaluation on {board.dataset}",
-        [f"fingerprint {board.fingerprint}", f"pictures by protocol {first.protocol}", *facts],
-        tables=[Table("Scores", COLUMNS, board.rows())],
+        f"Evaluation on {results.dataset}",
+        [f"fingerprint {results.fingerprint}", f"pictures by protocol {first.protocol}", *facts],
+        tables=[Table("Scores", COLUMNS, results.rows())],
         histogram=_histogram(shown),
         listed=[f"{summary.model} {metric}" for summary in shown for metric in ("PSNR", "SSIM")],
         comparisons=[
@@ -72,7 +71,7 @@ def evaluation_report(
 
 
 def no_reference_report(
-    board: Impressions,
+    results: Impressions,
     photos: Sequence[Pair],
     methods: Sequence[Method],
     facts: Sequence[str],
@@ -82,9 +81,9 @@ def no_reference_report(
     """Makes the page of photos without ground truth, in their own order.
 
     Args:
-        board: The impressions.
+        results: The impressions.
         photos: All photos, also those that failed.
-        methods: The methods of the board, except for the input. Their pictures are read again. Those of a
+        methods: The methods of the results, except for the input. Their pictures are read again. Those of a
             ModelMethod are read from its folder.
         facts: Short statements under the title, after fingerprint and warning.
         max_pixels: Largest number of pixels to decode.
@@ -92,17 +91,21 @@ def no_reference_report(
     Returns:
         The page.
     """
-    failed = {outcome.pair for outcome in board.failed}
+    failed = {outcome.pair for outcome in results.failed}
     shown = [photo for photo in photos if photo not in failed]
     kept = [_kept(method, shown, max_pixels) for method in methods]
     if failed:
         facts = [*facts, f"{len(failed)} of {len(photos)} photos failed"]
-    rated = {name: [impressions[name] for impressions in board.by_method.values()] for name in board.names}
+    rated = {
+        name: [impressions[name] for impressions in results.by_method.values()] for name in results.names
+    }
     return render(
-        f"{board.dataset} without ground truth",
-        [f"fingerprint {board.fingerprint}", WARNING, *facts],
-        tables=[Table("Change and measures of quality", IMPRESSION_COLUMNS, board.rows())],
-        listed=[f"{name} {what}" for name in board.by_method for what in ("changed", "BRISQUE", "CLIP-IQA")],
+        f"{results.dataset} without ground truth",
+        [f"fingerprint {results.fingerprint}", WARNING, *facts],
+        tables=[Table("Change and measures of quality", IMPRESSION_COLUMNS, results.rows())],
+        listed=[
+            f"{name} {what}" for name in results.by_method for what in ("changed", "BRISQUE", "CLIP-IQA")
+        ],
         comparisons=[
             Comparison(
                 photo.name,

@@ -15,7 +15,7 @@ import torch
 from deraincli.datasets.pairs import find_pairs
 from deraincli.errors import ModelError
 from deraincli.export import int8, int8_nncf
-from deraincli.export.formats import FORMATS, LEAST_CELLS
+from deraincli.export.formats import EXPORT_FORMATS, LEAST_CELLS
 from deraincli.export.int8 import ALLOWED_LOSS, Loss, measure_loss, split_pairs
 from deraincli.export.options import check_choices
 from deraincli.export.parity import Difference, difference, rainy_photos
@@ -98,9 +98,9 @@ def export_model(
     else:
         loss = None
         converted = copy.deepcopy(network).half() if precision == "fp16" else network
-        data = FORMATS[target].dump(converted, description)
+        data = EXPORT_FORMATS[target].dump(converted, description)
     on_step("Comparing with PyTorch.")
-    gap = difference(network, FORMATS[target].load(data), rainy_photos(), multiple)
+    gap = difference(network, EXPORT_FORMATS[target].load(data), rainy_photos(), multiple)
     if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # true for NaN as well
         raise ModelError(
             f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "
@@ -119,7 +119,7 @@ def _int8(
 ) -> tuple[bytes, Loss]:
     multiple = description.size_multiple
     calibration, scored = split_pairs(find_pairs(folder).pairs)
-    kind = FORMATS[target]
+    kind = EXPORT_FORMATS[target]
     exact = kind.dump(network, replace(description, precision="fp32"))
     on_step(f"Calibrating on {len(calibration)} pictures.")
     data = QUANTISERS[target](exact, description, calibration, max_pixels=max_pixels)

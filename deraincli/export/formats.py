@@ -1,6 +1,6 @@
 """Converts a network to the file content of every target, and runs such content.
 
-The table FORMATS lists all targets.
+The table EXPORT_FORMATS lists all targets.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from deraincli.runtime.process import quiet_log
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+RunExport = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps B×3×H×W in 0–1 to the restored B×3×H×W, not clipped."""
 
 LARGEST_SIDE = 65536
@@ -45,7 +45,7 @@ also run on one unit.
 """
 
 
-class Restorer(nn.Module):
+class ImageOnly(nn.Module):
     """Wraps a network so that it returns the restored picture only, without its maps."""
 
     def __init__(self, network: RestorationNetwork) -> None:
@@ -91,12 +91,12 @@ class Outputs(nn.Module):
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A file format that models are exported to."""
 
     dump: Callable[[RestorationNetwork, Description], bytes]
     """Converts a network in eval mode and its description to file content."""
-    load: Callable[[bytes], Run]
+    load: Callable[[bytes], RunExport]
     """Converts that content to a function that runs it on the CPU."""
 
 
@@ -169,7 +169,7 @@ def to_pt2(network: RestorationNetwork, description: Description) -> bytes:
     """
     file = io.BytesIO()
     with _quiet():
-        program = _exported(Restorer(network), description.size_multiple)
+        program = _exported(ImageOnly(network), description.size_multiple)
         torch.export.save(program, file, extra_files={f"{METADATA_KEY}.json": description.as_json()})
     return file.getvalue()
 
@@ -188,7 +188,7 @@ def to_safetensors(network: RestorationNetwork, description: Description) -> byt
     return model_bytes(network, info, dtype=STORED[description.precision])
 
 
-def run_onnx(data: bytes) -> Run:
+def run_onnx(data: bytes) -> RunExport:
     """Runs the content of an ONNX file in ONNX Runtime on the CPU.
 
     Args:
@@ -203,7 +203,7 @@ def run_onnx(data: bytes) -> Run:
     return lambda rainy: session.run(["image"], {"rainy": rainy})[0]
 
 
-def run_openvino(data: bytes) -> Run:
+def run_openvino(data: bytes) -> RunExport:
     """Runs the content of an archive in OpenVINO on the CPU: int8 as `--backend openvino` runs it, else fp32.
 
     Args:
@@ -223,7 +223,7 @@ def run_openvino(data: bytes) -> Run:
         return OpenVinoBackend(file, device="cpu", precision="int8" if is_int8 else "fp32").run_batch
 
 
-def run_pt2(data: bytes) -> Run:
+def run_pt2(data: bytes) -> RunExport:
     """Runs the content of a torch.export archive on the CPU.
 
     Args:
@@ -236,7 +236,7 @@ def run_pt2(data: bytes) -> Run:
         return _run_module(torch.export.load(io.BytesIO(data)).module())
 
 
-def run_safetensors(data: bytes) -> Run:
+def run_safetensors(data: bytes) -> RunExport:
     """Runs the content of a model file on the CPU in float32.
 
     Args:
@@ -248,18 +248,18 @@ def run_safetensors(data: bytes) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.safetensors"
         file.write_bytes(data)
-        return _run_module(Restorer(load_model(file)[0]))
+        return _run_module(ImageOnly(load_model(file)[0]))
 
 
-FORMATS: dict[str, Format] = {
-    "onnx": Format(to_onnx, run_onnx),
-    "openvino": Format(to_openvino, run_openvino),
-    "pt2": Format(to_pt2, run_pt2),
-    "safetensors": Format(to_safetensors, run_safetensors),
+EXPORT_FORMATS: dict[str, ExportFormat] = {
+    "onnx": ExportFormat(to_onnx, run_onnx),
+    "openvino": ExportFormat(to_openvino, run_openvino),
+    "pt2": ExportFormat(to_pt2, run_pt2),
+    "safetensors": ExportFormat(to_safetensors, run_safetensors),
 }
 
 
-def _run_module(module: Callable[[Tensor], Tensor]) -> Run:
+def _run_module(module: Callable[[Tensor], Tensor]) -> RunExport:
     @torch.inference_mode()
     def run(rainy: NDArray[np.float32]) -> NDArray[np.float32]:
         return module(torch.from_numpy(rainy)).numpy()

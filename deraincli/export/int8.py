@@ -15,7 +15,7 @@ from deraincli.datasets.pairs import Pair, read_pair
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS
 from deraincli.evaluation.score_pairs import Restore, score_pairs
-from deraincli.export.formats import Run, describe
+from deraincli.export.formats import RunExport, describe
 from deraincli.export.parity import as_batch
 from deraincli.imaging.colour import as_rgb
 from deraincli.inference.backends.export_metadata import Description
@@ -139,7 +139,9 @@ def calibration_batch(pair: Pair, multiple: int, *, max_pixels: int) -> NDArray[
     return as_batch(as_rgb(rainy[:CALIBRATION_SIDE, :CALIBRATION_SIDE]), multiple)
 
 
-def measure_loss(fp32: Run, int8: Run, pairs: Sequence[Pair], *, multiple: int, max_pixels: int) -> Loss:
+def measure_loss(
+    fp32: RunExport, int8: RunExport, pairs: Sequence[Pair], *, multiple: int, max_pixels: int
+) -> Loss:
     """Scores the fp32 and int8 exports on whole pictures.
 
     Args:
@@ -169,7 +171,7 @@ class _Calibration:
         return None if batch is None else {"rainy": batch}
 
 
-def _on_whole(run: Run, multiple: int) -> Restore:
+def _on_whole(run: RunExport, multiple: int) -> Restore:
     """Returns a function that restores a whole picture, grey or RGB, as RGB."""
 
     def restore(rainy: Pixels) -> Pixels:

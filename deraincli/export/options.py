@@ -22,7 +22,7 @@ def check_choices(target: str, precision: str, pairs: Path | None) -> None:
 
     Args:
         target: One of TARGETS.
-        precision: One of the catalogue's PRECISIONS.
+        precision: One of `model_zoo.exports.PRECISIONS`.
         pairs: Folder of a paired set, which int8 requires.
 
     Raises:

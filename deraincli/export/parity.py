@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deraincli.export.formats import Run
+from deraincli.export.formats import RunExport
 from deraincli.geometry import round_up
 from deraincli.models.base import RestorationNetwork
 from deraincli.rain.streaks import add_rain, light_rain
@@ -44,7 +44,7 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
 
 
 def difference(
-    network: RestorationNetwork, run: Run, pictures: Iterable[NDArray[Any]], multiple: int
+    network: RestorationNetwork, run: RunExport, pictures: Iterable[NDArray[Any]], multiple: int
 ) -> Difference:
     """Compares an export with its fp32 network on whole pictures, both on the CPU.
 

@@ -49,7 +49,7 @@ def _check_destination(path: Path, overwrite: bool) -> None:
         if not overwrite:
             raise _exists(path)
         if path.exists() and not path.is_file():
-            raise OutputError(f"'{path}' is no regular file and is not replaced: choose another output.")
+            raise OutputError(f"'{path}' is not a regular file and is not replaced: choose another output.")
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:

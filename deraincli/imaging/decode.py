@@ -164,7 +164,7 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
         if stat.S_ISDIR(kind):
             raise InputError(f"'{path}' is a folder: name one of its pictures.")
         if not stat.S_ISREG(kind):
-            raise InputError(f"'{path}' is no regular file: copy its content to one.")
+            raise InputError(f"'{path}' is not a regular file: copy its content to one.")
         with path.open("rb") as file:
             yield file
     except FileNotFoundError as error:

@@ -137,9 +137,8 @@ class Rearrangement(NamedTuple):
         changes = {tag: (self.tags.first(tag) * channels,) for tag in widths}
         wide = self._decoded_as_grey(changes | {_PREDICTOR: (1,)})
         samples = wide.reshape(wide.shape[0], -1, channels)
-        if (
-            self.tags.first(_PREDICTOR) == _DIFFERENCES
-        ):  # between pixels, which the grey picture does not have
+        # Differences are between pixels, which the grey picture does not have.
+        if self.tags.first(_PREDICTOR) == _DIFFERENCES:
             tile = self.tags.first(_TILE_WIDTH, samples.shape[1])
             for left in range(0, samples.shape[1], tile):
                 part = samples[:, left : left + tile]

@@ -19,6 +19,11 @@ from typing import Literal
 from deraincli.errors import UsageError
 from deraincli.geometry import Region, Size, Span, round_down, round_up
 
+TileChoice = int | Literal["auto", "off"]
+"""Largest side of a tile in pixels. "auto" takes what memory allows. "off" keeps pictures whole."""
+OverlapChoice = int | Literal["auto"]
+"""Pixels that neighbouring tiles share. "auto" derives them from the network's need of context."""
+
 LONGEST_FADE = 32
 """Most pixels over which one tile fades into the next."""
 LARGEST_SHARE = (5, 8)
@@ -101,7 +106,7 @@ class Plan:
     """The tiles in reading order."""
 
 
-def choose_tiling(side: int | None, overlap: int | Literal["auto"], *, margin: int, multiple: int) -> Tiling:
+def choose_tiling(side: int | None, overlap: OverlapChoice, *, margin: int, multiple: int) -> Tiling:
     """Checks the sizes that a user asked for and rounds them to multiples.
 
     Args:
@@ -137,8 +142,8 @@ def choose_tiling(side: int | None, overlap: int | Literal["auto"], *, margin: i
 
 
 def tiling_for(
-    tile: int | Literal["auto", "off"],
-    overlap: int | Literal["auto"],
+    tile: TileChoice,
+    overlap: OverlapChoice,
     *,
     margin: int,
     multiple: int,

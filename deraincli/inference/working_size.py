@@ -64,7 +64,6 @@ def reduced(pixels: NDArray[Any], side: int) -> NDArray[Any]:
     Returns:
         The same array if its shorter side is no longer, else a smaller picture with the same proportions,
         float32 in 0–1.
-
     """
     if min(pixels.shape[:2]) <= side:
         return pixels

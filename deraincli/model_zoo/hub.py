@@ -136,7 +136,7 @@ def parse_address(text: str) -> HubAddress:
         The address.
 
     Raises:
-        ModelError: The text is no such address.
+        ModelError: The text is not such an address.
     """
     match = ADDRESS.fullmatch(text)
     try:
@@ -145,7 +145,7 @@ def parse_address(text: str) -> HubAddress:
         validate_repo_id(match["repository"])
     except HFValidationError:
         raise ModelError(
-            f"{text!r} is no address on the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION."
+            f"{text!r} is not an address on the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION."
         ) from None
     return HubAddress(match["repository"], match["revision"])
 
@@ -162,7 +162,7 @@ def fetch(address: HubAddress, *, expected_sha256: str | None = None, card: bool
         The model file, a safetensors file, in the cache, and its SHA-256. The other files lie beside it.
 
     Raises:
-        ModelError: The file cannot be fetched, has another hash or is no safetensors file.
+        ModelError: The file cannot be fetched, has another hash or is not a safetensors file.
     """
     weights = _download(address, WEIGHTS_FILE)
     digest = _checked_hash(weights, expected_sha256, address)
@@ -292,14 +292,14 @@ def _checked_hash(weights: Path, expected: str | None, address: HubAddress) -> s
 
 
 def _check_kind(weights: Path, address: HubAddress) -> None:
-    """Removes a file that is no safetensors file. A file with this name may be a pickle."""
+    """Removes a file that is not a safetensors file. A file with this name may be a pickle."""
     try:
         with safe_open(weights, "numpy"):
             pass
     except SafetensorError:
         _discard(weights)
         raise ModelError(
-            f"The {WEIGHTS_FILE} of {address} is no safetensors file, so it was removed from the cache "
+            f"The {WEIGHTS_FILE} of {address} is not a safetensors file, so it was removed from the cache "
             "unread: choose another model, or convert a published checkpoint with `derain weights import`."
         ) from None
 

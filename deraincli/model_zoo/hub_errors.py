@@ -24,7 +24,7 @@ from deraincli.runtime.process import quiet_log
 HUB_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     EntryNotFoundError,
-    ValueError,  # an invalid answer, such as a commit that is no hash
+    ValueError,  # an invalid answer, such as a commit that is not a hash
     *HfHubHTTPError.__bases__,  # type: ignore[assignment]
 )
 """Errors that a request can raise. The last ones are those of the HTTP library that huggingface_hub uses."""
@@ -65,7 +65,7 @@ def check_endpoint() -> None:
     parts = urlsplit(constants.ENDPOINT)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ModelError(
-            f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is no address of a server: unset it, or write "
+            f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is not an address of a server: unset it, or write "
             "https://HOST or http://HOST:PORT."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from yaml import (  # type: ignore[import-untyped]
@@ -19,11 +19,8 @@ from yaml import (  # type: ignore[import-untyped]
 
 from deraincli.model_zoo.hub import LICENCE_FILE, ONNX_FILE, RAINY_FILE, RESTORED_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import quiet_library
-from deraincli.model_zoo.model_facts import ReportedScore
+from deraincli.model_zoo.model_facts import ModelFacts, ReportedScore
 from deraincli.reporting.markdown import markdown_table
-
-if TYPE_CHECKING:
-    from deraincli.model_zoo.model_facts import ModelFacts
 
 LIBRARY = "deraincli"
 PIPELINE = "image-to-image"

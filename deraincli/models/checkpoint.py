@@ -142,7 +142,7 @@ class _Budget(TorchFunctionMode):
 
 def _info(header: Header, path: Path) -> ModelInfo:
     if header.network not in NETWORKS:
-        raise ModelError(f"{path} is no model of deraincli: it names no network that this version knows.")
+        raise ModelError(f"{path} is not a model of deraincli: it names no network that this version knows.")
     config_class = type(NETWORKS[header.network].config)
     try:
         _refuse_absurd(header.config)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deraincli.errors import ModelError
 from deraincli.models.checkpoint import ModelInfo, model_bytes
-from deraincli.models.convert_layouts import Layout, published_layout
+from deraincli.models.convert_layouts import PublishedLayout, published_layout
 from deraincli.models.pytorch_file import load_plain
 from deraincli.models.registry import NETWORKS
 
@@ -64,7 +64,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from None
     except ValueError:
         raise ModelError(
-            f"{path} is no intact PyTorch checkpoint of plain tensors: save its state_dict() alone."
+            f"{path} is not an intact PyTorch checkpoint of plain tensors: save its state_dict() alone."
         ) from None
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
@@ -75,7 +75,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _renamed(
-    tensors: dict[str, Tensor], layout: Layout, path: Path, expected: Collection[str]
+    tensors: dict[str, Tensor], layout: PublishedLayout, path: Path, expected: Collection[str]
 ) -> dict[str, Tensor]:
     """Replaces the published names of tensors by our names, all of which must be expected."""
     renamed = {}
@@ -87,7 +87,7 @@ def _renamed(
     return renamed
 
 
-def _in_rgb(weights: dict[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+def _in_rgb(weights: dict[str, Tensor], layout: PublishedLayout) -> dict[str, Tensor]:
     """Reorders the channels of layers that see or produce colours as blue, green, red."""
     reordered = dict(weights)
     for layer in layout.bgr_inputs:
@@ -99,5 +99,5 @@ def _in_rgb(weights: dict[str, Tensor], layout: Layout) -> dict[str, Tensor]:
     return reordered
 
 
-def _misfit(path: Path, layout: Layout, why: str) -> ModelError:
-    return ModelError(f"{path} is no checkpoint of the network of {layout.source}: {why}.")
+def _misfit(path: Path, layout: PublishedLayout, why: str) -> ModelError:
+    return ModelError(f"{path} is not a checkpoint of the network of {layout.source}: {why}.")

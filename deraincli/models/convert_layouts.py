@@ -1,4 +1,4 @@
-"""Layer names in the published checkpoints of the baselines. The table LAYOUTS lists them all."""
+"""Layer names in the published checkpoints of the baselines. The table PUBLISHED_LAYOUTS lists them all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deraincli.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Layout:
+class PublishedLayout:
     """Layer names and channel order of a published checkpoint."""
 
     source: str
@@ -57,8 +57,8 @@ class Layout:
         return f"{layer}.{part}" if layer else part
 
 
-LAYOUTS: dict[str, Layout] = {
-    "prenet": Layout(
+PUBLISHED_LAYOUTS: dict[str, PublishedLayout] = {
+    "prenet": PublishedLayout(
         source="https://github.com/csdwren/PReNet, networks.py: PReNet",
         task="streak",
         layers={
@@ -68,7 +68,7 @@ LAYOUTS: dict[str, Layout] = {
             "conv.0": "head",
         },
     ),
-    "nledn": Layout(
+    "nledn": PublishedLayout(
         source="https://github.com/AlexHex7/NLEDN, lib/NLEDN.py",
         task="streak",
         layers={
@@ -100,7 +100,7 @@ LAYOUTS: dict[str, Layout] = {
             "final_conv.0": "head",
         },
     ),
-    "agan": Layout(
+    "agan": PublishedLayout(
         source="https://github.com/rui1996/DeRaindrop, models/generator.py",
         task="drop",
         layers={
@@ -125,7 +125,7 @@ LAYOUTS: dict[str, Layout] = {
         bgr_inputs=("attention.stem", "painter.encode_full"),
         bgr_outputs=("painter.head", "painter.smaller_heads.0", "painter.smaller_heads.1"),
     ),
-    "brn": Layout(
+    "brn": PublishedLayout(
         source="https://github.com/csdwren/RecDerain, generator.py: BRN",
         task="streak",
         layers={
@@ -139,7 +139,7 @@ LAYOUTS: dict[str, Layout] = {
             )
         },
     ),
-    "rcdnet": Layout(
+    "rcdnet": PublishedLayout(
         source="https://github.com/hongwang01/RCDNet, for_syn/src/model/rcdnet.py: Mainnet",
         task="streak",
         joined=("dictionary.conv",),
@@ -165,10 +165,10 @@ LAYOUTS: dict[str, Layout] = {
             },
         },
     ),
-    "mprnet": Layout(
+    "mprnet": PublishedLayout(
         source="https://github.com/swz30/MPRNet, Deraining/MPRNet.py", task="streak", prefix="network."
     ),
-    "restormer": Layout(
+    "restormer": PublishedLayout(
         source="https://github.com/swz30/Restormer, basicsr/models/archs/restormer_arch.py",
         task="streak",
         prefix="network.",
@@ -176,7 +176,7 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def published_layout(network: str) -> Layout:
+def published_layout(network: str) -> PublishedLayout:
     """Finds the published layout of a network.
 
     Args:
@@ -188,6 +188,8 @@ def published_layout(network: str) -> Layout:
     Raises:
         UsageError: No layout is known.
     """
-    if network not in LAYOUTS:
-        raise UsageError(f"No published layout of {network!r} is known: choose {', '.join(LAYOUTS)}.")
-    return LAYOUTS[network]
+    if network not in PUBLISHED_LAYOUTS:
+        raise UsageError(
+            f"No published layout of {network!r} is known: choose {', '.join(PUBLISHED_LAYOUTS)}."
+        )
+    return PUBLISHED_LAYOUTS[network]

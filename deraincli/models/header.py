@@ -76,7 +76,7 @@ def read_header(path: Path) -> Header:
     description, source = _description(metadata, path)
     network, config = description.get("network"), description.get("config")
     if not isinstance(network, str) or not isinstance(config, dict):
-        raise ModelError(f"{path} is no model of deraincli: it names neither network nor config.")
+        raise ModelError(f"{path} is not a model of deraincli: it names neither network nor config.")
     task = description.get("task", "auto")
     if task not in TASKS:
         raise ModelError(f"{path} is made for an unknown task: export or train it for {', '.join(TASKS)}.")
@@ -122,4 +122,4 @@ def _unreadable(path: Path, error: Exception) -> str:
         )
     if path.suffix in EXPORT_SUFFIXES:
         return f"{path} is an export for other programs: name the model that it was made from."
-    return f"{path} is no intact safetensors file ({error}); fetch it again."
+    return f"{path} is not an intact safetensors file ({error}); fetch it again."

@@ -27,4 +27,4 @@ def load_plain(path: Path) -> Any:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
         except Exception:  # foreign bytes make the unpickler raise almost anything
-            raise ValueError(f"{path} is no intact PyTorch file of plain values") from None
+            raise ValueError(f"{path} is not an intact PyTorch file of plain values") from None

@@ -25,12 +25,11 @@ from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.passes import restore_in_passes
 from deraincli.inference.tiled import Restored
+from deraincli.inference.tiling import OverlapChoice, TileChoice
 from deraincli.inference.working_size import SideChoice, check_side
 from deraincli.restoration.control import Control
 from deraincli.restoration.mask import mask_from
 
-TileChoice = int | Literal["auto", "off"]
-OverlapChoice = int | Literal["auto"]
 MaskImage = PIL.Image.Image | NDArray[Any]
 
 

@@ -10,11 +10,12 @@ from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
 from deraincli.inference.backends.registry import EXPORT_BACKENDS
+from deraincli.inference.tiling import OverlapChoice, TileChoice
 from deraincli.inference.working_size import SideChoice
 from deraincli.model_zoo.resolve import ModelFile, ResolvedModel, resolve_model_or_method
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.backend_choice import choose_backend
-from deraincli.restoration.derainer import Derainer, ModelDerainer, OverlapChoice, TileChoice
+from deraincli.restoration.derainer import Derainer, ModelDerainer
 from deraincli.restoration.rain_kind import shipped_classifier
 
 if TYPE_CHECKING:

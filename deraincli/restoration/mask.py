@@ -141,7 +141,7 @@ def mask_from(image: Any) -> Mask:
         mode = arrays.plain_mode(image)
         if mode is None:
             raise InputError(
-                f"A PIL image of mode {image.mode} and size {image.size} is no mask: convert it to L."
+                f"A PIL image of mode {image.mode} and size {image.size} is not a mask: convert it to L."
             )
         return Mask(_grey(*arrays.from_pillow(image if image.mode == mode else image.convert(mode))))
     values = np.asarray(image)

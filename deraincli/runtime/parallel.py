@@ -19,20 +19,28 @@ R = TypeVar("R")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int) -> Iterator[R]:
+FILE_WORKERS = 8
+"""Largest number of threads that read files. Disks gain nothing from more, and each picture takes memory."""
+
+
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None, ahead: int | None = None
+) -> Iterator[R]:
     """Calls a function on every item in threads and yields the results in the items' order.
 
     Args:
         function: What to call.
         items: Taken in the caller's thread, as far as they are needed.
-        workers: Number of threads.
+        workers: Number of threads. None stands for one a CPU, at most FILE_WORKERS, for work on files.
         ahead: Largest number of items that are taken while the result of an earlier one is waited for. It
-            bounds the memory.
+            bounds the memory. None stands for two a thread.
 
     Raises:
         Exception: What the function raises for an item, when that item's turn comes. Calls that have not
             begun are then dropped, as they are when the reader stops early.
     """
+    workers = workers or min(FILE_WORKERS, usable_cpus())
+    ahead = 2 * workers if ahead is None else ahead
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

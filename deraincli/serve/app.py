@@ -19,13 +19,13 @@ from starlette.requests import ClientDisconnect
 
 from deraincli._version import __version__
 from deraincli.errors import DerainError
-from deraincli.serve.model_shelf import ModelShelf, OfferedModel
+from deraincli.serve.loaded_models import LoadedModels, OfferedModel
 from deraincli.serve.options import RequestOptions, sentence
 from deraincli.serve.page_files import HEADERS, page_files
 from deraincli.serve.refusals import CLIENT_CLOSED, RefusalError, answer_error, answer_refusal
+from deraincli.serve.request_queue import RequestQueue
 from deraincli.serve.restoring import restore_upload
 from deraincli.serve.uploads import MASKS, PICTURE, Uploads
-from deraincli.serve.worker import Worker
 
 LARGE_UPLOADS = 4
 """Number of bodies of the largest size that the server holds at the same time. Smaller ones may be more."""
@@ -76,20 +76,20 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
+def create_app(loaded: LoadedModels, limits: ServerLimits) -> FastAPI:
     """Builds the application.
 
     Args:
-        shelf: The models.
+        loaded: The models.
         limits: What it takes from its clients.
 
     Returns:
         The application, for any ASGI server.
     """
-    worker = Worker(limits.waiting)
+    queue = RequestQueue(limits.waiting)
     uploads = Uploads(limits.max_body, LARGE_UPLOADS * limits.max_body)
 
-    app = _empty_app(limits, worker)
+    app = _empty_app(limits, queue)
 
     @app.get("/api/health")
     async def health() -> dict[str, object]:
@@ -97,9 +97,9 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
         return {
             "status": "ok",
             "version": __version__,
-            "unfinished": worker.unfinished,
-            "finished": worker.finished,
-            "stopped": worker.stopped,
+            "unfinished": queue.unfinished,
+            "finished": queue.finished,
+            "stopped": queue.stopped,
         }
 
     allowed = [Depends(partial(_check_client, limits))]
@@ -107,7 +107,7 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
     @app.get("/api/models", dependencies=allowed)
     async def models() -> list[OfferedModel]:
         """Lists the models that the option `model` takes."""
-        return shelf.offered()
+        return loaded.offered()
 
     @app.post(
         "/api/derain",
@@ -120,8 +120,8 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
         """Removes rain from a picture, and answers with the bytes that `derain image` writes."""
         async with uploads.receive(request) as upload:
             chosen = _merged(options, upload.fields, request.headers.get("accept", ""))
-            job = partial(restore_upload, shelf, upload, chosen, limits.max_pixels)
-            answer = await worker.run(job, partial(_gone, request))
+            job = partial(restore_upload, loaded, upload, chosen, limits.max_pixels)
+            answer = await queue.run(job, partial(_gone, request))
         if chosen.maps:
             return await run_in_threadpool(JSONResponse, answer.json())
         return Response(answer.data, media_type=answer.media_type)
@@ -130,13 +130,13 @@ def create_app(shelf: ModelShelf, limits: ServerLimits) -> FastAPI:
     return app
 
 
-def _empty_app(limits: ServerLimits, worker: Worker) -> FastAPI:
-    """Returns the application without addresses. The worker is closed when it ends."""
+def _empty_app(limits: ServerLimits, queue: RequestQueue) -> FastAPI:
+    """Returns the application without addresses. The queue is closed when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        worker.close()
+        queue.close()
 
     app = FastAPI(
         title="derain",

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.callbacks import stop_when
 from deraincli.imaging.formats import HEAD_BYTES, format_named, recognise, result_format
 from deraincli.restoration.control import Control
 from deraincli.restoration.mask import decode_mask, mask_file
 from deraincli.restoration.restore_file import SaveOptions, read_for, restore_picture
-from deraincli.serve.model_shelf import ModelShelf
+from deraincli.serve.loaded_models import LoadedModels
 from deraincli.serve.options import RequestOptions
 from deraincli.serve.uploads import Upload
-from deraincli.serve.worker import StoppedError
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Answer:
 
 
 def restore_upload(
-    shelf: ModelShelf, upload: Upload, options: RequestOptions, max_pixels: int, stop: threading.Event
+    models: LoadedModels, upload: Upload, options: RequestOptions, max_pixels: int, stop: threading.Event
 ) -> Answer:
     """Restores a picture as `derain image` does.
 
     Args:
-        shelf: The models.
+        models: The models.
         upload: The picture.
         options: The options of the request.
         max_pixels: Largest number of pixels that is read.
@@ -75,11 +75,7 @@ def restore_upload(
     picture = read_for(save, upload.picture, max_pixels=max_pixels, on_note=notes.append)
     seconds = time.perf_counter() - start
 
-    def check(done: int, total: int) -> None:
-        if stop.is_set():
-            raise StoppedError
-
-    derainer = shelf.open(options.model, options.task)
+    derainer = models.open(options.model, options.task)
     notes += derainer.notes
     control = _control(options, upload, max_pixels)
     restored = restore_picture(
@@ -88,7 +84,7 @@ def restore_upload(
         save,
         control=control,
         maps=options.maps,
-        on_progress=check,
+        on_progress=stop_when(stop),
         on_note=notes.append,
     )
     record = restored.record(derainer, seconds) | {"strength": options.strength, "notes": notes}

@@ -123,7 +123,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
         UsageError: The file or a setting is not valid.
     """
     if path.exists() and not path.is_file():  # a pipe or a device may never end
-        raise InputError(f"The config '{path}' is no regular file: name a TOML file.")
+        raise InputError(f"The config '{path}' is not a regular file: name a TOML file.")
     try:
         text = path.read_text(encoding="utf-8")
         if _LONG_KEY.search(text):
@@ -132,7 +132,7 @@ def load_config(path: Path, settings: tuple[str, ...] = ()) -> TrainingConfig:
     except OSError as error:
         raise InputError(f"Cannot read the config {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no valid TOML: {error}.") from None
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
     for setting in settings:
         _set(values, setting)
     source = " --set ".join([str(path), *settings])

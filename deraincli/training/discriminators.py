@@ -19,13 +19,13 @@ WIDTHS = (64, 128, 256, 512)
 """Output channels of the convolutions before the last."""
 
 
-class Scores(NamedTuple):
+class PatchScores(NamedTuple):
     """Patch scores, each B×1×h×w. 1 stands for a clean photo, 0 for an output of the network."""
 
     whole: Tensor
-    """Scores of the whole pictures."""
+    """PatchScores of the whole pictures."""
     region: Tensor
-    """Scores of the regions."""
+    """PatchScores of the regions."""
 
 
 class Discriminators(nn.Module):
@@ -36,14 +36,14 @@ class Discriminators(nn.Module):
         self.whole = patch_gan()
         self.region = patch_gan()
 
-    def forward(self, pictures: Tensor, corners: Tensor) -> Scores:
-        """Scores pictures and a region of each.
+    def forward(self, pictures: Tensor, corners: Tensor) -> PatchScores:
+        """PatchScores pictures and a region of each.
 
         Args:
             pictures: B×3×H×W in 0–1, with sides of at least `REGION`.
             corners: Upper left corners (y, x) of the regions, B×2.
         """
-        return Scores(self.whole(pictures), self.region(cut_regions(pictures, corners)))
+        return PatchScores(self.whole(pictures), self.region(cut_regions(pictures, corners)))
 
 
 def patch_gan() -> nn.Sequential:

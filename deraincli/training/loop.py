@@ -84,15 +84,15 @@ class Run:
                 f"{folder} holds a run already; continue it with --resume or give another --out."
             )
         torch.manual_seed(config.seed)
-        self.trainee, self.info = prepare(config, root, group)
+        self.state, self.info = prepare(config, root, group)
         self.best, seconds = Best(), 0.0
         if self.state_path.exists():
-            self.best, seconds = load_state(self.state_path, self.trainee)
+            self.best, seconds = load_state(self.state_path, self.state)
         self.validation = ValidationSet(root / config.data.validation, strict=config.data.strict)
         self.data = TrainingData(config.data, root, config.seed, group.local_indices(config.data.batch))
         make_folder(folder)
         resolved = dump_config(config)
-        self.changed = _changes(folder / CONFIG_FILE, resolved) if self.trainee.step else ()
+        self.changed = _changes(folder / CONFIG_FILE, resolved) if self.state.step else ()
         """Keys of the config whose values differ from those of the last start."""
         write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
         self._clock = Clock(seconds, limit=60 * config.max_minutes)
@@ -111,15 +111,15 @@ class Run:
             TrainingError: The loss is no longer finite.
             OutputError: The run's files cannot be written, for example because the disk is full.
         """
-        steps, trainee = self.config.optimiser.steps, self.trainee
+        steps, state = self.config.optimiser.steps, self.state
         with deferred_interrupts() as interruption:
-            last = trainee.step if self._clock.share == 1 else steps
-            feed = Feed(batches(self.data, trainee.step, last, self.config.data.workers))
+            last = state.step if self._clock.share == 1 else steps
+            feed = Feed(batches(self.data, state.step, last, self.config.data.workers))
             for rainy, clean in feed:
-                result = train_step(trainee, rainy, clean, self.config, self._clock.share)
+                result = train_step(state, rainy, clean, self.config, self._clock.share)
                 stop = self._agree(interruption.asked, result)
-                ended = trainee.step == steps or self._clock.share == 1
-                due = ended or trainee.step % self.config.validate_every == 0
+                ended = state.step == steps or self._clock.share == 1
+                due = ended or state.step % self.config.validate_every == 0
                 validation = self._validate() if due and self.group.rank == 0 else None
                 report(self._progress(result, feed, validation))
                 if stop:
@@ -138,7 +138,7 @@ class Run:
         )
         if broken:
             raise TrainingError(
-                f"The loss is no longer finite at step {self.trainee.step}; {self.folder} keeps the last "
+                f"The loss is no longer finite at step {self.state.step}; {self.folder} keeps the last "
                 "good state, go on from it with --resume and a lower optimiser.rate."
             )
         return bool(stop)
@@ -146,11 +146,11 @@ class Run:
     def _validate(self) -> Validation:
         """Scores the averaged weights, keeps them if they are the best, and saves the state."""
         began = self._clock.read()
-        network = self.trainee.averaged
+        network = self.state.averaged
         result = self.validation.score(network, self.group.device, precision=self.config.precision)
         content = model_bytes(network, self.info)
         if result.psnr > self.best.psnr:
-            self.best = Best(result.psnr, self.trainee.step)
+            self.best = Best(result.psnr, self.state.step)
             self._write("best.safetensors", content)
         self._write("last.safetensors", content)
         self._save()
@@ -159,7 +159,7 @@ class Run:
 
     def _save(self) -> None:
         if self.group.rank == 0:
-            self._write("state.pt", state_bytes(self.trainee, self.best, self._clock.read()))
+            self._write("state.pt", state_bytes(self.state, self.best, self._clock.read()))
 
     def _write(self, name: str, content: bytes) -> None:
         try:
@@ -173,12 +173,12 @@ class Run:
     def _progress(self, result: StepResult, feed: Feed, validation: Validation | None) -> Progress:
         steps = self.config.optimiser.steps
         return Progress(
-            step=self.trainee.step,
+            step=self.state.step,
             steps=steps,
-            share=max(self.trainee.step / steps, self._clock.share),
+            share=max(self.state.step / steps, self._clock.share),
             losses=result.losses,
             psnr=result.psnr,
-            rate=self.trainee.optimisers[0].param_groups[0]["lr"],
+            rate=self.state.optimisers[0].param_groups[0]["lr"],
             waiting=min(1.0, feed.waited / self._clock.since_start),
             validation=validation,
             best=self.best,

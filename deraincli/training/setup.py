@@ -15,11 +15,11 @@ from deraincli.models.registry import NETWORKS, configure
 from deraincli.training.config import TrainingConfig
 from deraincli.training.discriminators import REGION
 from deraincli.training.distributed import ProcessGroup
-from deraincli.training.step import TrainState, new_trainee
+from deraincli.training.step import TrainState, new_train_state
 
 
 def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[TrainState, ModelInfo]:
-    """Builds the trainee of a run.
+    """Builds the state in which a run starts.
 
     Args:
         config: The config.
@@ -27,7 +27,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
         group: The processes of the run.
 
     Returns:
-        The trainee, and the description for its model files.
+        The state, and the description for its model files.
 
     Raises:
         UsageError: The config contradicts itself.
@@ -50,7 +50,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
         raise DeviceError(
             f"precision = 'fp16' trains on CUDA only, not on '{group.device}': take bf16 or fp32."
         )
-    return new_trainee(network, config, root, group), info
+    return new_train_state(network, config, root, group), info
 
 
 def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, ModelInfo]:

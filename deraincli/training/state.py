@@ -24,42 +24,42 @@ class Best:
     """Step at which it was reached."""
 
 
-def state_bytes(trainee: TrainState, best: Best, seconds: float) -> bytes:
+def state_bytes(state: TrainState, best: Best, seconds: float) -> bytes:
     """Serialises the state of a run.
 
     Batches depend only on the seed and the step, so no random generator is stored.
 
     Args:
-        trainee: The network, optimisers and everything else that a step changes.
+        state: The network, optimisers and everything else that a step changes.
         best: The best validation so far.
         seconds: How long the run has taken.
 
     Returns:
         The content of the state file.
     """
-    adversary = trainee.adversary
-    state = {
-        "step": trainee.step,
+    adversary = state.adversary
+    content = {
+        "step": state.step,
         "seconds": seconds,
-        "network": trainee.network.state_dict(),
-        "average": trainee.average.state_dict(),
-        "optimisers": [optimiser.state_dict() for optimiser in trainee.optimisers],
-        "scaler": trainee.scaler.state_dict(),
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in state.optimisers],
+        "scaler": state.scaler.state_dict(),
         "discriminators": adversary.network.state_dict() if adversary else {},
         "discriminator_optimiser": adversary.optimiser.state_dict() if adversary else {},
         "best": {"psnr": best.psnr, "step": best.step},
     }
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(content, buffer)
     return buffer.getvalue()
 
 
-def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
-    """Loads a saved state into a trainee.
+def load_state(path: Path, state: TrainState) -> tuple[Best, float]:
+    """Loads a saved state into that of a run.
 
     Args:
         path: The state file.
-        trainee: The trainee. Its weights, optimisers and step are overwritten.
+        state: The state. Its weights, optimisers and step are overwritten.
 
     Returns:
         The best validation, and how long the run has taken in seconds.
@@ -68,17 +68,17 @@ def load_state(path: Path, trainee: TrainState) -> tuple[Best, float]:
         TrainingError: The file is damaged, or belongs to another network or other losses.
     """
     try:
-        state = _read(path)
-        trainee.network.load_state_dict(state["network"])
-        trainee.average.load_state_dict(state["average"])
-        for optimiser, kept in zip(trainee.optimisers, state["optimisers"], strict=True):
+        content = _read(path)
+        state.network.load_state_dict(content["network"])
+        state.average.load_state_dict(content["average"])
+        for optimiser, kept in zip(state.optimisers, content["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
-        trainee.scaler.load_state_dict(state["scaler"])
-        if trainee.adversary is not None:
-            trainee.adversary.network.load_state_dict(state["discriminators"])
-            trainee.adversary.optimiser.load_state_dict(state["discriminator_optimiser"])
-        best = Best(**state["best"])
-        trainee.step, seconds = state["step"], state["seconds"]
+        state.scaler.load_state_dict(content["scaler"])
+        if state.adversary is not None:
+            state.adversary.network.load_state_dict(content["discriminators"])
+            state.adversary.optimiser.load_state_dict(content["discriminator_optimiser"])
+        best = Best(**content["best"])
+        state.step, seconds = content["step"], content["seconds"]
     except (RuntimeError, ValueError, KeyError, TypeError):
         raise TrainingError(
             f"{path} belongs to a run of another network, precision or losses; use another --out."

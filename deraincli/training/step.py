@@ -69,7 +69,7 @@ class StepResult(NamedTuple):
     """Mean PSNR of the step's crops in RGB, dB."""
 
 
-def new_trainee(
+def new_train_state(
     network: RestorationNetwork, config: TrainingConfig, root: Path, group: ProcessGroup
 ) -> TrainState:
     """Prepares a network for training.
@@ -146,37 +146,37 @@ def losses(
 
 
 def train_step(
-    trainee: TrainState, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
+    state: TrainState, rainy: Tensor, clean: Tensor, config: TrainingConfig, time_share: float = 0.0
 ) -> StepResult:
     """Makes one step with this process's crops of one batch.
 
     Args:
-        trainee: The state, which is updated.
+        state: The state, which is updated.
         rainy: The rainy crops, B×3×H×W uint8, on any device.
         clean: The clean crops, of the same shape.
         config: The config.
         time_share: Share of the time limit that is used up, 0–1, see `rate_factor`.
     """
     settings = config.optimiser
-    factor = rate_factor(trainee.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
-    for optimiser in _all_optimisers(trainee):
+    factor = rate_factor(state.step, warmup=settings.warmup, steps=settings.steps, time_share=time_share)
+    for optimiser in _all_optimisers(state):
         _begin(optimiser, factor)
-    crops = trainee.group.local_indices(config.data.batch)
+    crops = state.group.local_indices(config.data.batch)
     size = len(crops) // settings.accumulate
     found: list[dict[str, Tensor]] = []
     for at in range(0, len(crops), size):
         part = slice(at, at + size)
         last = at + size == len(crops)
-        found.append(_learn(trainee, rainy[part], clean[part], crops[part], config, last=last))
-    _update(trainee, settings)
+        found.append(_learn(state, rainy[part], clean[part], crops[part], config, last=last))
+    _update(state, settings)
     means = {name: torch.stack([part[name] for part in found]).mean().item() for name in found[0]}
     return StepResult(means, means.pop("psnr"))
 
 
-def _all_optimisers(trainee: TrainState) -> tuple[torch.optim.Optimizer, ...]:
+def _all_optimisers(state: TrainState) -> tuple[torch.optim.Optimizer, ...]:
     """Returns the optimisers of the network, and then that of the discriminators if there are any."""
-    adversary = trainee.adversary
-    return trainee.optimisers if adversary is None else (*trainee.optimisers, adversary.optimiser)
+    adversary = state.adversary
+    return state.optimisers if adversary is None else (*state.optimisers, adversary.optimiser)
 
 
 def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
@@ -187,23 +187,23 @@ def _begin(optimiser: torch.optim.Optimizer, factor: float) -> None:
 
 
 def _learn(
-    trainee: TrainState, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
+    state: TrainState, rainy: Tensor, clean: Tensor, crops: range, config: TrainingConfig, *, last: bool
 ) -> dict[str, Tensor]:
     """Adds the gradients of some of a step's crops. With the `last` of them, processes average gradients."""
-    device, adversary, share = trainee.group.device, trainee.adversary, 1 / config.optimiser.accumulate
+    device, adversary, share = state.group.device, state.adversary, 1 / config.optimiser.accumulate
     rainy, clean = (_on_device(side, device) for side in (rainy, clean))
-    with averaging(trainee.forward, last):
+    with averaging(state.forward, last):
         with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "fp32"):
-            output = trainee.forward(rainy)
-        parts = losses(output, rainy, clean, config.loss, trainee.vgg)
+            output = state.forward(rainy)
+        parts = losses(output, rainy, clean, config.loss, state.vgg)
         if adversary is not None:
-            corners = random_corners(config.seed, trainee.step, crops, config.data.crop)
+            corners = random_corners(config.seed, state.step, crops, config.data.crop)
             parts["adversarial"] = config.loss.adversarial * generator_loss(adversary, output.image, corners)
-        trainee.scaler.scale(share * torch.stack(list(parts.values())).sum()).backward()
+        state.scaler.scale(share * torch.stack(list(parts.values())).sum()).backward()
     if adversary is not None:
         with averaging(adversary.forward, last):
             parts["discriminators"] = discriminator_loss(adversary, output.image, clean, corners)
-            trainee.scaler.scale(share * parts["discriminators"]).backward()
+            state.scaler.scale(share * parts["discriminators"]).backward()
     parts["psnr"] = -10 * (output.image - clean).square().mean((1, 2, 3)).clamp(min=1e-10).log10().mean()
     return {name: value.detach() for name, value in parts.items()}
 
@@ -214,12 +214,12 @@ def _on_device(side: Tensor, device: torch.device) -> Tensor:
     return moved.to(memory_format=torch.channels_last)
 
 
-def _update(trainee: TrainState, config: OptimiserConfig) -> None:
-    for optimiser in trainee.optimisers:
-        trainee.scaler.unscale_(optimiser)
-    nn.utils.clip_grad_norm_(trainee.network.parameters(), config.clip)
-    for optimiser in _all_optimisers(trainee):
-        trainee.scaler.step(optimiser)
-    trainee.scaler.update()
-    trainee.average.update_parameters(trainee.network)
-    trainee.step += 1
+def _update(state: TrainState, config: OptimiserConfig) -> None:
+    for optimiser in state.optimisers:
+        state.scaler.unscale_(optimiser)
+    nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
+    for optimiser in _all_optimisers(state):
+        state.scaler.step(optimiser)
+    state.scaler.update()
+    state.average.update_parameters(state.network)
+    state.step += 1

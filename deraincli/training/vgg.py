@@ -108,7 +108,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             return load_file(path)
         return load_plain(path)
     except Exception:  # foreign bytes make the readers raise almost anything
-        raise ModelError(f"{path} is no intact file of VGG-16 weights; fetch it again.") from None
+        raise ModelError(f"{path} is not an intact file of VGG-16 weights; fetch it again.") from None
 
 
 def _fetch() -> Mapping[str, Tensor]:

@@ -22,7 +22,7 @@ from deraincli.video.reader import Source
 if TYPE_CHECKING:
     from av.container.core import Chapter
 
-FORMATS = {
+CONTAINER_OF_SUFFIX = {
     "mp4": "mp4",
     "m4v": "mp4",
     "mov": "mov",

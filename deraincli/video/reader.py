@@ -300,7 +300,7 @@ def _open(given: Path | BinaryIO) -> InputContainer:
         options = {"protocol_whitelist": "file"} if isinstance(given, Path) else {}
         return av.open(file, "r", metadata_errors="surrogateescape", container_options=options)
     except av.error.FFmpegError as error:
-        raise InputError(f"{name} is no video that can be read ({error.strerror}).") from error
+        raise InputError(f"{name} is not a video that can be read ({error.strerror}).") from error
 
 
 def _check(path: Path) -> None:
@@ -313,7 +313,7 @@ def _check(path: Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"'{path}' is a folder: name one video.")
     if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"'{path}' is no regular file: pipe it in, with - as the input's name.")
+        raise InputError(f"'{path}' is not a regular file: pipe it in, with - as the input's name.")
     if status.st_size == 0:
         raise InputError(f"'{path}' is empty: fetch it again.")
     try:

@@ -85,7 +85,7 @@ def cpu_seconds_of_a_step(run: Run) -> float:
     seconds = []
     for number in range(ROUNDS):
         start = time.process_time()
-        train_step(run.trainee, *run.data[number], run.config)
+        train_step(run.state, *run.data[number], run.config)
         seconds.append(time.process_time() - start)
     return median(seconds)
 

@@ -192,7 +192,7 @@ def test_bad_files_cost_themselves_only(derain, photos, random_model, tmp_path):
     assert done.code == 3
     assert "Traceback" not in done.err
     assert "link to a file that is gone" in records(done.out)["gone.jpg"]["error"]
-    assert "no regular file" in records(done.out)["pipe.jpg"]["error"]
+    assert "not a regular file" in records(done.out)["pipe.jpg"]["error"]
     assert "'-'" not in records(done.out)["pipe.jpg"]["error"]
     failed = {name for name, record in records(done.out).items() if record["status"] == "failed"}
     assert failed == {"empty.png", "text.jpg", "pipe.jpg", "gone.jpg", "null"}
@@ -392,8 +392,8 @@ def test_another_commands_page_is_not_replaced_unasked(derain, photos, random_mo
     [
         (("missing",), 1, "missing"),
         (("*/nothing-*.jpg",), 1, "No picture matches '*/nothing-*.jpg'"),
-        (("-o", __file__), 1, f"'{__file__}' is no folder"),
-        (("-o", f"{__file__}/sub"), 1, f"'{__file__}' is no folder"),
+        (("-o", __file__), 1, f"'{__file__}' is not a folder"),
+        (("-o", f"{__file__}/sub"), 1, f"'{__file__}' is not a folder"),
         (("--shard", "3/2"), 2, "--shard"),
         (("--format", "gif"), 2, "png"),
         (("--device", "cpu,abacus"), 2, "abacus"),

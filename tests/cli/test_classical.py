@@ -76,7 +76,7 @@ def test_a_classical_method_has_no_maps_to_record() -> None:
 
 
 def test_the_file_of_a_prior_is_no_model() -> None:
-    with pytest.raises(ModelError, match="no model of deraincli"):
+    with pytest.raises(ModelError, match="not a model of deraincli"):
         deraincli.load(str(weights_folder() / PRIOR_FILE))
 
 

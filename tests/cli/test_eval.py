@@ -190,11 +190,11 @@ def test_another_set_than_expected_is_refused(derain_eval, dataset):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("missing",), 1, "is no folder"),
+        (("missing",), 1, "is not a folder"),
         (("set", "--protocol", "psnr"), 2, "not 'psnr'"),
         (("set", "--layout", "agan"), 1, "layout agan"),
         (("set", "--left", "rainy", "--layout", "agan"), 2, "--left"),
-        (("set", "--results", "missing"), 1, "is no folder"),
+        (("set", "--results", "missing"), 1, "is not a folder"),
         (("set", "--results", "set/input", "--report", "missing/r.html"), 1, "folder"),
     ],
 )

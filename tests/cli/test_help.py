@@ -124,7 +124,7 @@ def test_every_command_ends_in_examples_that_parse(show_help, name: str) -> None
 
 def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     from deraincli.video.encoder import CODECS
-    from deraincli.video.muxer import FORMATS as CONTAINERS
+    from deraincli.video.muxer import CONTAINER_OF_SUFFIX
 
     assert ("auto", *AUTO_MODEL.members) == values.TASKS
     assert ("auto", *PRECISIONS, "int8") == values.PRECISIONS  # which exports alone have
@@ -136,9 +136,9 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     assert tuple(PROTOCOLS) == values.PROTOCOLS
     assert tuple(LAYOUTS) == values.LAYOUTS
     assert tuple(CODECS) == values.CODECS
-    assert set(values.CONTAINERS) == set(CONTAINERS) - {"m4v"}  # which stands for mp4
+    assert set(values.CONTAINERS) == set(CONTAINER_OF_SUFFIX) - {"m4v"}  # which stands for mp4
     assert tuple(name.lower() for name in WRITTEN) == values.IMAGE_FORMATS
-    assert tuple(convert_layouts.LAYOUTS) == values.IMPORTED_NETWORKS
+    assert tuple(convert_layouts.PUBLISHED_LAYOUTS) == values.IMPORTED_NETWORKS
     assert values.EXPORT_TARGETS == TARGETS
     assert values.EXPORT_PRECISIONS == exports.PRECISIONS
 

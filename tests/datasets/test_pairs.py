@@ -172,7 +172,7 @@ def test_unusable_pairs_are_refused_by_name(tmp_path):
 
 
 def test_folders_without_pairs_are_refused_with_a_remedy(tmp_path):
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         find_pairs(tmp_path / "missing")
     with pytest.raises(InputError, match="There are no pictures"):
         find_pairs(tmp_path)

@@ -101,7 +101,7 @@ def test_results_of_another_picture_are_never_matched_by_position(pairs, tmp_pat
 
 
 def test_unusable_results_folders_are_refused(pairs, tmp_path):
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         PrecomputedResults("r", tmp_path / "missing", pairs, max_pixels=MAX_PIXELS)
     write_picture(tmp_path / "other" / "unrelated.png", scene(0))
     with pytest.raises(InputError, match="has the name of a rainy one"):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from deraincli.export.formats import FORMATS
+from deraincli.export.formats import EXPORT_FORMATS
 from deraincli.export.options import TARGETS
 from deraincli.inference.backends.export_metadata import Description, description_in
 from deraincli.models.baselines.prenet import PReNet, PReNetConfig
@@ -31,7 +31,7 @@ def network(small_model: Path) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def files(network: nn.Module) -> dict[str, bytes]:
-    return {target: FORMATS[target].dump(network, DESCRIPTION) for target in TARGETS}
+    return {target: EXPORT_FORMATS[target].dump(network, DESCRIPTION) for target in TARGETS}
 
 
 def picture(*shape: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_answers_are_the_networks_at_sizes_never_traced(
     with torch.inference_mode():
         expected = network(torch.from_numpy(rainy)).image.numpy()
     assert np.abs(expected - rainy).max() > 0.01, "the network changes nothing"
-    np.testing.assert_allclose(FORMATS[target].load(files[target])(rainy), expected, atol=1e-5)
+    np.testing.assert_allclose(EXPORT_FORMATS[target].load(files[target])(rainy), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("target", ["onnx", "safetensors"])
@@ -57,7 +57,7 @@ def test_one_cell_is_enough_but_for_torch_export(
     rainy = picture(1, 3, 32, 32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(rainy)).image.numpy()
-    np.testing.assert_allclose(FORMATS[target].load(files[target])(rainy), expected, atol=1e-5)
+    np.testing.assert_allclose(EXPORT_FORMATS[target].load(files[target])(rainy), expected, atol=1e-5)
 
 
 def test_a_network_of_any_size_and_with_state_exports() -> None:
@@ -66,7 +66,7 @@ def test_a_network_of_any_size_and_with_state_exports() -> None:
     rainy = picture(1, 3, 33, 47)
     with torch.inference_mode():
         expected = prenet(torch.from_numpy(rainy)).image.numpy()
-    onnx = FORMATS["onnx"]
+    onnx = EXPORT_FORMATS["onnx"]
     run = onnx.load(onnx.dump(prenet, replace(DESCRIPTION, size_multiple=1)))
     np.testing.assert_allclose(run(rainy), expected, atol=1e-5)
 
@@ -74,14 +74,14 @@ def test_a_network_of_any_size_and_with_state_exports() -> None:
 def test_half_precision_takes_and_gives_float32(network: nn.Module) -> None:
     import onnx
 
-    data = FORMATS["onnx"].dump(copy.deepcopy(network).half(), replace(DESCRIPTION, precision="fp16"))
+    data = EXPORT_FORMATS["onnx"].dump(copy.deepcopy(network).half(), replace(DESCRIPTION, precision="fp16"))
     weights = [tensor for tensor in onnx.load_from_string(data).graph.initializer if len(tensor.dims) == 4]
     assert weights
     assert {tensor.data_type for tensor in weights} == {onnx.TensorProto.FLOAT16}
     rainy = picture(1, 3, 64, 64)
     with torch.inference_mode():
         expected = network(torch.from_numpy(rainy)).image.numpy()
-    answer = FORMATS["onnx"].load(data)(rainy)
+    answer = EXPORT_FORMATS["onnx"].load(data)(rainy)
     assert answer.dtype == np.float32
     assert 0 < np.abs(answer - expected).max() < 1 / 255
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from deraincli.export.formats import FORMATS
+from deraincli.export.formats import EXPORT_FORMATS
 from deraincli.export.parity import as_batch, difference, rainy_photos
 from deraincli.imaging.decode import decode
 from deraincli.inference.tiled import restore_tiled
@@ -59,5 +59,5 @@ def test_an_export_restores_the_examples_as_pytorch_does(small_model: Path, smal
     network, _ = load_model(small_model)
     pictures = [decode(path, max_pixels=10**6).pixels for path in EXAMPLES]
     assert pictures
-    run = FORMATS["onnx"].load(small_export.read_bytes())
+    run = EXPORT_FORMATS["onnx"].load(small_export.read_bytes())
     assert difference(network, run, pictures, 32).maximum <= 1e-4

@@ -80,7 +80,7 @@ def test_places_that_cannot_be_written(folder: Path) -> None:
         (folder / "missing" / "a.png", "no folder"),
         (folder / "file" / "a.png", "no folder"),
         (folder, "is a folder"),
-        (Path("/dev/null"), "no regular file"),
+        (Path("/dev/null"), "not a regular file"),
         (Path("/proc/a.png"), "written|writable"),
     ):
         with pytest.raises(OutputError, match=reason):

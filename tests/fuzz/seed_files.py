@@ -22,7 +22,7 @@ from deraincli.model_zoo.hub import HubAddress
 from deraincli.model_zoo.model_card import write_card
 from deraincli.model_zoo.model_facts import ModelFacts, ReportedScore
 from deraincli.models.checkpoint import ModelInfo, model_bytes
-from deraincli.models.convert_layouts import LAYOUTS
+from deraincli.models.convert_layouts import PUBLISHED_LAYOUTS
 from deraincli.models.registry import NETWORKS
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -96,7 +96,7 @@ def model_files() -> tuple[bytes, ...]:
 @cache
 def checkpoints() -> tuple[bytes, ...]:
     """A published layout as PyTorch writes it, but with empty tensors, and other pickles."""
-    layers = list(LAYOUTS["prenet"].layers)
+    layers = list(PUBLISHED_LAYOUTS["prenet"].layers)
     weights = {f"module.{layer}.{part}": torch.zeros(1) for layer in layers for part in ("weight", "bias")}
     files = []
     for content in (weights, {"state_dict": weights, "epoch": 3}, [1, 2], {"params": {"a": "b"}}):

@@ -202,9 +202,9 @@ def test_missing_file_folder_and_pipe(tmp_path: Path) -> None:
     for path, reason in (
         (tmp_path / "missing.png", "There is no file"),
         (tmp_path, "is a folder"),
-        (pipe, "is no regular file"),
+        (pipe, "is not a regular file"),
         (tmp_path / ("x" * 300), "cannot be read"),
-        (Path("/dev/zero"), "is no regular file"),
+        (Path("/dev/zero"), "is not a regular file"),
     ):
         with pytest.raises(InputError, match=reason):
             decode(path, max_pixels=LIMIT)

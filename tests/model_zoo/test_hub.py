@@ -187,7 +187,7 @@ def test_what_cannot_be_had_is_explained(hub: LoopbackHub, shell: Shell) -> None
 def test_addresses_that_lead_elsewhere_are_refused(derain, address: str) -> None:
     done = derain("weights", "pull", address)
     assert done.code == 1
-    assert "no address on the Hub" in done.err
+    assert "not an address on the Hub" in done.err
 
 
 def test_a_commit_that_is_a_path_writes_nothing_outside(

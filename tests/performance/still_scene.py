@@ -19,6 +19,7 @@ import numpy as np
 
 import deraincli
 from deraincli.datasets.still_scene import still_scene
+from deraincli.evaluation.metrics import psnr
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.reporting.markdown import markdown_table
 
@@ -40,7 +41,7 @@ def main() -> None:
         versions[name] = [derainer(frame) for frame in rainy]
     rows = []
     for name, results in versions.items():
-        scores = [truth.psnr(result) for result in results]
+        scores = [psnr(result[truth.still], truth.pixels[truth.still], data_range=255) for result in results]
         change = fmean(float(np.abs(a.astype(int) - b).mean()) for a, b in zip(results, rainy, strict=True))
         rows.append((name, f"{fmean(scores):.2f}", f"{min(scores):.2f}", f"{change:.2f}"))
     print(

@@ -47,8 +47,8 @@ def gradients(folder: Path, out: str, group: ProcessGroup) -> dict[str, torch.Te
     """Of the network and of the discriminators after one step."""
     run = Run(load_config(folder / "config.toml"), folder, folder / out, group, resume=False)
     run.train(lambda progress: None)
-    assert run.trainee.adversary is not None
-    networks = {"network": run.trainee.network, "discriminators": run.trainee.adversary.network}
+    assert run.state.adversary is not None
+    networks = {"network": run.state.network, "discriminators": run.state.adversary.network}
     return {
         name: torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
         for name, network in networks.items()
@@ -65,7 +65,7 @@ def interrupted_at(folder: Path, group: ProcessGroup) -> int:
 
     with pytest.raises(KeyboardInterrupt):
         run.train(interrupt)
-    return run.trainee.step
+    return run.state.step
 
 
 def one_of_two(rank: int, folder: Path, port: int) -> None:

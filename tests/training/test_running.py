@@ -54,7 +54,7 @@ def ignore(progress: Progress) -> None:
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
-    return run.trainee.network.state_dict()
+    return run.state.network.state_dict()
 
 
 def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -84,9 +84,9 @@ def test_a_run_with_every_loss_resumes_to_the_same_bits(folder: Path) -> None:
     resumed = make_run(folder, "broken", *FULL, resume=True)
     resumed.train(ignore)
     assert_same(weights(whole), weights(resumed))
-    assert whole.trainee.adversary is not None
-    assert resumed.trainee.adversary is not None
-    assert_same(whole.trainee.adversary.network.state_dict(), resumed.trainee.adversary.network.state_dict())
+    assert whole.state.adversary is not None
+    assert resumed.state.adversary is not None
+    assert_same(whole.state.adversary.network.state_dict(), resumed.state.adversary.network.state_dict())
 
 
 def test_accumulated_parts_give_the_gradient_of_the_whole_batch(folder: Path) -> None:
@@ -96,7 +96,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(folder: Path) ->
             folder, f"by{parts}", f"optimiser.accumulate={parts}", "optimiser.steps=1", "optimiser.clip=1e9"
         )
         run.train(ignore)
-        gradients.append(torch.cat([p.grad.flatten() for p in run.trainee.network.parameters()]))
+        gradients.append(torch.cat([p.grad.flatten() for p in run.state.network.parameters()]))
     whole, *others = gradients
     for other in others:
         assert (other - whole).norm() < 1e-5 * whole.norm()
@@ -119,7 +119,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_last_good_state(folder: Path
         resource.setrlimit(resource.RLIMIT_FSIZE, kept)
     assert not list((folder / "run").glob(".*"))
     resumed = make_run(folder, "run", resume=True)
-    assert resumed.trainee.step == 3
+    assert resumed.state.step == 3
     resumed.train(ignore)
     assert_same(
         load_model(folder / "whole/last.safetensors")[0].state_dict(),
@@ -164,7 +164,7 @@ def test_a_warm_start_begins_with_the_weights_of_a_model(folder: Path) -> None:
     saved, _ = load_model(folder / "first/best.safetensors")
     warm = make_run(folder, "second", 'warm_start="first/best.safetensors"', "network_options={}")
     assert_same(saved.state_dict(), weights(warm))
-    assert warm.trainee.step == 0
+    assert warm.state.step == 0
     with pytest.raises(TrainingError, match="is a prenet, but the config trains a balnet-lite"):
         make_run(
             folder,
@@ -253,7 +253,7 @@ def test_training_on_cuda_learns_as_on_the_cpu(folder: Path, precision: str) -> 
     make_run(folder, "cpu").train(reference.append)
     assert seen[0].losses["reconstruction"] == pytest.approx(reference[0].losses["reconstruction"], rel=0.05)
     resumed = Run(config, folder, folder / "cuda", ProcessGroup(device=torch.device("cuda", 0)), resume=True)
-    assert resumed.trainee.step == 6
+    assert resumed.state.step == 6
 
 
 @pytest.mark.skipif(os.environ.get("CI") is None and not torch.cuda.is_available(), reason="takes a minute")

@@ -80,7 +80,7 @@ def test_an_interrupted_run_saves_a_whole_step(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run.train(interrupt)
     resumed = make_run(folder, "broken", resume=True)
-    assert resumed.trainee.step == 3  # the one after the signal
+    assert resumed.state.step == 3  # the one after the signal
     resumed.train(ignore)
     for name, value in weights(folder, "whole").items():
         assert torch.equal(value, weights(folder, "broken")[name]), name
@@ -144,13 +144,13 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(folder: P
 
     def poison(progress: Progress) -> None:
         if progress.step == 4:
-            next(run.trainee.network.parameters()).data.fill_(torch.nan)
+            next(run.state.network.parameters()).data.fill_(torch.nan)
 
     with pytest.raises(TrainingError, match="step 5"):
         run.train(poison)
     resumed = make_run(folder, "run", resume=True)
-    assert resumed.trainee.step == 3
-    assert all(parameter.isfinite().all() for parameter in resumed.trainee.network.parameters())
+    assert resumed.state.step == 3
+    assert all(parameter.isfinite().all() for parameter in resumed.state.network.parameters())
 
 
 def test_the_resolved_config_lies_in_the_run_folder(folder: Path) -> None:

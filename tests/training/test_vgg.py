@@ -100,13 +100,13 @@ def test_missing_damaged_and_foreign_files_are_one_sentence(tmp_path: Path, laye
     with pytest.raises(ModelError, match="does not hold"):
         load_vgg(path.name, tmp_path)
     path.write_bytes(path.read_bytes()[:-3000])
-    with pytest.raises(ModelError, match="no intact file"):
+    with pytest.raises(ModelError, match="not an intact file"):
         load_vgg(path.name, tmp_path)
 
 
 def test_a_pickle_that_runs_code_is_not_loaded(tmp_path: Path) -> None:
     torch.save({"features.0.weight": Path("x")}, tmp_path / "vgg.pth")
-    with pytest.raises(ModelError, match="no intact file"):
+    with pytest.raises(ModelError, match="not an intact file"):
         load_vgg("vgg.pth", tmp_path)
 
 

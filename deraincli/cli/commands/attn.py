@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deraincli.attention_maps.figure import FigureFormat
     from deraincli.attention_maps.inputs import Jobs
     from deraincli.attention_maps.outputs import MapFolder, Wanted
-    from deraincli.attention_maps.scores import Scores
+    from deraincli.attention_maps.scores import MapScores
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import LoadOptions
 
@@ -30,6 +30,10 @@ EXAMPLES = examples(
     "derain attn Rain100L -o maps --levels",
     "derain attn photo.jpg -o maps --html",
 )
+
+
+NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
+"""Fields of a MapScore and their headings in the table."""
 
 
 class _Request(NamedTuple):
@@ -41,6 +45,19 @@ class _Request(NamedTuple):
     wanted: Wanted
     max_pixels: int
     out: Output
+
+
+class _Inspected(NamedTuple):
+    """The result for one picture."""
+
+    name: str
+    """Name of the picture."""
+    record: dict[str, Any]
+    """JSON record of the picture, apart from source and output."""
+    scores: MapScores | None
+    """MapScores of the maps, None without ground truth."""
+    complementarity_gap: float
+    """Mean |RAM + CAM − 1|, 0–1."""
 
 
 def command(
@@ -144,12 +161,12 @@ def command(
     results = MapFolder(folder, wanted, settings, overwrite=overwrite)
     request = _Request(source, jobs, results, wanted, max_pixels, out)
     waiting, failed = _waiting(request)
-    inspected: list[Inspected] = []
+    inspected: list[_Inspected] = []
     if waiting:
         derainer = options.open_model(asked, out, found)
         inspected = [one for name in waiting if (one := _inspect(derainer, name, request))]
     failed += len(waiting) - len(inspected)
-    summarise(source, len(jobs.pictures), inspected, failed, threshold, out)
+    _summarise(source, len(jobs.pictures), inspected, failed, threshold, out)
     if failed or jobs.unlisted:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -178,7 +195,7 @@ def _report_what_is_left_out(jobs: Jobs, out: Output) -> None:
     if jobs.links:
         out.note(f"{jobs.links} symbolic links to folders, or out of the folder given, were not followed.")
     if jobs.results:
-        out.note(f"{jobs.results} files that an earlier run wrote are no pictures to inspect.")
+        out.note(f"{jobs.results} files that an earlier run wrote are not pictures to inspect.")
 
 
 def _waiting(request: _Request) -> tuple[list[str], int]:
@@ -218,7 +235,7 @@ def _waiting(request: _Request) -> tuple[list[str], int]:
     return waiting, failed
 
 
-def _inspect(derainer: Derainer, name: str, request: _Request) -> Inspected | None:
+def _inspect(derainer: Derainer, name: str, request: _Request) -> _Inspected | None:
     """Inspects and reports one picture. Returns None if it is one of several and cannot be read."""
     picture = request.jobs.pictures[name]
     try:
@@ -274,7 +291,7 @@ def _figure_format(asked: Literal["png", "pdf", "svg", "none"] | None, out: Outp
     return asked or "png"
 
 
-def _write_and_score(derainer: Derainer, name: str, request: _Request) -> Inspected:
+def _write_and_score(derainer: Derainer, name: str, request: _Request) -> _Inspected:
     """Restores one picture, writes its files and scores its maps."""
     from deraincli.attention_maps.outputs import inspect_file
     from deraincli.attention_maps.scores import complementarity_gap, score_maps
@@ -310,41 +327,15 @@ def _write_and_score(derainer: Derainer, name: str, request: _Request) -> Inspec
         "threshold": wanted.threshold,
         "complementarity_gap": gap,
     }
-    return Inspected(name, record | (scores.record() if scores else {}), scores, gap)
+    return _Inspected(name, record | (scores.record() if scores else {}), scores, gap)
 
 
-NUMBERS = {"auc": "AUC", "iou": "IoU", "precision": "precision", "recall": "recall"}
-"""Fields of a MapScore and their headings in the table."""
-
-
-class Inspected(NamedTuple):
-    """The result for one picture."""
-
-    name: str
-    """Name of the picture."""
-    record: dict[str, Any]
-    """JSON record of the picture, apart from source and output."""
-    scores: Scores | None
-    """Scores of the maps, None without ground truth."""
-    complementarity_gap: float
-    """Mean |RAM + CAM − 1|, 0–1."""
-
-
-def summarise(
-    source: Path, count: int, results: Sequence[Inspected], failed: int, threshold: float, out: Output
+def _summarise(
+    source: Path, count: int, results: Sequence[_Inspected], failed: int, threshold: float, out: Output
 ) -> None:
-    """Prints means over several pictures, a table of scores, and how many pictures failed.
+    """Prints means over several pictures, a table of scores, and how many of `count` pictures failed.
 
-    Args:
-        source: The picture or folder.
-        count: Number of pictures in `source`, also of those that are skipped.
-        results: Results of the pictures.
-        failed: Number of pictures that failed.
-        threshold: Threshold of the scores, 0–1.
-        out: Where to print.
-
-    Raises:
-        InputError: All pictures failed.
+    Raises InputError if all of them failed.
     """
     from deraincli.attention_maps.scores import mean_scores
 
@@ -367,7 +358,7 @@ def summarise(
         out.table(title, columns, [cells for row in rows for cells in _cells(*row)])
 
 
-def _cells(name: str, scores: Scores, gap: float) -> Iterator[list[str]]:
+def _cells(name: str, scores: MapScores, gap: float) -> Iterator[list[str]]:
     """Yields the two rows of a picture in the table."""
     for map_name, score in (("RAM", scores.ram), ("CAM", scores.cam)):
         numbers = (getattr(score, number) for number in NUMBERS)

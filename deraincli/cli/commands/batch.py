@@ -244,7 +244,9 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
     if found.links:
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
-        out.note(f"{found.results} files that were written by derain batch are no pictures to restore again.")
+        out.note(
+            f"{found.results} files that were written by derain batch are not pictures to restore again."
+        )
     if found.unsupported:
         out.note(_unsupported(found.unsupported))
     for error in found.unlisted.values():

@@ -147,7 +147,7 @@ def command(
     if json and markdown:
         raise UsageError("--json and --markdown each want standard output for themselves: choose one.")
     request = BenchmarkRequest(
-        subjects=_subjects(options.model_names(context, model, models, optional=False), peers),
+        targets=_targets(options.model_names(context, model, models, optional=False), peers),
         sides=[_side(text) for text in _listed(size)],
         precisions=_listed(precision),
         backends=_listed(backend),
@@ -158,18 +158,18 @@ def command(
         file_to_file=end_to_end,
         roofline=roofline,
     )
-    sheets = []
+    reports = []
     with out.progress("measuring") as meter:
-        for sheet in benchmark(request, on_progress=meter, on_note=out.note):
-            sheets.append(sheet)
+        for report in benchmark(request, on_progress=meter, on_note=out.note):
+            reports.append(report)
             if json:
-                out.result(sheet.record(), "")
+                out.result(report.record(), "")
     if markdown or not (json or quiet):
-        _print(sheets, out, peers=peers, markdown=markdown)
-    _report_failures(sheets)
+        _print(reports, out, peers=peers, markdown=markdown)
+    _report_failures(reports)
 
 
-def _subjects(names: Sequence[str | None], peers: bool) -> list[Target]:
+def _targets(names: Sequence[str | None], peers: bool) -> list[Target]:
     from deraincli.benchmark.targets import all_names, compared_names, find_target
 
     if "all" in names:
@@ -190,44 +190,44 @@ def _side(text: str) -> int:
     return int(text)
 
 
-def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: bool) -> None:
+def _print(reports: Sequence[SizeReport], out: Output, *, peers: bool, markdown: bool) -> None:
     from deraincli.benchmark import tables
     from deraincli.reporting.markdown import markdown_table
 
-    sheets = [sheet for sheet in sheets if sheet.measured]
-    if not sheets:
+    reports = [report for report in reports if report.measured]
+    if not reports:
         return
-    for sheet in sheets:
+    for report in reports:
         if markdown:
-            out.document(tables.markdown(sheet))
+            out.document(tables.markdown(report))
         else:
-            out.document(tables.title(sheet))
-            out.table("Size", *tables.sizes(sheet))
-            out.table(f"Speed: {tables.how(sheet)}", *tables.speeds(sheet))
+            out.document(tables.title(report))
+            out.table("Size", *tables.sizes(report))
+            out.table(f"Speed: {tables.how(report)}", *tables.speeds(report))
             if peers:
                 out.table(
                     "Beside the authors' response, which timed 320×320 on its hardware",
-                    *tables.beside_paper(sheet),
+                    *tables.beside_paper(report),
                 )
-        for note in tables.paper_notes(sheet) if peers else ():
+        for note in tables.paper_notes(report) if peers else ():
             out.document(note)
-        for name, speed in sheet.roofs.items():
+        for name, speed in report.roofs.items():
             out.document(f"Matrix products in {name}: {tables.short(speed / 1e9)} GFLOP/s")
-        for row in (row for row in sheet.rows if row.layers):
-            heading = f"Slowest in {row.subject.name}, {row.precision}, eager and profiled"
+        for row in (row for row in report.rows if row.layers):
+            heading = f"Slowest in {row.target.name}, {row.precision}, eager and profiled"
             if markdown:
                 out.document(f"{heading}\n\n{markdown_table(*tables.layers(row))}")
             else:
                 out.table(heading, *tables.layers(row))
-    if len(sheets) > 1:
-        grid = tables.scaling(sheets)
+    if len(reports) > 1:
+        grid = tables.scaling(reports)
         if markdown:
             out.document(markdown_table(*grid))
         else:
             out.table("Growth with the picture", *grid)
     if not markdown:
-        out.line(tables.footnote(sheets[0]))
-    machine = sheets[0].machine
+        out.line(tables.footnote(reports[0]))
+    machine = reports[0].machine
     if machine.load is not None and machine.device == "cpu" and machine.load > 0.5:
         out.note(
             f"Other programs were running (load {machine.load:.1f}), which inflates times; "
@@ -235,13 +235,13 @@ def _print(sheets: Sequence[SizeReport], out: Output, *, peers: bool, markdown: 
         )
 
 
-def _report_failures(sheets: Sequence[SizeReport]) -> None:
+def _report_failures(reports: Sequence[SizeReport]) -> None:
     """Reports the failures and exits with the code for them."""
-    failed = [row for sheet in sheets for row in sheet.rows if row.error]
+    failed = [row for report in reports for row in report.rows if row.error]
     for row in failed:
-        output.error(f"{row.subject.name} in {row.precision}: {row.error}")
+        output.error(f"{row.target.name} in {row.precision}: {row.error}")
     if not failed:
         return
-    if len(failed) == sum(len(sheet.rows) for sheet in sheets):
+    if len(failed) == sum(len(report.rows) for report in reports):
         raise DeviceError("Nothing could be measured: see the reasons above.")
     raise typer.Exit(ExitCode.SOME_FAILED)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import LoadOptions
 
-INPUT = "input"
-"""Name of the photo as it is, which a single version is judged against."""
-
 
 def write_page(
     source: Path,
@@ -51,6 +48,7 @@ def write_page(
         InputError: A photo or a result cannot be read.
     """
     from deraincli.evaluation.blind import Trial, blind_page
+    from deraincli.evaluation.comparison import INPUT
     from deraincli.files.atomic import write_atomically
 
     names = [*models, *(name for name, _ in ready)]

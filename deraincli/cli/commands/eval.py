@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.commands.eval_tasks import PairTask, PhotoTask
+from deraincli.cli.commands.eval_tasks import Asked, PairTask, PhotoTask
 from deraincli.cli.help import IN_OUT, MEASURING, MESSAGES, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import PIXELS, PROTOCOLS, listed, one_of
@@ -145,9 +145,8 @@ def command(
     out = options.make_output(quiet, verbose, json)
     if json + csv + markdown > 1:
         raise UsageError("--json, --csv and --markdown each want standard output for themselves: choose one.")
-    job: PairTask | PhotoTask = (PhotoTask if no_reference else PairTask)(
-        dataset, layout, left, limit, protocol, sort, out
-    )
+    asked_for = Asked(dataset, layout, left, limit, protocol, sort)
+    job: PairTask | PhotoTask = (PhotoTask if no_reference else PairTask)(asked_for, out)
     if expect_fingerprint not in (None, job.fingerprint):
         raise InputError(
             f"The pictures have fingerprint {job.fingerprint}, not {expect_fingerprint}: find the right set."
@@ -169,10 +168,10 @@ def command(
     began = time.perf_counter()
     scored, failed = _evaluate(job, methods, judge, space, out)
     _report_times(loaded, len(job.pairs), job.noun, time.perf_counter() - began, out)
-    board: Any = job.collect(scored, failed, methods)
-    _print(job, board, loaded, out, csv=csv, markdown=markdown)
+    found: Any = job.collect(scored, failed, methods)
+    _print(job, found, loaded, out, csv=csv, markdown=markdown)
     if report is not None:
-        page = job.page(board, methods, [str(model) for model in loaded], max_pixels)
+        page = job.page(found, methods, [str(model) for model in loaded], max_pixels)
         write_atomically(report, page.encode(), overwrite=overwrite)
     if failed:
         space.release()
@@ -227,7 +226,7 @@ def _evaluate(
 
 def _print(
     job: PairTask | PhotoTask,
-    board: Any,
+    found: Any,
     loaded: Sequence[ModelMethod],
     out: Output,
     *,
@@ -236,15 +235,15 @@ def _print(
 ) -> None:
     facts = {model.name: model.facts for model in loaded}
     if out.json:
-        for record in board.objects():
+        for record in found.objects():
             out.result(record | facts.get(record["model"], {}), "")
     elif csv:
-        out.document(board.csv())
+        out.document(found.csv())
     elif markdown:
-        out.document(board.markdown())
+        out.document(found.markdown())
     elif not out.quiet:
-        out.table(job.title, job.columns, board.rows())
-        for remark in job.remarks(board):
+        out.table(job.title, job.columns, found.rows())
+        for remark in job.remarks(found):
             out.document(remark)
     for model in loaded:
         out.line(str(model))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from deraincli.cli.output import Output
 from deraincli.errors import UsageError
@@ -20,48 +20,51 @@ WORST = 5
 """Number of images that are listed below the table."""
 
 
+class Asked(NamedTuple):
+    """What the command line asks for of a set."""
+
+    dataset: Path
+    """The folder."""
+    layout: str | None
+    """Name of the layout of a paired set. None to recognise it."""
+    left: Content | None
+    """Content of the left half of pictures that hold both halves."""
+    limit: int | None
+    """Largest number of pictures. None for all."""
+    protocol: str | None
+    """Name of the protocol, `all`, or None for that of the layout."""
+    sort: Literal["name", "worst"]
+    """Order of the pictures in the results."""
+
+
 class PairTask:
     """Pairs, scored by PSNR and SSIM against their ground truth."""
 
     noun = "pairs"
     working_side = "full"
 
-    def __init__(
-        self,
-        dataset: Path,
-        layout: str | None,
-        left: Content | None,
-        limit: int | None,
-        protocol: str | None,
-        sort: Literal["name", "worst"],
-        out: Output,
-    ) -> None:
+    def __init__(self, asked: Asked, out: Output) -> None:
         """Finds the pairs, and reports pictures without a partner.
 
         Args:
-            dataset: The folder.
-            layout: Name of the layout, None to recognise it.
-            left: Content of the left half of pictures that hold both halves.
-            limit: Largest number of pairs, None for all.
-            protocol: Name of the protocol, `all`, or None for that of the layout.
-            sort: Order of the pictures in the results.
+            asked: What the command line asks for.
             out: Receives what is printed.
         """
         from deraincli.datasets.pairs import find_pairs, fingerprint
         from deraincli.evaluation.metrics import protocols_named
         from deraincli.evaluation.results import COLUMNS
 
-        found = find_pairs(dataset, layout, left)
+        found = find_pairs(asked.dataset, asked.layout, asked.left)
         if found.unpaired:
-            names = ", ".join(str(path.relative_to(dataset)) for path in found.unpaired)
+            names = ", ".join(str(path.relative_to(asked.dataset)) for path in found.unpaired)
             out.note(f"{len(found.unpaired)} pictures have no partner and are left out: {names}.")
-        self.pairs = found.pairs[:limit]
+        self.pairs = found.pairs[: asked.limit]
         self.fingerprint = fingerprint(self.pairs)
         self.columns = COLUMNS
-        self.title = f"{dataset} ({found.layout.name}), fingerprint {self.fingerprint}"
-        self._dataset = str(dataset)
-        self._protocols = protocols_named(protocol or found.layout.protocol)
-        self._worst_first = sort == "worst"
+        self.title = f"{asked.dataset} ({found.layout.name}), fingerprint {self.fingerprint}"
+        self._dataset = str(asked.dataset)
+        self._protocols = protocols_named(asked.protocol or found.layout.protocol)
+        self._worst_first = asked.sort == "worst"
 
     def judge(self, max_pixels: int) -> Judge[Any]:
         """Returns how pictures are scored."""
@@ -81,23 +84,23 @@ class PairTask:
         names = [method.name for method in methods]
         return collect(self._dataset, self.fingerprint, names, protocols, scored, failed)
 
-    def remarks(self, board: EvaluationResults) -> list[str]:
+    def remarks(self, results: EvaluationResults) -> list[str]:
         """Returns lines below the table, with the worst pictures of each model."""
         first = self._protocols[0].name
         return [
             f"Worst of {summary.model} under {first}: "
             + ", ".join(f"{image.name} {image.psnr:.2f}" for image in summary.worst(WORST))
-            for summary in board.models
+            for summary in results.models
             if summary.protocol == first
         ]
 
     def page(
-        self, board: EvaluationResults, methods: Sequence[Method], facts: Sequence[str], max_pixels: int
+        self, results: EvaluationResults, methods: Sequence[Method], facts: Sequence[str], max_pixels: int
     ) -> str:
         """Makes the page of --report."""
         from deraincli.evaluation.report import evaluation_report
 
-        return evaluation_report(board, self.pairs, methods, facts, max_pixels=max_pixels)
+        return evaluation_report(results, self.pairs, methods, facts, max_pixels=max_pixels)
 
 
 class PhotoTask:
@@ -106,25 +109,11 @@ class PhotoTask:
     noun = "photos"
     working_side = "auto"
 
-    def __init__(
-        self,
-        dataset: Path,
-        layout: str | None,
-        left: Content | None,
-        limit: int | None,
-        protocol: str | None,
-        sort: Literal["name", "worst"],
-        out: Output,
-    ) -> None:
+    def __init__(self, asked: Asked, out: Output) -> None:
         """Finds the photos.
 
         Args:
-            dataset: The folder.
-            layout: Name of the layout of a paired set, None to recognise it.
-            left: Content of the left half of pictures that hold both halves.
-            limit: Largest number of photos, None for all.
-            protocol: Must be None.
-            sort: Must be `name`.
+            asked: What the command line asks for, without a protocol and sorted by name.
             out: Receives what is printed.
 
         Raises:
@@ -134,14 +123,15 @@ class PhotoTask:
         from deraincli.datasets.photos import find_photos
         from deraincli.evaluation.no_reference import COLUMNS
 
-        for option, given in (("--protocol", protocol is not None), ("--sort worst", sort == "worst")):
+        needing_truth = {"--protocol": asked.protocol is not None, "--sort worst": asked.sort == "worst"}
+        for option, given in needing_truth.items():
             if given:
                 raise UsageError(f"{option} needs the ground truth: leave out either it or --no-reference.")
-        self.pairs: tuple[Pair, ...] = find_photos(dataset, layout, left)[:limit]
+        self.pairs: tuple[Pair, ...] = find_photos(asked.dataset, asked.layout, asked.left)[: asked.limit]
         self.fingerprint = fingerprint(self.pairs)
         self.columns = COLUMNS
-        self.title = f"{dataset}, fingerprint {self.fingerprint}"
-        self._dataset = str(dataset)
+        self.title = f"{asked.dataset}, fingerprint {self.fingerprint}"
+        self._dataset = str(asked.dataset)
         self._out = out
 
     def judge(self, max_pixels: int) -> Judge[Any]:
@@ -160,14 +150,14 @@ class PhotoTask:
         self._out.note(WARNING)
         return collect_impressions(self._dataset, self.fingerprint, scored, failed)
 
-    def remarks(self, board: Impressions) -> list[str]:
+    def remarks(self, results: Impressions) -> list[str]:
         """Returns no lines below the table."""
         return []
 
     def page(
-        self, board: Impressions, methods: Sequence[Method], facts: Sequence[str], max_pixels: int
+        self, results: Impressions, methods: Sequence[Method], facts: Sequence[str], max_pixels: int
     ) -> str:
         """Makes the page of --report."""
         from deraincli.evaluation.report import no_reference_report
 
-        return no_reference_report(board, self.pairs, methods, facts, max_pixels=max_pixels)
+        return no_reference_report(results, self.pairs, methods, facts, max_pixels=max_pixels)

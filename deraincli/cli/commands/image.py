@@ -141,13 +141,13 @@ def _destination(source: str, destination: str | None, format: str | None) -> Pa
 
 
 def _content(source: str) -> str:
-    """Returns the format of the input by its content. Raises DerainError if it is no picture."""
+    """Returns the format of the input by its content. Raises DerainError if it is not a picture."""
     options.path(source)
     if os.path.isdir(source):  # noqa: PTH112  # which takes any name, however long
         folder = shlex.quote(source)
         raise InputError(f"'{source}' is a folder: restore all of its pictures by `derain batch {folder}`.")
     if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113
-        raise InputError(f"'{source}' is no regular file: pipe it in and name the input '-'.")
+        raise InputError(f"'{source}' is not a regular file: pipe it in and name the input '-'.")
     from deraincli.imaging.decode import content_format
 
     return content_format(Path(source))

@@ -91,24 +91,24 @@ def command(
     require_server()
     from deraincli.serve import server
     from deraincli.serve.app import ServerLimits, create_app
-    from deraincli.serve.model_shelf import ModelShelf
+    from deraincli.serve.loaded_models import LoadedModels
 
     asked = options.load_options(
         model, task, device, precision, backend, tile, overlap, working_side, provider
     )
     with server.listen(host, port) as listening:
         with out.progress("loading the model"):
-            shelf = ModelShelf(asked)
-        for note in shelf.default.notes:
+            models = LoadedModels(asked)
+        for note in models.default.notes:
             out.note(note)
         if not server.is_loopback(host):
             out.note(f"Every machine that reaches {host} can use this server. See docs/serve.md on safety.")
         limits = ServerLimits(max_pixels, max_body * 2**20, queue, token, tuple(cors or ()))
         url = server.url_of(listening, token)
-        out.line(f"Serving {shelf.default.name} on {shelf.default.device} at {url}  (Ctrl-C stops it)")
+        out.line(f"Serving {models.default.name} on {models.default.device} at {url}  (Ctrl-C stops it)")
         if open:
             webbrowser.open(url)
-        server.run(create_app(shelf, limits), listening, access_log=verbose)
+        server.run(create_app(models, limits), listening, access_log=verbose)
     out.line("Stopped.")
 
 

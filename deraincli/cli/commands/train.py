@@ -99,29 +99,29 @@ def command(
     from deraincli.training.distributed import processes
     from deraincli.training.loop import Run
 
-    said = options.make_output(quiet, verbose, json)
+    messages = options.make_output(quiet, verbose, json)
     given = _as_settings(warm_start, max_minutes, strict)
-    core = load_config(config, (*(settings or ()), *given))
+    wanted = load_config(config, (*(settings or ()), *given))
     with processes(choose_device(device)) as group:
-        run = Run(core, config.parent, out, group, resume=resume)
+        run = Run(wanted, config.parent, out, group, resume=resume)
         if group.rank > 0:
             run.train(_silence)
             return
         if run.changed:
-            said.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
-        _report_left_out([*run.data.skipped, *run.validation.skipped], said)
+            messages.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
+        _report_left_out([*run.data.skipped, *run.validation.skipped], messages)
         test_pictures = warning(run.data.known)
         if test_pictures is not None:
-            said.note(test_pictures)
-        if core.task == "drop" and not core.data.paired and core.data.drop_share == 0:
-            said.note("task = 'drop' only names the model; drops are drawn with data.drop_share = 1.")
-        reporter = _Reporter(said, core.data.batch, out, run.trainee.step)
+            messages.note(test_pictures)
+        if wanted.task == "drop" and not wanted.data.paired and wanted.data.drop_share == 0:
+            messages.note("task = 'drop' only names the model; drops are drawn with data.drop_share = 1.")
+        reporter = _Reporter(messages, wanted.data.batch, out, run.state.step)
         try:
-            said.line(_beginning(run))
+            messages.line(_beginning(run))
             best = run.train(reporter)
         except KeyboardInterrupt:
-            said.line(
-                f"Stopped after step {run.trainee.step}. To continue, run the same command with --resume."
+            messages.line(
+                f"Stopped after step {run.state.step}. To continue, run the same command with --resume."
             )
             raise
         finally:
@@ -129,12 +129,12 @@ def command(
         if best.step:
             record = {
                 "run": str(out),
-                "step": run.trainee.step,
+                "step": run.state.step,
                 "best_psnr": best.psnr,
                 "best_step": best.step,
             }
             path = out / "best.safetensors"
-            said.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
+            messages.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
 
 
 def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _as_settings(warm_start: str | None, max_minutes: float | None, strict: bool
 
 def _beginning(run: Run) -> str:
     """Describes what is trained, on which pictures, and where it starts."""
-    config, step = run.config, run.trainee.step
+    config, step = run.config, run.state.step
     steps = f"{config.optimiser.steps} steps"
     if step >= config.optimiser.steps:
         return f"All {steps} of {run.folder} are done, {step} in all; --set optimiser.steps=N makes more."
@@ -166,11 +166,11 @@ def _beginning(run: Run) -> str:
     )
 
 
-def _report_left_out(skipped: list[str], said: Output) -> None:
+def _report_left_out(skipped: list[str], messages: Output) -> None:
     for sentence in skipped[:NAMED]:
-        said.line(sentence)
+        messages.line(sentence)
     if skipped:
-        said.note(
+        messages.note(
             f"{len(skipped)} pictures or pairs cannot be used and are left out; --strict would end here."
         )
 

@@ -156,10 +156,12 @@ def _suffix(source: Path, format: str | None) -> str:
     from deraincli.video import require_av
 
     require_av()
-    from deraincli.video.muxer import FORMATS
+    from deraincli.video.muxer import CONTAINER_OF_SUFFIX
 
-    container = FORMATS.get(format.lower())
-    stays = container is not None and container == FORMATS.get(source.suffix.removeprefix(".").lower())
+    container = CONTAINER_OF_SUFFIX.get(format.lower())
+    stays = container is not None and container == CONTAINER_OF_SUFFIX.get(
+        source.suffix.removeprefix(".").lower()
+    )
     return source.suffix if stays else f".{format.lower()}"
 
 
@@ -192,16 +194,17 @@ def _choices(
     require_av()
     from deraincli.restoration.control import check_strength
     from deraincli.video.encoder import check_crf
-    from deraincli.video.muxer import FORMATS
+    from deraincli.video.muxer import CONTAINER_OF_SUFFIX
     from deraincli.video.reader import Span
     from deraincli.video.restorer import VideoOptions
 
     suffix = "mkv" if target is None else target.suffix.removeprefix(".")
     name = (format or suffix).lower()
-    if name not in FORMATS:
+    if name not in CONTAINER_OF_SUFFIX:
+        names = ", ".join(CONTAINER_OF_SUFFIX)
         raise UsageError(
-            f"{name!r} names no kind of video that is written: choose {', '.join(FORMATS)}, as the output's "
-            "suffix or with --format."
+            f"{name!r} names no kind of video that is written: choose {names}, as the output's suffix or "
+            "with --format."
         )
     if codec != "auto":
         check_crf(codec, crf)
@@ -209,14 +212,16 @@ def _choices(
     if end is not None and end <= (start or 0):
         raise UsageError("--end must come after --start.")
     check_strength(strength)
-    return VideoOptions(FORMATS[name], codec, crf, Span(start or Fraction(0), end), temporal, strength)
+    return VideoOptions(
+        CONTAINER_OF_SUFFIX[name], codec, crf, Span(start or Fraction(0), end), temporal, strength
+    )
 
 
 def _suffixes(container: str) -> list[str]:
     """Returns the suffixes of a container's files."""
-    from deraincli.video.muxer import FORMATS
+    from deraincli.video.muxer import CONTAINER_OF_SUFFIX
 
-    return [f".{suffix}" for suffix, name in FORMATS.items() if name == container]
+    return [f".{suffix}" for suffix, name in CONTAINER_OF_SUFFIX.items() if name == container]
 
 
 def _seconds(option: str, text: str | None) -> Fraction | None:

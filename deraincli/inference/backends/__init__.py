@@ -1,1 +1,1 @@
-"""Backends that restore tiles: PyTorch, ONNX Runtime and classical methods."""
+"""Backends that restore tiles: PyTorch, ONNX Runtime, OpenVINO and classical methods."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.inference.tiling import Tiling
+from deraincli.inference.tiling import OverlapChoice, TileChoice, Tiling
 
 
 class Backend(Protocol):
@@ -38,7 +38,7 @@ class Backend(Protocol):
             UsageError: The backend has no maps.
         """
 
-    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+    def tiling(self, tile: TileChoice, overlap: OverlapChoice) -> Tiling:
         """Chooses how to cut pictures.
 
         The answer to "auto" depends on the memory that is free now. Call this once, not for each picture.

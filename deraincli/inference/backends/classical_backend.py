@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import DeviceError, UsageError
-from deraincli.inference.tiling import Tiling
+from deraincli.inference.tiling import OverlapChoice, TileChoice, Tiling
 
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
@@ -64,7 +64,7 @@ class ClassicalBackend:
         """
         raise UsageError(NO_MAPS)
 
-    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+    def tiling(self, tile: TileChoice, overlap: OverlapChoice) -> Tiling:
         """Keeps pictures whole.
 
         Args:

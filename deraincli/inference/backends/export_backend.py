@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import psutil
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import ModelError, UsageError
 from deraincli.inference.backends.export_metadata import OUTPUTS, Description, description_in
-from deraincli.inference.tiling import Tiling, tiling_for
+from deraincli.inference.tiling import OverlapChoice, TileChoice, Tiling, tiling_for
 
 IMAGE = OUTPUTS[:1]
 NO_LEVELS = "Exports show no attention maps at encoder levels: set backend to 'eager'."
@@ -64,7 +63,7 @@ class ExportBackend(ABC):
         """Empty, because exports show no maps at encoder levels."""
         return ()
 
-    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+    def tiling(self, tile: TileChoice, overlap: OverlapChoice) -> Tiling:
         """Chooses how to cut pictures, as `Backend.tiling` describes."""
         margin, multiple = self.description.tile_margin, self.description.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)

@@ -100,7 +100,7 @@ def open_session(model: str | bytes, providers: Sequence[Provider] = ((CPU, {}),
     except tuple(getattr(failures, name) for name in _UNLOADABLE) as error:
         name = f"'{model}'" if isinstance(model, str) else "The model"
         raise ModelError(
-            f"{name} is no intact ONNX file: make it anew with `derain weights export`."
+            f"{name} is not an intact ONNX file: make it anew with `derain weights export`."
         ) from error
 
 

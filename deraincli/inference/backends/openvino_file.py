@@ -106,7 +106,7 @@ def read_model(source: Path | bytes) -> Model:
     except (RuntimeError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         name = "The model" if isinstance(source, bytes) else f"'{source}'"
         raise ModelError(
-            f"{name} is no intact ONNX or OpenVINO file: make it anew with `derain weights export`."
+            f"{name} is not an intact ONNX or OpenVINO file: make it anew with `derain weights export`."
         ) from error
 
 

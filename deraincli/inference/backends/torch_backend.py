@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from deraincli.inference.backends.torch_memory import (
     peak_bytes,
     room_for_network,
 )
-from deraincli.inference.tiling import Tiling, tiling_for
+from deraincli.inference.tiling import OverlapChoice, TileChoice, Tiling, tiling_for
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 
 
@@ -88,7 +87,7 @@ class TorchBackend:
         """The network, and its fp32 version, which runs again if a result is not finite."""
         return (self._network,) if self._network is self._exact else (self._network, self._exact)
 
-    def tiling(self, tile: int | Literal["auto", "off"], overlap: int | Literal["auto"]) -> Tiling:
+    def tiling(self, tile: TileChoice, overlap: OverlapChoice) -> Tiling:
         """Chooses how to cut pictures, as `Backend.tiling` describes."""
         margin, multiple = self.tile_margin, self.size_multiple
         return tiling_for(tile, overlap, margin=margin, multiple=multiple, affordable=self._affordable_side)

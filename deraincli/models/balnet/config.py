@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Attention = Literal["bi", "ram", "cam", "none"]
-Restorer = Literal["multiscale", "pix2pix"]
+RestorerKind = Literal["multiscale", "pix2pix"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class BALNetConfig:
     `bi`: each by its own branch. `ram`: RAM by a branch, and CAM = 1 − RAM. `cam`: CAM by a branch, and
     RAM = 1 − CAM. `none`: no maps.
     """
-    restorer: Restorer = "multiscale"
+    restorer: RestorerKind = "multiscale"
     """`multiscale` is the SRM. `pix2pix` replaces it by a plain U-Net on [I, I⊙RAM, I⊙CAM]."""
     squeeze_excite: bool = True
     """Whether blocks have SE."""

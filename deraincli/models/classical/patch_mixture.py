@@ -190,4 +190,4 @@ def load(path: Path) -> PatchMixture:
             np.exp(tensors["rest"]),
         )
     except (OSError, SafetensorError, KeyError):
-        raise ModelError(f"{path} is no intact prior: install deraincli again.") from None
+        raise ModelError(f"{path} is not an intact prior: install deraincli again.") from None

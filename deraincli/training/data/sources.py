@@ -51,7 +51,7 @@ GREY_SHARE = 0.05
 Cropper = Callable[[Picture, np.random.Generator], Picture]
 
 
-class Source(Protocol):
+class CropSource(Protocol):
     """A source of crops."""
 
     scenes: tuple[ImagePool, ...]
@@ -61,10 +61,10 @@ class Source(Protocol):
         """Draws a rainy and a clean crop with sides of `data.crop` pixels."""
 
 
-class Sources(NamedTuple):
+class CropSources(NamedTuple):
     """All sources of a run."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[CropSource, ...]
     """The sources."""
     shares: tuple[float, ...]
     """Share of the crops that each source gives. The shares add up to 1."""
@@ -219,7 +219,7 @@ class ReadyPairs:
         return rainy, clean
 
 
-def open_sources(config: DataConfig, root: Path) -> Sources:
+def open_sources(config: DataConfig, root: Path) -> CropSources:
     """Opens all sources of `data.clean` and `data.paired`.
 
     Args:
@@ -233,10 +233,10 @@ def open_sources(config: DataConfig, root: Path) -> Sources:
     if config.drop_layers and not config.clean:
         raise UsageError("data.drop_layers are put before the photos of data.clean: name folders there.")
     shares = _shares(config)
-    sources: list[Source] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
+    sources: list[CropSource] = [ReadyPairs(root / paired.folder, config) for paired in config.paired]
     if config.clean:
         sources.append(SyntheticRain(config, root))
-    return Sources(tuple(sources), shares)
+    return CropSources(tuple(sources), shares)
 
 
 def _shares(config: DataConfig) -> tuple[float, ...]:

@@ -54,7 +54,7 @@ def test_files_that_are_no_export_are_refused(small_export: Path, tmp_path: Path
 
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(small_export.read_bytes()[:5000])
-    with pytest.raises(ModelError, match="no intact ONNX file"):
+    with pytest.raises(ModelError, match="not an intact ONNX file"):
         OnnxBackend(cut)
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "ab"]
     graph = helper.make_graph([helper.make_node("Abs", ["a"], ["b"])], "foreign", value[:1], value[1:])

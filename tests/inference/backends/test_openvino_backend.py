@@ -155,11 +155,11 @@ def test_maps_are_those_of_onnx_runtime(small_export: Path) -> None:
 def test_files_that_are_no_export_are_refused(small_export: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(small_export.read_bytes()[:5000])
-    with pytest.raises(ModelError, match="no intact ONNX or OpenVINO file"):
+    with pytest.raises(ModelError, match="not an intact ONNX or OpenVINO file"):
         OpenVinoBackend(cut)
     empty = tmp_path / "empty.openvino"
     empty.write_bytes(b"PK\x05\x06" + bytes(18))  # a zip file of nothing
-    with pytest.raises(ModelError, match="no intact ONNX or OpenVINO file"):
+    with pytest.raises(ModelError, match="not an intact ONNX or OpenVINO file"):
         OpenVinoBackend(empty)
 
 

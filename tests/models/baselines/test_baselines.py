@@ -102,10 +102,10 @@ def test_two_steps_of_training_move_every_parameter_that_runs(pictures, tmp_path
     steps: list[Progress] = []
     run.train(steps.append)
     assert len(steps) == 2
-    for key, parameter in run.trainee.network.named_parameters():
+    for key, parameter in run.state.network.named_parameters():
         assert not parameter.requires_grad or (parameter.grad is not None and parameter.grad.any()), key
     network, info = load_model(tmp_path / "run" / "best.safetensors")
-    assert (info.network, type(network)) == (name, type(run.trainee.network))
+    assert (info.network, type(network)) == (name, type(run.state.network))
 
 
 @pytest.mark.parametrize("name", ["ddn", "jorder", "did-mdn", "eigen"])

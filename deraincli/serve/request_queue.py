@@ -1,4 +1,4 @@
-"""One thread that restores one picture after another, and the bounded queue in front of it.
+"""The bounded queue of requests, and the one thread that restores their pictures one after another.
 
 A model uses all processors for one picture. Two pictures at once would take as long, and twice the memory.
 """
@@ -13,16 +13,13 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from deraincli.callbacks import StoppedError
 from deraincli.serve.refusals import CLIENT_CLOSED, RefusalError
 
 T = TypeVar("T")
 
 
-class StoppedError(Exception):
-    """The job was stopped, because nobody waits for its result."""
-
-
-class Worker:
+class RequestQueue:
     """Runs jobs in one thread, in the order in which they arrive."""
 
     def __init__(self, waiting: int) -> None:

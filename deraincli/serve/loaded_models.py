@@ -23,7 +23,7 @@ class OfferedModel:
     """Whether it restores pictures of requests that name no model."""
 
 
-class ModelShelf:
+class LoadedModels:
     """Opens models by name. Used by one thread at a time."""
 
     def __init__(self, options: LoadOptions) -> None:
