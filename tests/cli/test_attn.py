@@ -236,7 +236,7 @@ def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
         (("--alpha", "nan"), 2, "--alpha takes a number from 0 to 1"),
         (("--threshold", "nan"), 2, "--threshold takes a number from 0 to 1"),
         (("--target", "gone.png"), 1, "no file 'gone.png'"),
-        (("-o", "photo.png/maps"), 1, "no folder"),
+        (("-o", "photo.png/maps"), 1, "not a folder"),
         (("--task", "snow"), 2, "snow"),
     ],
 )

@@ -65,7 +65,7 @@ def test_photos_without_partners_are_described(tmp_path: Path) -> None:
 def test_a_folder_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         inspect(tmp_path)
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         inspect(tmp_path / "nowhere")
 
 
