@@ -28,6 +28,22 @@ MAY_NOT_IMPORT = {
 }
 """Part of the package → modules it must never import (DESIGN.md draws the layers)."""
 
+ONLY_IN = {
+    "torch": (
+        *("models", "inference/backends", "training", "export", "benchmark"),
+        *("evaluation/quality.py", "attention_maps/scores.py", "diagnostics/doctor.py"),
+    ),
+    "av": ("video",),
+    "ray": ("batch/ray_engine.py",),
+    "huggingface_hub": ("model_zoo", "diagnostics/doctor.py"),
+    "matplotlib": ("attention_maps/figure.py",),
+    "fastapi": ("serve",),
+    "uvicorn": ("serve",),
+    "onnxruntime": ("inference/backends/onnx_backend.py", "export/int8.py"),
+    "openvino": ("inference/backends", "export/int8_nncf.py"),
+}
+"""Library → the parts of the package that may import it."""
+
 
 def imported(path: Path, *, at_top: bool = False) -> set[str]:
     tree = ast.parse(path.read_text())
@@ -100,6 +116,16 @@ def test_layers_import_downward_only(part: str) -> None:
     for path in files:
         wrong = [name for name in imported(path) if offends(name, MAY_NOT_IMPORT[part])]
         assert wrong == [], path
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_stays_where_it_belongs(library: str) -> None:
+    users = {
+        path for path in PACKAGE.rglob("*.py") if any(offends(name, (library,)) for name in imported(path))
+    }
+    places = [set(files_of(part)) for part in ONLY_IN[library]]
+    assert users - set().union(*places) == set()
+    assert all(users & place for place in places)  # the table names no place in vain
 
 
 def test_only_the_command_line_knows_typer_and_nothing_imports_it() -> None:
