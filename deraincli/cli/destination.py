@@ -76,4 +76,6 @@ def note_other_suffix(target: Path | None, suffixes: Collection[str], format: st
         out: Where the note goes.
     """
     if target is not None and target.suffix.lower() not in suffixes:
-        out.note(f"'{target.name}' will hold {format}, as --format asks, which its suffix does not say.")
+        out.note(
+            f"'{target.name}' will hold {format}, as --format asks. Its suffix does not name that format."
+        )

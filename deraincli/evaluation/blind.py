@@ -52,7 +52,7 @@ class _Answers:
     """What the page saves."""
 
     kind: Literal["derain blind answers"]
-    """Tells the file from others."""
+    """Distinguishes the file from others."""
     sealed: str
     """The encoded key."""
     answers: list[Literal["left", "same", "right"] | None]
@@ -74,7 +74,7 @@ class BlindResult:
 
     @property
     def p_value(self) -> float:
-        """The two-sided sign test: how likely a split at least as uneven is by chance, 0–1.
+        """The two-sided sign test: the probability that chance gives a split at least as uneven, 0–1.
 
         Pictures without a difference do not count. Without any preference it is 1.
         """

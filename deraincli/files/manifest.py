@@ -48,7 +48,7 @@ class Entry:
             value: A JSON value of a journal, which may be damaged.
 
         Returns:
-            The entry, or None if the value is none.
+            The entry, or None if the value describes none.
         """
         match value:
             case {

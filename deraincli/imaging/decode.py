@@ -55,10 +55,10 @@ _TILE_SIZE = (322, 323)
 def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     """Decodes a picture of one frame in any of `formats.FORMATS` and turns it upright.
 
-    The format is recognised by the content, and the name only tells camera raws from TIFFs. 16-bit grey and
-    colour keep their depth. Palettes become RGB. CMYK becomes sRGB, with a note. Transparent colours of PNGs
-    become alpha. If a JPEG or HEIC holds further pictures, such as a preview or a gain map, only the main one
-    is read.
+    The format is recognised by the content. The name only distinguishes camera raws from TIFFs. 16-bit grey
+    and colour keep their depth. Palettes become RGB. CMYK becomes sRGB, with a note. Transparent colours of
+    PNGs become alpha. If a JPEG or HEIC holds further pictures, such as a preview or a gain map, only the
+    main one is read.
 
     Args:
         source: A regular file, or the bytes of one.

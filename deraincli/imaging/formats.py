@@ -197,7 +197,7 @@ def recognise(head: bytes, suffix: str = "") -> str | None:
 
     Args:
         head: The first HEAD_BYTES of the file.
-        suffix: Suffix of the file's name. Most camera raws begin like a TIFF, and only this tells them apart.
+        suffix: Suffix of the file's name. Most camera raws begin like a TIFF and differ by their suffix only.
 
     Returns:
         A key of `FORMATS`, or None for any other content.

@@ -178,7 +178,7 @@ def needed(data: bytes) -> Rearrangement | None:
         data: The whole file, a classic TIFF. Others need nothing.
 
     Returns:
-        The rearrangement, or None if Pillow and OpenCV read the file as it is, or not even rearranged.
+        The rearrangement. None if Pillow and OpenCV read the file as it is, or would not read it rearranged.
     """
     try:
         tags = first_directory(data)

@@ -25,7 +25,7 @@ OverlapChoice = int | Literal["auto"]
 """Pixels that neighbouring tiles share. "auto" derives them from the network's need of context."""
 
 LONGEST_FADE = 32
-"""Most pixels over which one tile fades into the next."""
+"""Largest number of pixels over which one tile fades into the next."""
 LARGEST_SHARE = (5, 8)
 """Largest automatic overlap as a fraction of a tile's side. At 5/8, up to 7 times the pixels are computed."""
 

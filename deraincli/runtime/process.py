@@ -42,6 +42,23 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
+def default_variable(name: str, value: str) -> Iterator[None]:
+    """Sets an environment variable that is not set, for the time of a block.
+
+    Args:
+        name: Name of the variable. If the user has set it, it keeps its value.
+        value: The value in the block.
+    """
+    is_set = name in os.environ
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
+        if not is_set:
+            del os.environ[name]
+
+
+@contextmanager
 def quiet_log(name: str | None, level: int) -> Iterator[None]:
     """Drops what a library logs below a level, for the time of a block.
 

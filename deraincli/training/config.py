@@ -19,7 +19,7 @@ from deraincli.training.vgg import FROM_TORCHVISION
 Weight = Annotated[float, Field(ge=0)]
 
 MAX_KEY_PARTS = 100
-"""Most parts of a key that are read, because Python's reader needs seconds for thousands."""
+"""Largest number of parts of a key that is read, because Python's reader needs seconds for thousands."""
 _KEY_PART = r"(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')"
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_KEY_PART}[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
 

@@ -286,9 +286,7 @@ def _report(record: Mapping[str, object], restored: RestoredFile, control: str, 
     out.result(record, f"{line.format_map(record)}{applied}; {changed}")
     if restored.rain:
         streaks, drops = (percent(probability) for probability in restored.rain)
-        out.detail(
-            f"The model was chosen by the rain found: streaks {streaks}, drops on the lens {drops} probable."
-        )
+        out.detail(f"The model was chosen by the probabilities of streaks, {streaks}, and of drops, {drops}.")
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:

@@ -108,7 +108,7 @@ def command(
             run.train(_silence)
             return
         if run.changed:
-            messages.note(f"since it began, the run's config has changed in {', '.join(run.changed)}.")
+            messages.note(f"The config has changed in {', '.join(run.changed)} since the run began.")
         _report_left_out([*run.data.skipped, *run.validation.skipped], messages)
         test_pictures = warning(run.data.known)
         if test_pictures is not None:

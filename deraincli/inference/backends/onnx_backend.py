@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from deraincli.inference.backends.export_backend import IMAGE, ExportBackend
 from deraincli.inference.backends.onnx_providers import CPU, Provider, choose_providers, device_name
 from deraincli.runtime.installation import install_command
 from deraincli.runtime.parallel import usable_threads
+from deraincli.runtime.process import default_variable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -116,9 +116,11 @@ def import_runtime() -> Any:
     Raises:
         ModelError: It is not installed. The message names the extra that brings it.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(f"ONNX Runtime is not installed: run `{install_command('onnxruntime')}`.") from None
+    with default_variable("ORT_DISABLE_TELEMETRY", "1"):
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ModelError(
+                f"ONNX Runtime is not installed: run `{install_command('onnxruntime')}`."
+            ) from None
     return onnxruntime

@@ -120,7 +120,7 @@ class OpenVinoBackend(ExportBackend):
             return None
         try:
             return self._core.import_model(data, DEVICES[self.device], self._settings)
-        except RuntimeError:  # compiled by a build that the key does not tell from this one
+        except RuntimeError:  # compiled by another build that has the same key
             return None
 
     def _compile(self, shape: tuple[int, ...]) -> CompiledModel:

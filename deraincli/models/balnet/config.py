@@ -85,10 +85,10 @@ class BALNetConfig:
     """Pixels of context that a tile needs on each side, without SE: the effective receptive field."""
 
     def __post_init__(self) -> None:
-        """Checks that the ablations do not contradict each other, and that the resolution is one.
+        """Checks that the ablations do not contradict each other, and that `unshuffle` is a factor.
 
         Raises:
-            ValueError: They do, or it is not.
+            ValueError: Two ablations contradict each other, or `unshuffle` is below 1.
         """
         if self.unshuffle < 1:
             raise ValueError(f"unshuffle must be at least 1, got {self.unshuffle}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,13 @@ def test_files_that_are_no_export_are_refused(small_export: Path, tmp_path: Path
 def test_other_precisions_and_devices_are_refused(small_export: Path, options: dict, says: str) -> None:
     with pytest.raises(DeviceError, match=says):
         OnnxBackend(small_export, **options)
+
+
+def test_the_environment_of_the_process_stays_as_it_was(small_export: Path, monkeypatch) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    before = dict(os.environ)
+    OnnxBackend(small_export)
+    assert dict(os.environ) == before
 
 
 def test_an_export_does_not_run_in_pytorch(small_export: Path) -> None:
