@@ -4,7 +4,8 @@
 
 CLEAN is a folder of clean photos. Every crop gets streaks, lens drops, both or neither, in all kinds that the
 training of the restoration networks knows. --frames and --layers add recorded streaks (see docs/training.md),
---drops adds the drops of real pairs. The table that is printed at the end counts pictures of unseen seeds.
+--drops adds the drops of real pairs. The table that is printed at the end counts crops of unseen seeds.
+--report prints it for weights that exist, and trains nothing.
 """
 
 from __future__ import annotations
@@ -181,7 +182,13 @@ def train(crops: Crops, minutes: float, rate: float) -> Network:
 
 
 def report(classifier: RainClassifier, crops: Crops, count: int) -> None:
-    """Prints how often each kind of unseen crops was recognised as each kind."""
+    """Prints how often each kind of crops of unseen seeds was recognised as each kind.
+
+    Args:
+        classifier: What judges the crops.
+        crops: Draws them.
+        count: Number of pairs of a rainy and a clean crop, or of two crops out of focus.
+    """
     table: dict[Kinds, dict[Kinds, int]] = {}
     for seed in range(count):
         for picture, changes in crops.draw(np.random.default_rng([2**40, seed])):
@@ -208,12 +215,13 @@ def main() -> None:
     parser.add_argument("--drops", type=Path)
     parser.add_argument("--minutes", type=float, default=25)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--report", action="store_true")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.manual_seed(0)
     crops = Crops(arguments)
-    network = train(crops, arguments.minutes, arguments.rate)
-    save_file(network.folded(), arguments.out)
+    if not arguments.report:
+        save_file(train(crops, arguments.minutes, arguments.rate).folded(), arguments.out)
     report(RainClassifier(arguments.out), crops, 400)
 
 

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from deraincli.pixels import Floats
 from deraincli.rain.perspective_streaks import RainVolume, perspective_layer, random_style
 
-HEIGHT, WIDTH = 320, 600
-SHAPE = (HEIGHT, WIDTH)
-CLASSES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 9), (10, 19))
-"""Widths of each class, pixels."""
+script = runpy.run_path(str(Path(__file__).parents[2] / "examples/rain/measure_streaks.py"))
+measure, together, by_class = (script[name] for name in ("measure", "together", "by_class"))
+SHAPE, QUANTILES = script["SHAPE"], script["QUANTILES"]
 SHARES = (0.344, 0.305, 0.125, 0.123, 0.072, 0.029)
-"""Share of the components of the clip's frames by class of width."""
+"""Share of the streaks of the clip's frames by class of width."""
 LENGTHS = ((1, 5, 17), (5, 17, 37), (11, 33, 61), (15, 44, 86), (37, 77, 138), (69, 130, 215))
 """Their lengths: 10, 50 and 90 % quantiles, pixels."""
 PEAKS = ((1, 7, 33), (9, 36, 132), (23, 69, 181), (42, 107, 220), (76, 154, 236), (109, 198, 240))
 """Their peaks: 10, 50 and 90 % quantiles, of 255."""
-QUANTILES = (10, 50, 90)
-
-
-class Components(NamedTuple):
-    """Connected sets of pixels above 0, one entry each."""
-
-    widths: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    peaks: NDArray[np.float64]
-
-
-def measure(layer: NDArray[np.uint8]) -> Components:
-    """Bounding boxes and peaks of the sets of pixels above 0 that touch along sides."""
-    labels, count = ndimage.label(layer)
-    boxes = ndimage.find_objects(labels)
-    tall, wide = (np.array([box[axis].stop - box[axis].start for box in boxes]) for axis in (0, 1))
-    return Components(wide, tall, np.asarray(ndimage.maximum(layer, labels, np.arange(1, count + 1))))
 
 
 def sheared(layer: NDArray[np.uint8], slope: float) -> NDArray[np.uint8]:
@@ -65,16 +46,6 @@ def upright(count: int, seed: int = 3) -> list[NDArray[np.uint8]]:
     return [
         grey(perspective_layer(*SHAPE, replace(style, slant=0), rng)) for style, rng in styles(count, seed)
     ]
-
-
-def together(layers: list[NDArray[np.uint8]]) -> Components:
-    parts = [measure(layer) for layer in layers]
-    return Components(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-
-
-def by_class(found: Components) -> list[Components]:
-    masks = [(found.widths >= low) & (found.widths <= high) for low, high in CLASSES]
-    return [Components(*(values[mask] for values in found)) for mask in masks]
 
 
 @pytest.fixture(scope="module")
@@ -251,5 +222,5 @@ def test_streaks_finer_than_a_pixel_keep_their_light() -> None:
     rng = np.random.default_rng(9)
     style = replace(random_style(rng), slant=0.2, light=0.03)
     native = [perspective_layer(*SHAPE, style, rng).mean() for _ in range(20)]
-    small = [perspective_layer(HEIGHT // 2, WIDTH // 2, style, rng, scale=0.5).mean() for _ in range(80)]
+    small = [perspective_layer(SHAPE[0] // 2, SHAPE[1] // 2, style, rng, scale=0.5).mean() for _ in range(80)]
     assert np.mean(small) == pytest.approx(np.mean(native), rel=0.12)
