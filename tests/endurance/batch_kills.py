@@ -39,9 +39,9 @@ class Campaign:
         self._place = place
         self._source = write_pictures(place / "photos", PICTURES)
         self._model = write_model(place)
-        began = time.monotonic()
-        self._expect(self._start("whole", 0), ["done"] * PICTURES)
-        self._seconds = time.monotonic() - began
+        whole = self._start("whole", 0)
+        self._expect(whole, ["done"] * PICTURES)
+        self._seconds = whole.computed
         self._whole = contents(place / "whole")
         self._sources = contents(self._source)
         require(len(self._whole) == PICTURES, "the undisturbed run is not whole")
@@ -55,8 +55,8 @@ class Campaign:
         name = f"out{self.rounds}"
         runs = [self._start(name, 0), self._start(name, 1)]
         while any(run.code is None for run in runs):
-            time.sleep(random.uniform(0, self._seconds))
             victim = random.choice([0, 1])
+            runs[victim].work_for(random.uniform(0, self._seconds))
             if self.kills < wanted and runs[victim].kill():
                 self.kills += 1
                 self._check(runs[victim], name)

@@ -30,6 +30,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 import numpy as np
 import PIL.Image
+import psutil
 import tiny_models
 import torch
 
@@ -85,6 +86,7 @@ class Command:
         for file in (self.out, self.err):
             file.write_bytes(b"")
         self._code: int | None = None
+        self._computed = 0.0
         self.pid = os.fork()
         if self.pid == 0:
             os.setpgid(0, 0)  # a signal that ends the campaign is not for the command
@@ -95,9 +97,10 @@ class Command:
     def code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
         if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self._code = os.waitstatus_to_exitcode(status)
+                self._computed = used.ru_utime + used.ru_stime
         return self._code
 
     def kill(self) -> bool:
@@ -107,17 +110,31 @@ class Command:
         os.kill(self.pid, signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
+    @property
+    def computed(self) -> float:
+        """Seconds of CPU time that it has taken so far, which hardly depend on how busy the machine is."""
+        if self.code is None:
+            self._computed = sum(psutil.Process(self.pid).cpu_times()[:2])
+        return self._computed
+
+    def work_for(self, seconds: float) -> None:
+        """Waits until it has computed for some more seconds, or for its end. Fails as `wait` does."""
+        enough = self.computed + seconds
+        self._watch(lambda: self.computed >= enough)
+
     def wait(self) -> int:
         """Waits for its end, and returns its code. Raises BrokenLawError if it hangs."""
-        if self._code is None:
-            limit = time.monotonic() + PATIENCE
-            while self.code is None and time.monotonic() < limit:
-                time.sleep(0.002)
-            if self.code is None:
-                os.kill(self.pid, signal.SIGKILL)
-                raise BrokenLawError(f"a command hangs: {self.err.read_text(errors='replace')}")
+        self._watch(lambda: False)
         assert self._code is not None
         return self._code
+
+    def _watch(self, is_enough: Callable[[], bool]) -> None:
+        limit = time.monotonic() + PATIENCE
+        while self.code is None and not is_enough():
+            if time.monotonic() > limit:
+                os.kill(self.pid, signal.SIGKILL)
+                raise BrokenLawError(f"a command hangs: {self.err.read_text(errors='replace')}")
+            time.sleep(0.002)
 
     def said(self) -> str:
         """What it wrote to standard error. Raises BrokenLawError for a traceback."""

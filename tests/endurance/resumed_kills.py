@@ -23,11 +23,10 @@ class Campaign:
 
     def __init__(self, place: Path, name: str) -> None:
         self._work, self._name = Workplace(place), name
-        began = time.monotonic()
         self._work.renew()
         run = self._work.start(name)
         require(run.wait() == 0, run.said())
-        self._seconds = time.monotonic() - began
+        self._seconds = run.computed
         self._work.keep_as_whole(name)
         self._printed = run.out.read_bytes()
         self.kills = self.rounds = 0
@@ -37,7 +36,7 @@ class Campaign:
         self._work.renew()
         run = self._work.start(self._name)
         while run.code is None and self.kills < wanted and not stop.asked:
-            time.sleep(random.uniform(0, self._seconds))
+            run.work_for(random.uniform(0, self._seconds))
             if run.kill():
                 self.kills += 1
                 run.said()

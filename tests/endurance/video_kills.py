@@ -16,7 +16,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from campaign import Command, check_partial, conclude, contents, import_everything, require, write_model
+from campaign import (
+    Command,
+    Stop,
+    check_partial,
+    conclude,
+    contents,
+    import_everything,
+    require,
+    write_model,
+)
 from clips import write_clip
 
 FRAMES = 24
@@ -32,10 +41,9 @@ class Campaign:
         self._place = place
         self._source = write_clip(place / "in.mp4", times=range(0, FRAMES * 512, 512), sounds=1)
         self._model = write_model(place)
-        began = time.monotonic()
         whole = self._start(place / "whole")
         require(whole.wait() == 0, whole.said())
-        self._seconds = time.monotonic() - began
+        self._seconds = whole.computed
         self._whole = contents(place / "whole")
         require(list(self._whole) == [OUTPUT], "the undisturbed run is not whole")
         self.kills = 0
@@ -43,12 +51,12 @@ class Campaign:
         self.resumed = 0
         """Last runs of a round that went on from finished parts."""
 
-    def round(self, wanted: int) -> None:
-        """Kills runs until one ends before its moment, or enough were killed in all."""
+    def round(self, wanted: int, stop: Stop) -> None:
+        """Kills runs until one ends before its moment, enough were killed in all, or it shall stop."""
         folder = self._place / f"round{self.rounds}"
         run = self._start(folder)
-        while self.kills < wanted:
-            time.sleep(random.uniform(0, self._seconds))
+        while self.kills < wanted and not stop.asked:
+            run.work_for(random.uniform(0, self._seconds))
             if not run.kill():
                 break
             self.kills += 1
@@ -63,7 +71,7 @@ class Campaign:
         [record] = run.records()
         require(record["frames"] == FRAMES, f"frames are missing: {record}")
         self.resumed += record["resumed"] > 0
-        require(not list(folder.glob(".*.derain")), "finished parts stay")
+        require(not any(path.is_dir() for path in folder.glob(".*.derain")), "finished parts stay")
         self._conclude(folder)
 
     def _start(self, folder: Path) -> Command:
@@ -90,12 +98,12 @@ def _use_short_parts() -> None:
 
 
 def main(kills: int) -> None:
-    began = time.monotonic()
+    began, stop = time.monotonic(), Stop()
     import_everything()
     with tempfile.TemporaryDirectory() as place:
         campaign = Campaign(Path(place))
-        while campaign.kills < kills:
-            campaign.round(kills)
+        while campaign.kills < kills and not stop.asked:
+            campaign.round(kills, stop)
         figures = (
             f"{campaign.kills} kills in {campaign.rounds} rounds of {FRAMES} frames, {campaign.resumed} "
             "last runs resumed"
