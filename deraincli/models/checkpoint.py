@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from deraincli.errors import ModelError, UsageError
+from deraincli.geometry import round_up
 from deraincli.models.base import RestorationNetwork
 from deraincli.models.config_io import dump_config, parse_config
 from deraincli.models.header import Header, read_header
@@ -53,12 +54,22 @@ def model_bytes(network: nn.Module, info: ModelInfo, *, dtype: torch.dtype = tor
             measurable loss of quality.
 
     Returns:
-        The file's content.
+        The file's content, the same for the same network.
     """
     state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in network.state_dict().items()}
     weights = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     config = json.dumps(dump_config(info.config), sort_keys=True)
-    return save(weights, {"network": info.network, "config": config, "task": info.task})
+    return _in_order(save(weights, {"network": info.network, "config": config, "task": info.task}))
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sorts the metadata of a safetensors file, which the library writes in an order of chance."""
+    start, end = 8, 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[start:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(round_up(len(text), 8))  # the format aligns the weights
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def load_model(path: Path) -> tuple[RestorationNetwork, ModelInfo]:

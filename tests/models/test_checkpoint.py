@@ -69,6 +69,12 @@ def refuse(path: Path, says: str) -> None:
         load_model(path)
 
 
+def test_the_same_network_gives_the_same_bytes() -> None:
+    """The library itself writes the metadata in another order each time."""
+    network, info = PReNet(PReNetConfig()), ModelInfo("prenet", PReNetConfig(), "streak")
+    assert len({model_bytes(network, info) for _ in range(20)}) == 1
+
+
 def test_missing_and_foreign_weights_are_refused(model: Path) -> None:
     weights = load(model.read_bytes())
     fewer = {key: value for key, value in weights.items() if key != "head.bias"}
