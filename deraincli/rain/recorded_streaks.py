@@ -63,7 +63,8 @@ def read_layers(folder: Path) -> list[NDArray[np.uint8]]:
     Raises:
         InputError: The folder has no PNG, or one cannot be read.
     """
-    paths = sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
+    found = folder.glob("*.png")
+    paths = sorted(path for path in found if path.is_file() and not path.name.startswith("."))
     if not paths:
         raise InputError(f"No rain layers (*.png) in {folder}.")
     return [_read(path) for path in paths]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deraincli.errors import InputError
+from deraincli.rain.recorded_streaks import read_layers
 from deraincli.rain.streak_frames import PEAK, StreakFrames, shear
 
 
@@ -58,3 +59,11 @@ def test_crops_hold_as_much_rain_as_the_frames(tmp_path: Path) -> None:
 def test_a_folder_without_frames_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"No rain layers \(\*\.png\)"):
         StreakFrames(tmp_path)
+
+
+def test_folders_and_hidden_files_are_no_layers(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "layer.png"), a_frame())
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / ".half.png").write_bytes(b"half")
+    (layer,) = read_layers(tmp_path)
+    np.testing.assert_array_equal(layer, a_frame())
