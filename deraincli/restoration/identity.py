@@ -18,7 +18,7 @@ Finished results of older versions are then made again. The number of the releas
 the correction of a spelling mistake would then make all results again.
 """
 
-SETTINGS = ("precision", "backend", "tile", "overlap", "working_side", "max_seconds")
+SETTINGS = ("precision", "backend", "tile", "overlap", "working_side", "max_seconds", "ensemble")
 """The fields of `LoadOptions` that affect the pixels.
 
 `model` and `task` are left out, because the hashes of the weights stand for them. `device` and `provider` are

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deraincli.errors import UsageError
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.backends.classical_backend import ClassicalBackend
+from deraincli.inference.backends.mirrored_backend import MirroredBackend
 from deraincli.inference.backends.registry import EXPORT_BACKENDS
 from deraincli.inference.tiling import OverlapChoice, TileChoice
 from deraincli.inference.working_size import SideChoice
@@ -36,6 +37,7 @@ class LoadOptions:
     working_side: SideChoice = "auto"
     max_seconds: float | None = None
     provider: str = "auto"
+    ensemble: bool = False
 
 
 def load(
@@ -50,6 +52,7 @@ def load(
     working_side: SideChoice = "auto",
     max_seconds: float | None = None,
     provider: str = "auto",
+    ensemble: bool = False,
 ) -> Derainer:
     """Loads a model.
 
@@ -72,6 +75,8 @@ def load(
             sets no limit.
         provider: What ONNX Runtime computes with: auto, cuda, rocm, directml, coreml, openvino or cpu. auto
             takes the first that is there.
+        ensemble: Whether to average the results for each tile and for its mirror image. It takes twice as
+            long. See `deraincli.inference.backends.mirrored_backend`.
 
     Returns:
         The loaded model.
@@ -82,11 +87,8 @@ def load(
         UsageError: The options contradict each other.
     """
     name = None if model is None else os.fspath(model)
-    return open_model(
-        LoadOptions(
-            name, task, device, precision, backend, tile, overlap, working_side, max_seconds, provider
-        )
-    )
+    how = (device, precision, backend, tile, overlap, working_side, max_seconds, provider, ensemble)
+    return open_model(LoadOptions(name, task, *how))
 
 
 def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Derainer:
@@ -143,7 +145,8 @@ def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Dera
 
 
 def _derainer(name: str, opened: Backend, options: LoadOptions) -> Derainer:
-    return ModelDerainer(name, opened, options.tile, options.overlap, options.working_side)
+    backend = MirroredBackend(opened) if options.ensemble else opened
+    return ModelDerainer(name, backend, options.tile, options.overlap, options.working_side)
 
 
 def _backend(file: ModelFile, options: LoadOptions, backend: str, precision: str) -> Backend:

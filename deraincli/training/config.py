@@ -89,8 +89,11 @@ class TrainingConfig:
     """The losses."""
     optimiser: OptimiserConfig = OptimiserConfig()
     """The optimisers and the schedule."""
-    precision: Literal["fp32", "bf16", "fp16"] = "bf16"
-    """Autocast precision of the forward pass. Weights stay fp32. fp16 scales its losses and needs CUDA."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Autocast precision of the forward pass. Weights stay fp32. fp16 scales its losses and needs CUDA.
+
+    `auto` is bf16 where the device computes it natively, and else fp32, because emulated bf16 is slow.
+    """
     compile: bool = False
     """Whether torch.compile makes the training step faster, at the cost of a slow start."""
     seed: Annotated[int, Field(ge=0)] = 0

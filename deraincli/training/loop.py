@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from deraincli.errors import OutputError, TrainingError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
+from deraincli.inference.backends.torch_device import choose_precision
 from deraincli.models.checkpoint import model_bytes
 from deraincli.models.config_io import dump_config
 from deraincli.training.config import TrainingConfig
@@ -75,7 +76,10 @@ class Run:
         Raises:
             TrainingError: The folder already holds a run, and `resume` is false.
         """
+        if config.precision == "auto":
+            config = replace(config, precision=choose_precision("auto", group.device))
         self.config = config
+        """The config with the precision that the device computes in."""
         self.folder = folder
         self.group = group
         self.state_path = folder / "state.pt"

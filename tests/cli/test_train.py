@@ -74,7 +74,7 @@ def test_a_finished_run_is_refused_or_left_as_it_is(config: Path, derain) -> Non
 def test_what_a_run_begins_with_and_what_has_changed_is_said(config: Path, derain) -> None:
     begun = derain("train", config, "--out", config.parent / "run")
     assert "Training prenet for task streak on" in begun.err
-    assert "2 steps; 2 photos or pairs, 1 pairs to validate on" in begun.err
+    assert "in fp32: 2 steps; 2 photos or pairs, 1 pairs to validate on" in begun.err
     assert "has changed" not in begun.err
     on = ("train", config, "--out", config.parent / "run", "--resume", "--set", "optimiser.steps=3")
     longer = derain(*on)

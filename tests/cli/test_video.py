@@ -530,7 +530,7 @@ def test_what_is_no_video_is_refused(derain, tmp_path: Path, random_model: Path)
     [
         ("nope.mp4", None, (), "nope.mp4"),
         ("empty.mp4", b"", (), "empty"),
-        ("text.mp4", b"no video", (), "no video"),
+        ("text.mp4", b"no video", (), "not a video"),
         ("rain.mkv", None, ("--start", "9"), "lasts"),
         ("rain.mkv", None, ("--format", "mp4"), "srt"),
     ],

@@ -24,6 +24,7 @@ SHOWS = {
     "overlap": 64,
     "working_side": "full",
     "max_seconds": 5.0,
+    "ensemble": True,
 }
 """Arguments of `load` that show in the pixels, each with another value than its default."""
 STOOD_FOR_BY_THE_WEIGHTS = {"model", "task"}
@@ -109,4 +110,11 @@ def test_the_strength_and_the_content_of_each_mask_change_it(model: ResolvedMode
 
 def test_every_choice_of_attention_maps_is_judged() -> None:
     """Alpha and threshold enter the identity; the others choose which files there are."""
-    assert {field.name for field in fields(Wanted)} == {"alpha", "threshold", "figure", "levels", "rain"}
+    assert {field.name for field in fields(Wanted)} == {
+        "alpha",
+        "threshold",
+        "figure",
+        "levels",
+        "rain",
+        "page",
+    }

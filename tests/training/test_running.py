@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 from pathlib import Path
@@ -13,6 +14,7 @@ from test_vgg import CHANNELS, write
 from tiny_models import CONFIG
 
 from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
+from deraincli.inference.backends.torch_device import supported_precisions
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.balnet.config import BALNET_SMALL
 from deraincli.models.checkpoint import load_model
@@ -60,6 +62,15 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
+
+
+def test_auto_trains_in_the_precision_that_the_device_computes_natively(folder: Path) -> None:
+    native = supported_precisions(torch.device("cpu"))[0]
+    runs = [make_run(folder, name, f"precision={name}", "optimiser.steps=2") for name in ("auto", native)]
+    for run in runs:
+        run.train(ignore)
+    assert_same(weights(runs[0]), weights(runs[1]))
+    assert json.loads((folder / "auto" / "config.json").read_text())["precision"] == native
 
 
 def test_a_run_with_every_loss_resumes_to_the_same_bits(folder: Path) -> None:

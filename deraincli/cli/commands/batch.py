@@ -107,6 +107,7 @@ def command(
     strength: options.Strength = 1.0,
     quality: options.Quality = None,
     working_side: options.WorkingSide = "auto",
+    ensemble: options.Ensemble = False,
     device: Annotated[
         str,
         typer.Option(
@@ -194,7 +195,7 @@ def command(
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
     asked = options.load_options(
-        model, task, "auto", precision, backend, tile, overlap, working_side, provider
+        model, task, "auto", precision, backend, tile, overlap, working_side, provider, ensemble
     )
     settings = RestoreSettings(
         asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control

@@ -109,6 +109,7 @@ def command(
             "field need; auto with --no-reference.",
         ),
     ] = None,
+    ensemble: options.Ensemble = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = None,
@@ -156,7 +157,9 @@ def command(
 
     names = options.model_names(context, model, models, optional=results is not None)
     side = working_side or job.working_side
-    asked = options.load_options(None, task, device, precision, backend, tile, overlap, side, provider)
+    asked = options.load_options(
+        None, task, device, precision, backend, tile, overlap, side, provider, ensemble
+    )
     judge = job.judge(max_pixels)
     key = f"{dataset.resolve()} {names} {results} {judge.identity} {limit} {save} {asked}"
     space = Workspace(key, save=save, for_report=report is not None, overwrite=overwrite)

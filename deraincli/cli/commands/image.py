@@ -73,6 +73,7 @@ def command(
     strength: options.Strength = 1.0,
     quality: options.Quality = None,
     working_side: options.WorkingSide = "auto",
+    ensemble: options.Ensemble = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = None,
@@ -103,7 +104,7 @@ def command(
     record: dict[str, object] = {"source": source, "output": destination, "status": "failed", "error": None}
     try:
         asked = options.load_options(
-            model, task, device, precision, backend, tile, overlap, working_side, provider
+            model, task, device, precision, backend, tile, overlap, working_side, provider, ensemble
         )
         asked = replace(asked, max_seconds=max_seconds)
         target = _destination(source, destination, format)

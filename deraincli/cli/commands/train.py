@@ -160,7 +160,8 @@ def _beginning(run: Run) -> str:
     scenes = sum(map(len, run.data.scenes))
     begun = f", begun as {config.warm_start}," if config.warm_start else ""
     return (
-        f"Training {config.network}{begun} for task {config.task} on {run.group.device}: {way}; "
+        f"Training {config.network}{begun} for task {config.task} on {run.group.device} in "
+        f"{config.precision}: {way}; "
         f"{scenes} photos or pairs, {len(run.validation.pairs)} pairs to validate on (prenet) every "
         f"{config.validate_every} steps."
     )

@@ -96,6 +96,7 @@ def command(
         ),
     ] = None,
     working_side: options.WorkingSide = "400",
+    ensemble: options.Ensemble = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     backend: options.Backend = None,
@@ -117,7 +118,7 @@ def command(
     shown_target = STREAM if target is None else str(target)
     record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
     asked = options.load_options(
-        model, task, device, precision, backend, tile, overlap, working_side, provider
+        model, task, device, precision, backend, tile, overlap, working_side, provider, ensemble
     )
     try:
         _refuse_picture(source)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from deraincli.errors import DeviceError
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+Precision = Literal["fp32", "bf16", "fp16"]
+PRECISIONS: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def available_devices() -> list[str]:
@@ -36,7 +39,7 @@ def choose_device(request: str) -> torch.device:
     return torch.device(name)
 
 
-def supported_precisions(device: torch.device) -> list[str]:
+def supported_precisions(device: torch.device) -> list[Precision]:
     """Returns the precisions that a device computes in.
 
     Args:
@@ -53,7 +56,7 @@ def supported_precisions(device: torch.device) -> list[str]:
     return ["bf16", "fp32"] if cpu_has_bf16() else ["fp32", "bf16"]
 
 
-def choose_precision(request: str, device: torch.device) -> str:
+def choose_precision(request: str, device: torch.device) -> Precision:
     """Chooses a precision that a device supports.
 
     Args:
@@ -69,11 +72,12 @@ def choose_precision(request: str, device: torch.device) -> str:
     supported = supported_precisions(device)
     if request == "auto":
         return supported[0]
-    if request not in supported:
-        raise DeviceError(
-            f"'{device}' does not compute in '{request}': choose from {', '.join(supported)} or auto."
-        )
-    return request
+    for precision in supported:
+        if precision == request:
+            return precision
+    raise DeviceError(
+        f"'{device}' does not compute in '{request}': choose from {', '.join(supported)} or auto."
+    )
 
 
 def cpu_has_bf16() -> bool:
