@@ -116,7 +116,7 @@ def test_a_short_run_learns_and_its_ram_finds_the_rain(folder: Path) -> None:
         "optimiser.ema=0.9",
         "data.heavy_share=0",
         "validate_every=300",
-        'precision="bf16"',
+        'precision="auto"',
     )
     seen: list[Progress] = []
     make_run(folder, "run", *settings).train(seen.append)
