@@ -1,4 +1,4 @@
-"""MapScores RAM and CAM against the ground truth that training uses."""
+"""Scores RAM and CAM against the ground truth that training uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class MapScore:
-    """MapScores of a map against its binary ground truth. None if undefined, as on a rain-free picture."""
+    """Scores of a map against its binary ground truth. None if undefined, as on a rain-free picture."""
 
     auc: float | None
     """Area under the ROC curve: 1 for a perfect ranking of the pixels, 0.5 for a random one."""
@@ -37,12 +37,12 @@ class MapScore:
 
 @dataclass(frozen=True)
 class MapScores:
-    """MapScores of both maps of one picture, or means over several pictures."""
+    """Scores of both maps of one picture, or means over several pictures."""
 
     ram: MapScore
-    """MapScores of RAM."""
+    """Scores of RAM."""
     cam: MapScore
-    """MapScores of CAM."""
+    """Scores of CAM."""
 
     def record(self) -> dict[str, dict[str, float | None]]:
         """Returns the scores as nested dicts for JSON."""
@@ -50,7 +50,7 @@ class MapScores:
 
 
 def score_maps(ram: Map, cam: Map, rainy: Pixels, clean: Pixels, *, threshold: float) -> MapScores:
-    """MapScores both maps against the ground truth of `attention_targets`.
+    """Scores both maps against the ground truth of `attention_targets`.
 
     Args:
         ram: RAM, H×W in 0–1.

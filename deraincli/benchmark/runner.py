@@ -152,9 +152,8 @@ def _measure_memory(entry: _Entry, row: Row, device: torch.device) -> None:
     if entry.opened is None:
         return
     least = entry.opened.least_memory(row.side, row.batch)
-    if least is not None and least > free_memory(
-        device
-    ):  # reported at once, because a trial would take minutes
+    if least is not None and least > free_memory(device):
+        # Reported at once, because a trial would take minutes.
         row.error = _shortage(row)
         return
     try:

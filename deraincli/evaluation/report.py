@@ -111,7 +111,7 @@ def no_reference_report(
                 photo.name,
                 f"{methods[0].name} changed {percent(rated[photo.name][1].changed_share)} of the pixels",
                 [cell for impression in rated[photo.name] for cell in cells(impression)],
-                partial(_views, photo, kept, max_pixels),
+                partial(_photo_states, photo, kept, max_pixels),
             )
             for photo in shown
         ],
@@ -125,14 +125,17 @@ def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:
     return method
 
 
-def _views(photo: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
-    rainy = read_rainy(photo, max_pixels=max_pixels)
-    return {RainyInput.name: rainy} | {method.name: method.restored(photo, rainy) for method in methods}
+def _views(pair: Pair, rainy: Pixels, methods: Sequence[Method]) -> dict[str, Pixels]:
+    return {RainyInput.name: rainy} | {method.name: method.restored(pair, rainy) for method in methods}
+
+
+def _photo_states(photo: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
+    return _views(photo, read_rainy(photo, max_pixels=max_pixels), methods)
 
 
 def _states(pair: Pair, methods: Sequence[Method], max_pixels: int) -> Mapping[str, Pixels]:
-    _, clean = read_pair(pair, max_pixels=max_pixels)
-    return {**_views(pair, methods, max_pixels), TRUTH: clean}
+    rainy, clean = read_pair(pair, max_pixels=max_pixels)
+    return {**_views(pair, rainy, methods), TRUTH: clean}
 
 
 def _histogram(summaries: Sequence[MethodScores]) -> Histogram | None:

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from PIL.ExifTags import IFD
 
+from deraincli.imaging.tiff_directory import TYPE_SIZES
+
 _ORDERS = {b"II+\0": "<", b"MM\0+": ">"}
 _CLASSIC = 42
 _MOST = 2**32 - 2**16  # the reach of 32-bit offsets, less room for directories
-_LONG8, _SIGNED_LONG8, _DIRECTORY8 = 16, 17, 18
+_DIRECTORY4, _LONG8, _SIGNED_LONG8, _DIRECTORY8 = 13, 16, 17, 18
 _SHORTER = {_LONG8: 4, _SIGNED_LONG8: 9, _DIRECTORY8: 4}
-_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_TYPE_SIZES |= dict.fromkeys(_SHORTER, 8)
+_TYPE_SIZES = TYPE_SIZES | {_DIRECTORY4: 4} | dict.fromkeys(_SHORTER, 8)
 _SUB_DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _DEEPEST = 1_000
 _LARGEST_GROWTH = 3

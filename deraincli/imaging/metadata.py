@@ -16,7 +16,7 @@ import PIL.Image
 from PIL.ExifTags import IFD, Base
 
 from deraincli.imaging import tiff_directory, xmp
-from deraincli.imaging.tiff_directory import ENTRY
+from deraincli.imaging.tiff_directory import ENTRY, TYPE_SIZES
 
 DAMAGED_EXIF = "The EXIF block is damaged and was left out."
 RAW_WITHOUT_EXIF = "The EXIF of this raw file could not be read and is left out."
@@ -43,7 +43,6 @@ _LONG = 4
 _INLINE = 4
 _HEADER = 8
 """Size of the TIFF header in bytes."""
-_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 
 class _Entry(NamedTuple):
@@ -262,7 +261,7 @@ def _directory(block: bytearray, order: str, start: int) -> tuple[dict[int, _Ent
     entries = {}
     for position, tag, kind, length in tiff_directory.entries(block, order, start):
         (value,) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", block, position + 8)
-        entries[tag] = _Entry(position, value, length * _TYPE_SIZES.get(kind, 0))
+        entries[tag] = _Entry(position, value, length * TYPE_SIZES.get(kind, 0))
     return entries, tiff_directory.end(block, order, start)
 
 

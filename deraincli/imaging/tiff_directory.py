@@ -12,6 +12,8 @@ from typing import NamedTuple
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 """Types of whole numbers. Those of 64 bits belong to BigTIFF, but libtiff reads them here as well."""
+TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""Bytes of a value by the types of TIFF 6.0."""
 ENTRY = 12
 """Size of a directory entry in bytes."""
 _INLINE = 4

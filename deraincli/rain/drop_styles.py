@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from deraincli.rain.random_numbers import log_uniform, sometimes
+
 CRISP_SHARE = 0.4
 """Share of the styles whose drops are small and nearly in focus, 0–1."""
 
@@ -80,21 +82,21 @@ def soft_style(rng: np.random.Generator) -> DropStyle:
     Returns:
         The style, for a picture of about 720×480.
     """
-    defocus = float(np.exp(rng.uniform(np.log(7), np.log(30))))
+    defocus = log_uniform(rng, 7, 30)
     return DropStyle(
         defocus=defocus,
-        radius=float(defocus**0.6 * np.exp(rng.uniform(np.log(0.9), np.log(3.5)))),
+        radius=defocus**0.6 * log_uniform(rng, 0.9, 3.5),
         spread=float(rng.uniform(0.2, 0.55)),
-        density=float(np.exp(rng.uniform(np.log(0.12), np.log(1.4)))),
+        density=log_uniform(rng, 0.12, 1.4),
         elongation=float(rng.uniform(0, 0.35)),
-        runs=float(rng.uniform(0, 0.25)) if rng.random() < 0.3 else 0.0,
+        runs=sometimes(rng, 0.3, 0.25),
         sky=_sky(rng),
         scene_sky=float(rng.uniform(0, 1)),
-        ground=float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))),
+        ground=log_uniform(rng, 0.3, 2.5),
         rim=float(rng.uniform(0.1, 0.8)),
-        highlights=float(rng.uniform(0, 0.4)) if rng.random() < 0.25 else 0.0,
-        film=float(rng.uniform(0, 0.8)) if rng.random() < 0.6 else 0.0,
-        veil=float(rng.uniform(0, 0.08)) if rng.random() < 0.6 else 0.0,
+        highlights=sometimes(rng, 0.25, 0.4),
+        film=sometimes(rng, 0.6, 0.8),
+        veil=sometimes(rng, 0.6, 0.08),
         wiped=_strokes(rng),
         exposure=_exposure(rng),
         blades=int(rng.integers(5, 10)) if rng.random() < 0.7 else 0,
@@ -112,21 +114,21 @@ def crisp_style(rng: np.random.Generator) -> DropStyle:
     Returns:
         The style, for a picture of about 720×480.
     """
-    radius = float(np.exp(rng.uniform(np.log(2.2), np.log(9))))
+    radius = log_uniform(rng, 2.2, 9)
     return DropStyle(
-        defocus=float(np.exp(rng.uniform(np.log(0.7), np.log(11)))),
+        defocus=log_uniform(rng, 0.7, 11),
         radius=radius,
         spread=float(rng.uniform(0.3, 0.75)),
-        density=float((radius / 9) ** 0.7 * np.exp(rng.uniform(np.log(0.1), np.log(2.5)))),
+        density=(radius / 9) ** 0.7 * log_uniform(rng, 0.1, 2.5),
         elongation=float(rng.uniform(0, 0.4)),
-        runs=float(rng.uniform(0, 0.3)) if rng.random() < 0.3 else 0.0,
+        runs=sometimes(rng, 0.3, 0.3),
         sky=_sky(rng),
         scene_sky=float(rng.uniform(0.3, 1)),
-        ground=float(np.exp(rng.uniform(np.log(0.1), np.log(1.2)))),
+        ground=log_uniform(rng, 0.1, 1.2),
         rim=float(rng.uniform(0.3, 1)),
-        highlights=float(rng.uniform(0, 0.3)) if rng.random() < 0.25 else 0.0,
-        film=float(rng.uniform(0, 0.6)) if rng.random() < 0.3 else 0.0,
-        veil=float(rng.uniform(0, 0.08)) if rng.random() < 0.3 else 0.0,
+        highlights=sometimes(rng, 0.25, 0.3),
+        film=sometimes(rng, 0.3, 0.6),
+        veil=sometimes(rng, 0.3, 0.08),
         wiped=_strokes(rng),
         exposure=_exposure(rng),
         glare=8.0,
@@ -135,7 +137,7 @@ def crisp_style(rng: np.random.Generator) -> DropStyle:
 
 def _strokes(rng: np.random.Generator) -> float:
     """Draws the width of a wiped film's strokes. Most films are even."""
-    return float(np.exp(rng.uniform(np.log(3), np.log(20)))) if rng.random() < 0.25 else 0.0
+    return log_uniform(rng, 3, 20) if rng.random() < 0.25 else 0.0
 
 
 def _exposure(rng: np.random.Generator) -> float:

@@ -28,6 +28,7 @@ import numpy as np
 from deraincli.pixels import Floats, Picture
 from deraincli.rain.drop_styles import DropStyle, drop_style
 from deraincli.rain.linear_light import displayed, linear
+from deraincli.rain.random_numbers import log_uniform
 
 DISC = 7
 """Largest radius of the blur circle in pixels of the drop layer."""
@@ -217,7 +218,7 @@ def _wet_film(scene: Floats, style: DropStyle, rng: np.random.Generator) -> tupl
 def _strokes(height: int, width: int, pitch: float, rng: np.random.Generator) -> Floats:
     """Draws the strokes of a wiped film, H×W in 0–1: arcs of water and of clear glass about a far point."""
     turn = float(rng.uniform(0, 2 * np.pi))
-    away = max(height, width) * float(np.exp(rng.uniform(np.log(0.8), np.log(6))))
+    away = max(height, width) * log_uniform(rng, 0.8, 6)
     y, x = np.ogrid[:height, :width]
     distance = np.hypot(y - away * np.sin(turn), x - away * np.cos(turn)) / pitch
     water = rng.uniform(-0.3, 1, int(distance.max()) + 2).clip(0, 1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.pixels import Picture
+from deraincli.rain.random_numbers import log_uniform
 
 Mask = NDArray[np.float32]
 """Opacity of a pattern: H×W, 0–1."""
@@ -61,7 +62,7 @@ def _bars(size: tuple[int, int], angle: float, pitch: float, thickness: float, o
 
 def _draw_family(rng: np.random.Generator) -> tuple[float, float, float]:
     """Draws the pitch, thickness and offset of bars, in pixels."""
-    pitch = float(np.exp(rng.uniform(np.log(5), np.log(60)))) * FINER
+    pitch = log_uniform(rng, 5, 60) * FINER
     thickness = max(pitch * float(rng.uniform(0.08, 0.5)), 1.0)
     return pitch, thickness, float(rng.uniform(0, pitch))
 

@@ -13,6 +13,7 @@ import numpy as np
 from deraincli.pixels import Picture
 from deraincli.rain.linear_light import displayed, linear
 from deraincli.rain.mist import add_mist
+from deraincli.rain.random_numbers import log_uniform
 from deraincli.rain.streaks import Layer, StreakStyle, streak_layer
 
 MIST_SHARE = 0.35
@@ -76,7 +77,7 @@ def as_jpeg(picture: Picture, quality: int) -> Picture:
 def _streaks(height: int, width: int, rng: np.random.Generator) -> Layer:
     """Draws far, middle and sometimes near rain of similar angles, as opacity H×W."""
     angle = float(rng.uniform(-45, 45) if rng.random() < 0.5 else rng.normal(0, 12))
-    strength = float(np.exp(rng.uniform(np.log(0.15), np.log(0.65))))
+    strength = log_uniform(rng, 0.15, 0.65)
     styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]
     seen_through = np.ones((height, width), np.float32)
     for style in styles:

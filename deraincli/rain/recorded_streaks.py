@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deraincli.errors import InputError
 from deraincli.rain.random_crops import random_view
+from deraincli.rain.random_numbers import log_uniform
 from deraincli.rain.streaks import Layer
 
 
@@ -47,7 +48,7 @@ class RecordedLayers:
         if heavy:
             return layer * np.float32(rng.uniform(0.5, 1.1))
         floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
-        peak = float(np.exp(rng.uniform(np.log(0.08), np.log(0.55))))
+        peak = log_uniform(rng, 0.08, 0.55)
         return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)
 
 

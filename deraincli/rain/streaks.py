@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.rain.random_numbers import log_uniform
+
 Layer = NDArray[np.float32]
 """A streak layer R to add to the clean picture, H×W, float32, 0–1 of full scale."""
 Blend = Literal["add", "screen"]
@@ -64,11 +66,11 @@ def light_style(rng: np.random.Generator) -> StreakStyle:
     widest = 0.7 if like_the_sets else 1.6
     return StreakStyle(
         length=float(rng.uniform(14 if like_the_sets else 10, 80 if like_the_sets else 70)),
-        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(widest)))),
+        defocus=log_uniform(rng, 0.35, widest),
         angle=float(rng.normal(0, 14)),
         convergence=float(rng.normal(0, 0.25)) if rng.random() < 0.5 else 0.0,
         coverage=float(rng.uniform(0.1 if like_the_sets else 0.06, 0.42)),
-        peak=float(np.exp(rng.uniform(np.log(0.07), np.log(0.6)))),
+        peak=log_uniform(rng, 0.07, 0.6),
         clustering=float(rng.uniform(0, 0.7 if like_the_sets else 1)),
         gusts=float(rng.uniform(0.2, 0.8) if like_the_sets else rng.uniform(0, 1.2)),
     )
@@ -85,7 +87,7 @@ def heavy_style(rng: np.random.Generator) -> StreakStyle:
     """
     return StreakStyle(
         length=float(rng.uniform(15, 80)),
-        defocus=float(np.exp(rng.uniform(np.log(0.35), np.log(1.8)))),
+        defocus=log_uniform(rng, 0.35, 1.8),
         angle=float(rng.normal(0, 16)),
         convergence=0.0,
         coverage=float(rng.uniform(0.3, 0.9)),
@@ -207,7 +209,7 @@ def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
     Its structures are a few pixels wide across the fall and BUNDLE pixels long along it.
     """
     noise = rng.standard_normal((size[0] // 2, size[1] // 2), np.float32)  # half size is enough
-    across = float(np.exp(rng.uniform(np.log(0.8), np.log(4))))
+    across = log_uniform(rng, 0.8, 4)
     field = cv2.GaussianBlur(noise, (0, 0), across)
     field = cv2.filter2D(field, -1, _smear_kernel(BUNDLE / 2, style.angle), borderType=cv2.BORDER_REFLECT)
     field *= style.gusts / field.std()

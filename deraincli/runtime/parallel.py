@@ -17,8 +17,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 CGROUPS = Path("/sys/fs/cgroup")
-
-
 FILE_WORKERS = 8
 """Largest number of threads that read files. Disks gain nothing from more, and each picture takes memory."""
 

@@ -23,9 +23,9 @@ class PatchScores(NamedTuple):
     """Patch scores, each B×1×h×w. 1 stands for a clean photo, 0 for an output of the network."""
 
     whole: Tensor
-    """PatchScores of the whole pictures."""
+    """Scores of the whole pictures."""
     region: Tensor
-    """PatchScores of the regions."""
+    """Scores of the regions."""
 
 
 class Discriminators(nn.Module):
@@ -37,7 +37,7 @@ class Discriminators(nn.Module):
         self.region = patch_gan()
 
     def forward(self, pictures: Tensor, corners: Tensor) -> PatchScores:
-        """PatchScores pictures and a region of each.
+        """Scores pictures and a region of each.
 
         Args:
             pictures: B×3×H×W in 0–1, with sides of at least `REGION`.

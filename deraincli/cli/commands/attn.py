@@ -55,7 +55,7 @@ class _Inspected(NamedTuple):
     record: dict[str, Any]
     """JSON record of the picture, apart from source and output."""
     scores: MapScores | None
-    """MapScores of the maps, None without ground truth."""
+    """Scores of the maps, None without ground truth."""
     complementarity_gap: float
     """Mean |RAM + CAM − 1|, 0–1."""
 

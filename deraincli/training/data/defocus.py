@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.rain.linear_light import displayed, linear
+from deraincli.rain.random_numbers import log_uniform
 
 LEAST_RADIUS, LARGEST_RADIUS = 1.5, 12.0
 """Range of the radius of the blur circle, in pixels."""
@@ -23,7 +24,7 @@ def out_of_focus(clean: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[
         The blurred picture, H×W×3.
     """
     height, width = clean.shape[:2]
-    radius = float(np.exp(rng.uniform(np.log(LEAST_RADIUS), np.log(LARGEST_RADIUS))))
+    radius = log_uniform(rng, LEAST_RADIUS, LARGEST_RADIUS)
     reach = np.arange(-np.ceil(radius), np.ceil(radius) + 1, dtype=np.float32)
     circle = np.clip(radius + 0.5 - np.hypot(reach[:, None], reach[None]), 0, 1)
     light = linear(clean)
