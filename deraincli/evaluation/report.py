@@ -8,6 +8,7 @@ from functools import partial
 
 from deraincli.datasets.pairs import Pair, read_pair, read_rainy
 from deraincli.evaluation.comparison import TRUTH
+from deraincli.evaluation.evaluate import Failed
 from deraincli.evaluation.methods import Method, ModelMethod, PrecomputedResults, RainyInput
 from deraincli.evaluation.no_reference import COLUMNS as IMPRESSION_COLUMNS
 from deraincli.evaluation.no_reference import WARNING, Impressions, cells
@@ -42,18 +43,16 @@ def evaluation_report(
     """
     first = results.models[0]
     shown = [summary for summary in results.summaries if summary.protocol == first.protocol]
-    failed = {outcome.pair for outcome in results.failed}
-    by_name = {pair.name: pair for pair in pairs if pair not in failed}
-    kept = [_kept(method, list(by_name.values()), max_pixels) for method in methods]
-    if failed:
-        facts = [*facts, f"{len(failed)} of {len(pairs)} pairs failed"]
+    scored, failures = _without_failed(pairs, results.failed, "pairs")
+    by_name = {pair.name: pair for pair in scored}
+    kept = [_kept(method, scored, max_pixels) for method in methods]
     cells = {
         images[0].name: [cell for image in images for cell in (_decibel(image.psnr), f"{image.ssim:.4f}")]
         for images in zip(*(summary.images for summary in shown), strict=True)
     }
     return render(
         f"Evaluation on {results.dataset}",
-        [f"fingerprint {results.fingerprint}", f"pictures by protocol {first.protocol}", *facts],
+        [f"fingerprint {results.fingerprint}", f"pictures by protocol {first.protocol}", *facts, *failures],
         tables=[Table("Scores", COLUMNS, results.rows())],
         histogram=_histogram(shown),
         listed=[f"{summary.model} {metric}" for summary in shown for metric in ("PSNR", "SSIM")],
@@ -91,17 +90,14 @@ def no_reference_report(
     Returns:
         The page.
     """
-    failed = {outcome.pair for outcome in results.failed}
-    shown = [photo for photo in photos if photo not in failed]
+    shown, failures = _without_failed(photos, results.failed, "photos")
     kept = [_kept(method, shown, max_pixels) for method in methods]
-    if failed:
-        facts = [*facts, f"{len(failed)} of {len(photos)} photos failed"]
     rated = {
         name: [impressions[name] for impressions in results.by_method.values()] for name in results.names
     }
     return render(
         f"{results.dataset} without ground truth",
-        [f"fingerprint {results.fingerprint}", WARNING, *facts],
+        [f"fingerprint {results.fingerprint}", WARNING, *facts, *failures],
         tables=[Table("Change and measures of quality", IMPRESSION_COLUMNS, results.rows())],
         listed=[
             f"{name} {what}" for name in results.by_method for what in ("changed", "BRISQUE", "CLIP-IQA")
@@ -116,6 +112,15 @@ def no_reference_report(
             for photo in shown
         ],
     )
+
+
+def _without_failed(
+    pairs: Sequence[Pair], failed: Sequence[Failed], what: str
+) -> tuple[list[Pair], list[str]]:
+    """Returns the pairs that have scores, and a statement on the others if there are any."""
+    without = {outcome.pair for outcome in failed}
+    said = [f"{len(without)} of {len(pairs)} {what} failed"] if without else []
+    return [pair for pair in pairs if pair not in without], said
 
 
 def _kept(method: Method, pairs: Sequence[Pair], max_pixels: int) -> Method:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 
 from deraincli.errors import InputError
@@ -17,5 +16,3 @@ def require_av() -> None:
     """
     if find_spec("av") is None:
         raise InputError(f"Videos need PyAV, which is not installed: {install_command('video')}")
-    # At its default log level, the AV1 encoder prints its settings. At level 1 it prints errors only.
-    os.environ.setdefault("SVT_LOG", "1")

@@ -22,7 +22,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from deraincli.errors import UsageError
-from deraincli.runtime.process import keep_scheduling
+from deraincli.runtime.process import default_variable, keep_scheduling
 from deraincli.video.reader import Source, Time
 
 FULL_RANGE = int(ColorRange.JPEG)
@@ -312,7 +312,9 @@ def open_encoder(encoding: Encoding) -> VideoCodecContext:
     context.options = encoding.options
     context.flags |= int(Flags.global_header)
     try:
-        with keep_scheduling():
+        # At its default log level, the AV1 encoder prints its settings. At level 1 it prints errors only. It
+        # reads the level when it opens.
+        with default_variable("SVT_LOG", "1"), keep_scheduling():
             context.open()
     except av.error.FFmpegError as error:
         raise UsageError(

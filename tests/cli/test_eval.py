@@ -153,10 +153,12 @@ def test_failures_are_named_counted_and_exit_3(derain_eval, dataset):
     (dataset / "input" / "2.png").write_bytes(whole[: len(whole) // 2])
     for side in ("input", "target"):
         write_picture(dataset / side / "5.png", scene(0, height=10))
-    finished = derain_eval(dataset, "--results", dataset / "target", "--json")
+    page = dataset.parent / "page.html"
+    finished = derain_eval(dataset, "--results", dataset / "target", "--json", "--report", page)
     (record,) = records(finished)
     assert finished.code == 3
     assert record["count"] == 4
+    assert "2 of 6 pairs failed" in page.read_text()
     assert [failure["name"] for failure in record["failed"]] == ["2", "5"]
     assert "2 of 6 pairs failed" in finished.err
     assert "input/2.png" in finished.err and "5: 64×10 is smaller" in finished.err
