@@ -221,7 +221,7 @@ Quality = Annotated[
         max=100,
         metavar="N",
         rich_help_panel=QUALITY,
-        help="Quality of JPEG (default 95), WebP (95), AVIF (90) and JPEG XL (95).",
+        help="Quality of JPEG (default 95), WebP (95; lossless stays lossless), AVIF (90) and JPEG XL (95).",
     ),
 ]
 Metadata = Annotated[

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from deraincli.imaging import jpeg, png
+from deraincli.imaging import jpeg, png, webp
 
 _IPTC_OF_TIFF = 33723
 _PADDING = b"\0\xff"
@@ -49,9 +49,5 @@ def _behind(data: bytes, format: str) -> bytes:
     """Returns the data after the end of the picture, without padding."""
     if format == "JPEG":
         return jpeg.behind(data)
-    ends = {"PNG": png.end, "WEBP": _end_of_riff}
+    ends = {"PNG": png.end, "WEBP": webp.end}
     return data[ends[format](data) :].strip(_PADDING) if format in ends else b""
-
-
-def _end_of_riff(data: bytes) -> int:
-    return 8 + int.from_bytes(data[4:8], "little")

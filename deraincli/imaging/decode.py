@@ -39,6 +39,7 @@ from deraincli.imaging import (
     resolution,
     tiff_directory,
     tiff_layout,
+    webp,
     xmp,
 )
 from deraincli.imaging.formats import FORMATS, HEAD_BYTES, available, is_video, missing_extra, recognise
@@ -237,7 +238,7 @@ def _check_whole(data: bytes, format: str, name: str) -> None:
                 png.check_lines(data)
         elif format == "JPEG":
             jpeg.check(data)
-        elif format == "WEBP" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        elif format == "WEBP" and len(data) < webp.end(data):
             raise ValueError("it ends before the length in its header")
 
 
@@ -276,6 +277,7 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
         notes,
         png_chunks=_colour_chunks(data, format, icc, turned=turned),
         resolution=density[::-1] if density and turned else density,
+        lossless_webp=format == "WEBP" and webp.is_lossless(data),
     )
 
 

@@ -40,8 +40,8 @@ def encode(image: Image, format: str, *, quality: int | None = None, keep_metada
     Args:
         image: The picture. `fit_to_format` first reduces it to what the format can hold.
         format: A key of `FORMATS`.
-        quality: 1–100 for JPEG (default 95), WebP (95), JPEG XL (95) and AVIF (90, or 100 with alpha). 100
-            makes WebP and JPEG XL lossless. Other formats ignore it.
+        quality: 1–100 for JPEG (default 95), WebP (95, or 100 for pictures of lossless WebPs), JPEG XL (95)
+            and AVIF (90, or 100 with alpha). 100 makes WebP and JPEG XL lossless. Other formats ignore it.
         keep_metadata: Whether EXIF and XMP are written. The ICC profile always is, because the colours
             depend on it.
 
@@ -194,7 +194,7 @@ def _jpeg(image: Image, quality: int | None) -> bytes:
 
 
 def _webp(image: Image, quality: int | None) -> bytes:
-    quality = quality or _WEBP_QUALITY
+    quality = quality or (_LOSSLESS if image.lossless_webp else _WEBP_QUALITY)
     return _saved(
         image,
         "WEBP",

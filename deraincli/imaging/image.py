@@ -30,6 +30,8 @@ class Image:
     """Type and body of PNG chunks for colours and aspect. A PNG keeps all of them, an AVIF only cICP."""
     resolution: Resolution | None = None
     """Resolution of the upright picture in pixels per inch, as the file states it outside EXIF."""
+    lossless_webp: bool = False
+    """Whether the picture was read from a lossless WebP. As a WebP, it stays lossless by default."""
 
 
 Views = tuple[Picture, ...]

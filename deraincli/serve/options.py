@@ -26,7 +26,11 @@ class RequestOptions(BaseModel):
         None, description="Format of the result. Default: the format of the picture."
     )
     quality: int | None = Field(
-        None, ge=1, le=100, description="Quality of JPEG (default 95), WebP (95), AVIF (90) and JPEG XL (95)."
+        None,
+        ge=1,
+        le=100,
+        description="Quality of JPEG (default 95), WebP (95; lossless stays lossless), AVIF (90) and "
+        "JPEG XL (95).",
     )
     metadata: Literal["keep", "strip"] = Field(
         "keep", description="Whether EXIF and XMP are kept. Colour profiles always stay."

@@ -159,6 +159,21 @@ def test_alpha_is_carried_through(derain, tmp_path: Path, random_model: Path) ->
     np.testing.assert_array_equal(np.asarray(result)[..., 3], alpha)
 
 
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_lossless_webp_stays_lossless(derain, tmp_path: Path, random_model: Path, lossless: bool) -> None:
+    """With EXIF, which only the extended container holds."""
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "Maker"
+    source = tmp_path / "in.webp"
+    PIL.Image.fromarray(photo()).save(source, lossless=lossless, exif=exif)
+    assert derain("image", source, "-m", random_model, "--strength", "0").code == 0
+    before, after = (np.asarray(PIL.Image.open(tmp_path / name)) for name in ("in.webp", "in.derained.webp"))
+    assert np.array_equal(before, after) == lossless
+    options = ("-o", tmp_path / "90.webp", "--quality", 90)
+    assert derain("image", source, "-m", random_model, "--strength", "0", *options).code == 0
+    assert b"VP8L" not in (tmp_path / "90.webp").read_bytes()
+
+
 def test_grey_stays_grey(derain, tmp_path: Path, random_model: Path) -> None:
     PIL.Image.fromarray(photo()[..., 1]).save(tmp_path / "in.png")
     assert derain("image", tmp_path / "in.png", "-o", tmp_path / "out.png", "-m", random_model).code == 0

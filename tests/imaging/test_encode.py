@@ -101,6 +101,18 @@ def test_webp_of_quality_100_is_lossless(alpha: bool) -> None:
     np.testing.assert_array_equal(again.alpha, image.alpha)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_lossless_webp_stays_lossless_unless_a_quality_is_given(alpha: bool) -> None:
+    """With and without alpha, which the extended container holds."""
+    image = picture(3, alpha)
+    read = decode(encode(image, "WEBP", quality=100), max_pixels=LIMIT)
+    assert b"VP8L" in encode(read, "WEBP")
+    np.testing.assert_array_equal(decode(encode(read, "WEBP"), max_pixels=LIMIT).pixels, image.pixels)
+    for lossy in (encode(read, "WEBP", quality=95), encode(image, "WEBP")):
+        assert b"VP8 " in lossy
+        assert b"VP8 " in encode(decode(lossy, max_pixels=LIMIT), "WEBP")
+
+
 @pytest.mark.parametrize("format", ["WEBP", "AVIF"])
 def test_alpha_is_exact_beside_lossy_colours(format: str) -> None:
     if format == "AVIF" and not avif_supported():
