@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds of work before a bar appears."""
+LINE_SECONDS = 30.0
+"""Seconds of work before a line of progress if there is no terminal, and between two of them."""
 LEGIBLE = 12
 """Least width of a table's first column, characters, also in a narrow terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
@@ -144,13 +146,16 @@ class Output:
     def progress(self, label: str) -> Iterator[Meter]:
         """Shows progress on a terminal if the block takes longer than a second.
 
+        Without a terminal, a line appears every LINE_SECONDS.
+
         Args:
             label: What is being done.
 
         Yields:
             The meter, to be called with the progress.
         """
-        meter = Meter(label, shown=self._live, patience=PATIENCE)
+        lines = None if self._live else RareLines(self)
+        meter = Meter(label, shown=self._live, patience=PATIENCE, lines=lines)
         try:
             yield meter
         finally:
@@ -165,17 +170,43 @@ class Output:
         return not (self.quiet or self.json) and stderr().is_terminal
 
 
+class RareLines:
+    """Lines of progress for work without a terminal, LINE_SECONDS apart."""
+
+    def __init__(self, out: Output) -> None:
+        """Starts the clock.
+
+        Args:
+            out: Where to print.
+        """
+        self._out = out
+        self._said = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Prints a line if there was none for LINE_SECONDS.
+
+        Args:
+            text: The line.
+        """
+        if time.monotonic() - self._said > LINE_SECONDS:
+            self._said = time.monotonic()
+            self._out.line(text)
+
+
 class Meter:
     """A spinner with a label, and a bar as soon as there are pieces of work to count."""
 
-    def __init__(self, label: str, *, shown: bool, patience: float) -> None:
+    def __init__(self, label: str, *, shown: bool, patience: float, lines: RareLines | None = None) -> None:
         """Starts the clock.
 
         Args:
             label: What is being done.
             shown: Whether the meter ever appears.
             patience: Seconds before it appears.
+            lines: What prints the progress if the meter never appears. None prints nothing.
         """
+        self._label = label
+        self._lines = lines
         self._bar = _meter_bar(label) if shown else None
         self._lock = Lock()
         self._open = False
@@ -195,6 +226,8 @@ class Meter:
         """
         count = f"{done}/{total}" if total > 1 else ""
         self._update(completed=done, total=total if count else None, count=count, text=printable(text))
+        if self._lines is not None and count:
+            self._lines(f"{self._label}: {done} of {total} parts done")
 
     def label(self, text: str) -> None:
         """Changes the label.
@@ -202,6 +235,7 @@ class Meter:
         Args:
             text: What is being done now.
         """
+        self._label = text
         self._update(description=printable(text))
 
     def close(self) -> None:
@@ -260,10 +294,6 @@ def printable(text: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-LINE_SECONDS = 30.0
-"""Seconds between two lines of progress if there is no terminal."""
-
-
 class BatchProgress:
     """Progress of a batch: files, megapixels per second, time left and current file.
 
@@ -277,9 +307,8 @@ class BatchProgress:
             out: Where to print.
             total: Number of pictures, None while more may come.
         """
-        self._out = out
         self._total = total
-        self._said = time.monotonic()
+        self._lines = RareLines(out)
         self._bar = None if out.quiet or out.json or not stderr().is_terminal else _batch_bar()
 
     def __enter__(self) -> BatchProgress:
@@ -312,10 +341,9 @@ class BatchProgress:
         speed, left = f"{summary.megapixels_per_second:.2f} MP/s", self._left(summary)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=summary.count, speed=speed, left=left)
-        elif time.monotonic() - self._said > LINE_SECONDS:
-            self._said = time.monotonic()
+        else:
             total = "" if self._total is None else f" of {self._total}"
-            self._out.line(f"{summary.count}{total} pictures, {speed}" + (f", {left}" if left else ""))
+            self._lines(f"{summary.count}{total} pictures, {speed}" + (f", {left}" if left else ""))
 
     def _left(self, summary: BatchSummary) -> str:
         """Estimates the time left from the mean time of a picture. Empty before the first picture."""

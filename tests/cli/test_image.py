@@ -19,6 +19,7 @@ import PIL.Image
 import pytest
 
 import deraincli
+from deraincli.cli import output
 from deraincli.imaging.formats import PICTURE_SUFFIXES
 
 
@@ -346,6 +347,23 @@ def test_a_terminal_shows_at_once_what_is_being_done(jpeg: Path, small_model: Pa
     assert process.returncode == 0
     assert b"loading the model" in seen or b"restoring" in seen
     assert b"large.derained.png" in seen
+
+
+def test_without_a_terminal_lines_say_how_far_long_work_is(
+    derain, jpeg: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tiles. Work that is done within LINE_SECONDS prints none."""
+
+    def said(*options: str) -> list[str]:
+        out = ("-o", jpeg.with_name("out.png"), "--overwrite")
+        done = derain("image", jpeg, *out, "-m", small_model, "--tile", 64, "--overlap", 0, *options)
+        assert done.code == 0, done.err
+        return [line for line in done.err.splitlines() if "parts" in line]
+
+    assert said() == []
+    monkeypatch.setattr(output, "LINE_SECONDS", -1)
+    assert said() == [f"{jpeg}: {done} of 2 parts done" for done in (1, 2)]
+    assert said("--quiet") == []
 
 
 def test_what_cannot_be_written_is_refused(derain, jpeg: Path, random_model: Path) -> None:
