@@ -72,7 +72,9 @@ class Outcome:
     unreadable: bool = False
     """Whether the picture itself cannot be read, for example because its file is still incomplete."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user."""
+    """Sentences for the user about this picture."""
+    settings_notes: tuple[str, ...] = ()
+    """Sentences for the user about settings that differ from the requested ones, `Derainer.notes`."""
     width: int | None = None
     """Width of the picture in pixels."""
     height: int | None = None
@@ -97,6 +99,8 @@ class Outcome:
     """Shorter sides of the picture in the passes, pixels."""
     control: ControlOptions | None = None
     """The strength and the picture's own masks."""
+    ensemble: bool | None = None
+    """Whether the results for the picture and for its mirror image were averaged."""
 
     @classmethod
     def skipped(cls, job: Job, facts: Mapping[str, Any]) -> Outcome:
@@ -143,6 +147,7 @@ class Outcome:
             "tile": self.tile,
             "working_sides": None if self.sides is None else list(self.sides),
             **(self.control.record() if self.control else dict.fromkeys(WHOLE.record())),
+            "ensemble": self.ensemble,
             **(self.change.record() if self.change else {"mean_change": None, "changed_share": None}),
             "rain": self.rain.record() if self.rain else None,
         }

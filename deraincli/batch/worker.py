@@ -150,7 +150,8 @@ class Worker:
         outcome = Outcome(
             job,
             "done",
-            notes=(*slot.derainer.notes, *notes),
+            notes=tuple(notes),
+            settings_notes=slot.derainer.notes,
             width=width,
             height=height,
             network_seconds=network_seconds,
@@ -162,6 +163,7 @@ class Worker:
             tile=str(result.tile),
             sides=result.sides,
             control=given,
+            ensemble=settings.load.ensemble,
         )
         # Check again, so that the new entry does not supersede that of another run's result.
         check_destination(job.destination, overwrite=overwrite)

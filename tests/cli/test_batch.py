@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -100,7 +101,7 @@ def test_json_has_a_line_for_every_picture(derain, photos, random_model):
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, len(lines)) == (3, 5)
     keys = "source output status error width height seconds model device precision tile"
-    keys += " working_sides strength mask protect rain"
+    keys += " working_sides strength mask protect ensemble rain"
     assert all(set(line) == {*keys.split(), "mean_change", "changed_share"} for line in lines)
     by_status = {line["status"]: line for line in lines}
     assert by_status["failed"]["source"] == str(photos / "broken.jpg")
@@ -145,6 +146,28 @@ def test_another_backend_or_version_of_results_restores_anew(
     assert run("--backend", "onnxruntime") == ["skipped"] * 4
     monkeypatch.setattr(identity, "RESULTS_VERSION", identity.RESULTS_VERSION + 1)
     assert run("--backend", "onnxruntime") == ["done"] * 4
+
+
+def test_notes_name_their_photo(derain, random_model, tmp_path):
+    """If many photos have the same note, --verbose alone names all of them."""
+    names = [str(tmp_path / "photos" / f"{number}.png") for number in range(7)]
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        cv2.imwrite(name, np.full((20, 30, 3), 1000, np.uint16))
+    write_photo(tmp_path / "photos" / "plain.png")
+    what = "16 bits per channel were rounded to the 8 that are written to JPEG."
+
+    def said(*options: str) -> set[str]:
+        done = derain("batch", tmp_path / "photos", "-m", random_model, "--format", "jpg", *options)
+        assert done.code == 0, done.err
+        return {line for line in done.err.splitlines() if what in line}
+
+    few = said()
+    all_names = {f"Note: {name}: {what}" for name in names}
+    assert few - all_names == {f"Note: 2 more (--verbose names them): {what}"}
+    assert len(few & all_names) == 5
+    assert said("--overwrite", "--verbose") == all_names
+    assert said("--overwrite", "--quiet") == set()
 
 
 def test_nothing_to_do_is_said(derain, photos, random_model, tmp_path):

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+import skimage.data
 
 import deraincli
 from deraincli.cli import output
@@ -53,7 +54,7 @@ def test_json_says_what_was_done(derain, jpeg: Path, random_model: Path) -> None
     assert record.keys() == {
         *("source", "output", "status", "error", "width", "height", "seconds"),
         *("model", "device", "precision", "tile", "working_sides", "mean_change", "changed_share"),
-        *("strength", "mask", "protect", "rain"),
+        *("strength", "mask", "protect", "saved_mask", "ensemble", "rain"),
     }
     assert (record["source"], record["output"]) == (str(jpeg), str(out))
     assert (record["status"], record["error"]) == ("done", None)
@@ -91,6 +92,22 @@ def test_where_little_changed_it_is_said_what_to_try(
     done = derain("image", tmp_path / "in.png", "-o", tmp_path / "out.png", *options)
     assert done.code == 0
     assert f"If rain is left, try {tries}." in done.err
+
+
+def test_a_doubt_about_drops_is_said_in_every_run(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blurred fur, for which drops are more probable than not, and which the windows do not confirm."""
+    monkeypatch.setenv("DERAIN_TILE", "off")
+    PIL.Image.fromarray(skimage.data.chelsea()[100:196, 280:376]).save(tmp_path / "fur.png")
+
+    def run(*options: str) -> tuple[int, bytes]:
+        done = derain("image", tmp_path / "fur.png", "-o", tmp_path / "out.png", "--overwrite", *options)
+        return done.err.count("There may be drops on the lens"), done.out
+
+    said, record = run("--json")
+    assert (said, json.loads(record)["model"]) == (1, "balnet-lite-streak")
+    assert [run(*options)[0] for options in ((), (), ("--verbose",), ("--quiet",))] == [1, 1, 1, 0]
 
 
 def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: Path) -> None:

@@ -138,6 +138,13 @@ def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
     assert (record["strength"], record["mask"], record["protect"]) == (0.5, str(mask), None)
     record = json.loads(image(source, out, "--json").out)
     assert (record["strength"], record["mask"], record["protect"]) == (1.0, None, None)
+    assert (record["saved_mask"], record["ensemble"]) == (None, False)
+    further = ("--ensemble", "--save-mask", tmp_path / "rain.png")
+    done = image(source, out, *further)
+    assert ", ensemble; " in done.err
+    assert f"; mask written to {tmp_path / 'rain.png'}\n" in done.err
+    record = json.loads(image(source, out, *further, "--json").out)
+    assert (record["saved_mask"], record["ensemble"]) == (str(tmp_path / "rain.png"), True)
 
 
 @pytest.mark.parametrize(
@@ -273,6 +280,7 @@ def test_a_video_gets_its_share_of_the_change(
         shared = ("-m", small_model, "--tile", "off", "--temporal", 1, "--json")
         done = derain("video", source, "-o", out, "--strength", strength, *shared)
         assert (done.code, json.loads(done.out)["strength"]) == (0, strength), done.err
+        assert json.loads(done.out)["ensemble"] is False
     before, none, half, whole = (
         np.stack([frame.to_ndarray().astype(int) for frame in clips.read_frames(file)])
         for file in (source, *(tmp_path / f"{strength}.mkv" for strength in (0, 0.5, 1)))

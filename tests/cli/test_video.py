@@ -117,6 +117,17 @@ def test_pictures_are_those_of_the_python_api(video, tmp_path: Path, random_mode
         assert not np.array_equal(after, before)
 
 
+def test_the_ensemble_is_said(derain, video, tmp_path: Path, random_model: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt="bgr0", times=STEADY[:1])
+    given = (source, "-o", tmp_path / "out.mkv", "--ensemble")
+    assert video(*given)["ensemble"] is True
+    (picture,) = read_pictures(tmp_path / "out.mkv")
+    derainer = deraincli.load(str(random_model), precision="fp32", ensemble=True)
+    np.testing.assert_array_equal(picture, derainer(*read_pictures(source)))
+    done = derain("video", *given, "--overwrite", "-m", random_model, "--precision", "fp32")
+    assert "in fp32, ensemble\n" in done.err
+
+
 @pytest.mark.parametrize(
     ("codec", "source_codec", "pix_fmt"),
     [

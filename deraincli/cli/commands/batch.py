@@ -29,6 +29,8 @@ EXAMPLES = examples(
     "derain batch photos                   # photos/ → photos-derained/",
     "derain batch photos -o results --report page.html",
 )
+NAMED_PER_NOTE = 5
+"""Largest number of photos that are named for one note, without --verbose."""
 NAMED_FAILURES = 20
 """Largest number of failures that are listed again at the end."""
 
@@ -346,7 +348,7 @@ def _follow(
         for outcome in outcomes:
             summary.add(outcome)
             progress.advance(summary)
-            _report(outcome, out)
+            _report(outcome, summary, out)
             if outcome.fatal:
                 raise OutputError(
                     "Nothing more can be written there: make room, then run the same command again."
@@ -356,9 +358,12 @@ def _follow(
                 return
 
 
-def _report(outcome: Outcome, out: Output) -> None:
-    for note in outcome.notes:
+def _report(outcome: Outcome, summary: BatchSummary, out: Output) -> None:
+    for note in outcome.settings_notes:
         out.note(note)
+    for note in outcome.notes:
+        if out.verbose or summary.notes[note] <= NAMED_PER_NOTE:
+            out.note(f"{outcome.job.source}: {note}")
     if outcome.error:
         source = str(outcome.job.source)
         output.error(outcome.error if source in outcome.error else f"{source}: {outcome.error}")
@@ -366,6 +371,8 @@ def _report(outcome: Outcome, out: Output) -> None:
         out.result(outcome.record(), "")
     elif outcome.status == "done":
         line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
+        if outcome.ensemble:
+            line += ", ensemble"
         applied = str(outcome.control or "")
         out.detail(line.format_map(outcome.record()) + (f", {applied}" if applied else ""))
 
@@ -373,6 +380,9 @@ def _report(outcome: Outcome, out: Output) -> None:
 def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Output) -> None:
     from deraincli.batch.summary import COLUMNS
 
+    for note, count in summary.notes.items():
+        if count > NAMED_PER_NOTE and not out.verbose:
+            out.note(f"{count - NAMED_PER_NOTE} more (--verbose names them): {note}")
     if out.json or out.quiet:
         return
     roots = ", ".join(str(root) for root in dict.fromkeys(job.root for job in jobs))

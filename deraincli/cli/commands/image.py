@@ -126,7 +126,9 @@ def command(
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
-    record |= given.record() | restored.record(derainer, seconds)
+    saved_mask = None if save_mask is None else str(save_mask)
+    record |= {**given.record(), "saved_mask": saved_mask, "ensemble": ensemble}
+    record |= restored.record(derainer, seconds)
     _report(record, restored, str(given), out)
     if not str(given):
         _advise(restored, asked, out)
@@ -282,9 +284,12 @@ def _report(record: Mapping[str, object], restored: RestoredFile, control: str, 
     line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
     if restored.sides != (min(restored.size.height, restored.size.width),):
         line += f", at {' and '.join(map(str, restored.sides))} pixels"
+    if record["ensemble"]:
+        line += ", ensemble"
     changed = f"{percent(restored.change.share)} of the pixels changed visibly"
     applied = f", {control}" if control else ""
-    out.result(record, f"{line.format_map(record)}{applied}; {changed}")
+    saved = f"; mask written to {record['saved_mask']}" if record["saved_mask"] else ""
+    out.result(record, f"{line.format_map(record)}{applied}; {changed}{saved}")
     if restored.rain:
         streaks, drops = (percent(probability) for probability in restored.rain)
         out.detail(f"The model was chosen by the probabilities of streaks, {streaks}, and of drops, {drops}.")

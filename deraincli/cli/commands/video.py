@@ -134,9 +134,11 @@ def command(
         if json:
             out.result(record | {"error": str(error)}, "")
         raise
-    record |= _describe(restorer, result)
+    record |= _describe(restorer, result) | {"ensemble": ensemble}
     size = "{source} → {output}  {width}×{height}, {frames} pictures"
     line = f"{size}{_exceptions(result)}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
+    if ensemble:
+        line += ", ensemble"
     if strength != 1:
         line += f", strength {strength}"
     out.result(record, line.format_map(record))

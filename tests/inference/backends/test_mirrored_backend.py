@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,15 @@ def test_the_commands_take_it(derain, random_model: Path, tmp_path: Path) -> Non
     found = []
     for further in ((), ("--ensemble",)):
         done = derain("image", photos / "a.png", "-o", tmp_path / f"one{len(further)}.png", *model, *further)
-        assert done.code == 0, done.err
-        done = derain("batch", photos, "-o", tmp_path / "many", *model, *further, "--overwrite")
-        assert done.code == 0, done.err
-        assert "skipped" not in done.err
+        assert (done.code, ", ensemble; " in done.err) == (0, bool(further)), done.err
+        done = derain("batch", photos, "-o", tmp_path / "many", *model, *further, "--overwrite", "--json")
+        assert (done.code, json.loads(done.out)["ensemble"]) == (0, bool(further)), done.err
         files = (tmp_path / f"one{len(further)}.png", tmp_path / "many" / "a.png")
         one, many = (np.asarray(Image.open(file)) for file in files)
         np.testing.assert_array_equal(one, many)
         found.append(one)
+    done = derain("batch", photos, "-o", tmp_path / "more", *model, "--ensemble", "--verbose")
+    assert "in fp32, ensemble\n" in done.err
     assert not np.array_equal(*found)
     expected = deraincli.load(str(random_model), precision="fp32", ensemble=True)(a_picture())
     np.testing.assert_array_equal(found[1], expected)
