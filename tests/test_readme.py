@@ -200,6 +200,44 @@ def test_the_photo_and_folder_commands_work(derain, workplace: Path) -> None:
         assert derain(*arguments, stdin=given).code == 0, line
 
 
+def written(call: list[str]) -> str | None:
+    """The file that a call writes, None for commands that resume or standard output."""
+    if call[0] not in ("image", "video", "compare") or "--overwrite" in call or "-" in call:
+        return None
+    return call[call.index("-o") + 1] if "-o" in call else f"beside {call[1]}"
+
+
+@pytest.mark.parametrize("page", names(GUIDES))
+def test_no_block_writes_a_file_twice(page: str) -> None:
+    """A block can be run line after line, because derain does not overwrite."""
+    for block in blocks((ROOT / page).read_text(), "sh"):
+        calls = [call for line in shell_lines(f"```sh\n{block}```\n") for call in derain_calls(line)]
+        files = [file for call in calls if (file := written(call))]
+        assert len(files) == len(set(files)), block
+
+
+def test_the_recipes_for_photos_work_line_after_line(
+    derain, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DERAIN_TILE", "off")  # measuring the memory takes longer than these pictures
+    pytest.importorskip("av")
+    from clips import STEADY, write_clip
+
+    write_clip(Path("in.mp4"), times=STEADY[:1])
+    (workplace / "masks").mkdir()
+    for name in ("street.jpg", "sky.png", "masks/a.png"):
+        shutil.copy("faces.png" if name.endswith("png") else "photo.jpg", name)
+    text = (ROOT / "docs/cookbook.md").read_text()
+    for section in ("Photos", "Decide how much is changed, and where", "Better results in twice the time"):
+        lines = shell_lines(text, section=section)
+        assert lines
+        for line in lines:
+            words, _, source = line.partition(" < ")
+            given = Path(source).read_bytes() if source else b""
+            done = derain(*shlex.split(words)[1:], stdin=given)
+            assert done.code == 0, f"{line}\n{done.err}"
+
+
 def test_the_python_examples_run() -> None:
     for page in (README, ROOT / "docs/get-started.md"):
         (block,) = blocks(page.read_text(), "python")

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "derain compare photo.jpg -o page.html",
-    "derain compare photo.jpg -o page.html --models balnet-lite,balnet-small",
-    "derain compare photos -o page.html --blind --models balnet-lite,balnet-small",
+    "derain compare photo.jpg -o models.html --models balnet-lite,balnet-small",
+    "derain compare photos -o blind.html --blind --models balnet-lite,balnet-small",
 )
 PAGE_SUFFIXES = (".html", ".htm")
 ANSWERS_SUFFIX = ".json"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "derain image photo.jpg                # writes photo.derained.jpg",
     "derain image window.jpg -o clean.png --task drop",
-    "derain image photo.jpg --strength 0.7 --protect faces.png",
+    "derain image photo.jpg -o soft.jpg --strength 0.7 --protect faces.png",
 )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "derain video in.mp4 -o out.mp4",
-    "derain video in.mp4 -o out.mp4 --temporal 2 --start 1:30 --end 2:00",
+    "derain video in.mp4 -o part.mp4 --temporal 2 --start 1:30 --end 2:00",
 )
 
 
