@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import sys
@@ -117,6 +118,26 @@ def test_the_peers_have_the_shape_of_the_page() -> None:
     rows = [script["Row"](name, 1000, 10, 5.0, score(30.0 - n, 0.9)) for n, name in enumerate(order)]
     table = paper["first_table"](script["table"](rows, score(20.0, 0.8), 8, "bf16"))
     assert shape(table) == shape(on_page("peers"))
+
+
+def test_the_frontier_scores_as_eval_does_and_leaves_out_what_cannot_run(
+    monkeypatch, derain, random_model: Path, tmp_path: Path
+) -> None:
+    pairs = write_set(tmp_path / "pairs", count=2)
+    scored = derain("eval", pairs, "-m", random_model, "--protocol", "prenet", "--json")
+    expected = json.loads(scored.out)
+    options = ("--backends", "eager,onnxruntime", "--size", "16")  # of this model there is no ONNX file
+    script = str(ROOT / "examples/paper/frontier.py")
+    arguments = (script, pairs, "--models", random_model, *options, "-o", tmp_path)
+    monkeypatch.setattr(sys, "argv", [*map(str, arguments)])
+    runpy.run_path(script, run_name="__main__")
+    _, _, *rows = (tmp_path / "frontier.md").read_text().splitlines()
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert [(name, psnr, ssim) for name, _, psnr, ssim in cells] == [
+        ("rainy input", f"{expected['input_psnr']:.2f}", f"{expected['input_ssim']:.4f}"),
+        ("random", f"{expected['psnr']:.2f}", f"{expected['ssim']:.4f}"),
+    ]
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_only_a_table_of_the_same_shape_is_written() -> None:

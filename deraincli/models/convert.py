@@ -39,9 +39,10 @@ def import_checkpoint(path: Path, network: str) -> bytes:
         ModelError: The checkpoint does not fit the network, or an optional package is missing.
     """
     layout, kind = published_layout(network), NETWORKS[network]
+    published = _tensors(path)
     built = kind.build(kind.config)
     expected = {key: tuple(value.shape) for key, value in built.state_dict().items()}
-    weights = _renamed(_tensors(path), layout, path, expected.keys())
+    weights = _renamed(published, layout, path, expected.keys())
     if missing := sorted(expected.keys() - weights.keys()):
         raise _misfit(path, layout, f"it has no {layout.theirs(missing[0])}")
     for key, shape in expected.items():
@@ -100,4 +101,4 @@ def _in_rgb(weights: dict[str, Tensor], layout: PublishedLayout) -> dict[str, Te
 
 
 def _misfit(path: Path, layout: PublishedLayout, why: str) -> ModelError:
-    return ModelError(f"{path} is not a checkpoint of the network of {layout.source}: {why}.")
+    return ModelError(f"{path} does not fit the published network ({layout.source}): {why}.")

@@ -254,4 +254,4 @@ def _print(
 
 def _report_times(loaded: Sequence[ModelMethod], count: int, noun: str, seconds: float, out: Output) -> None:
     working = sum(model.seconds for model in loaded)
-    out.detail(f"{count} {noun} in {seconds:.1f} s; networks worked {working / seconds:.0%} of it.")
+    out.detail(f"{count} {noun} in {seconds:.1f} s, of which the models took {working:.1f} s.")

@@ -8,6 +8,7 @@ deraining weights. `spandrel_extra_arches` has the networks, under their authors
 from __future__ import annotations
 
 import importlib
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +119,8 @@ def restormer(config: RestormerConfig) -> SpandrelPeer:
 def _architecture(name: str) -> Any:
     """Returns the class of an architecture. Importing it takes seconds, so it happens only here."""
     try:
-        with torch.device("cpu"):  # the caller may be building on the meta device
+        with torch.device("cpu"), warnings.catch_warnings():  # the caller may be building on the meta device
+            warnings.simplefilter("ignore", FutureWarning)  # spandrel uses torch.jit.script
             module = importlib.import_module(f"spandrel_extra_arches.architectures.{name}")
     except ImportError:
         raise ModelError(
