@@ -22,8 +22,9 @@ from deraincli.inference.change import measure_change, percent
 from deraincli.reporting.markdown import markdown_table
 
 WARNING = (
-    "BRISQUE and CLIP-IQA do not know rain from scene, and they reward smoothing: a result that lost detail "
-    "can score better. Read them beside the change, and judge the photos by eye (`derain compare --blind`)."
+    "BRISQUE and CLIP-IQA do not know rain from scene, and they can reward smoothing: a result that lost "
+    "detail can score better. Read them beside the change, and judge the photos by eye "
+    "(`derain compare --blind`)."
 )
 COLUMNS = ("model", "mean change", "changed pixels", "BRISQUE ↓", "± std", "CLIP-IQA ↑", "± std", "images")
 

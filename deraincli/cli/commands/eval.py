@@ -96,8 +96,8 @@ def command(
         typer.Option(
             "--no-reference",
             rich_help_panel=MEASURING,
-            help="Judge photos without ground truth: how much changed, BRISQUE and CLIP-IQA. They reward "
-            "smoothing. Needs the extra quality.",
+            help="Judge photos without ground truth: how much changed, BRISQUE and CLIP-IQA. They can "
+            "reward smoothing. Needs the extra quality.",
         ),
     ] = False,
     working_side: Annotated[
