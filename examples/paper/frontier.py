@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
@@ -80,18 +81,18 @@ def quality(pairs: Sequence[Pair], restore: Restore) -> Score:
 
 def chart(titles: Sequence[str], times: Sequence[float], scores: Sequence[float], rainy: float) -> Figure:
     """PSNR against latency. The upper left is best."""
-    figure = Figure((6.5, 4.5), layout="constrained")
+    figure = Figure((8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.axhline(rainy, color="grey", linestyle=":", linewidth=1, label="rainy input")
-    for title, time, score in zip(titles, times, scores, strict=True):
-        axes.scatter(time, score, s=60, label=title)
+    for number, (title, time, score) in enumerate(zip(titles, times, scores, strict=True)):
+        axes.scatter(time, score, s=60, color=colormaps["tab20"](number), label=title)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.margins(x=0.15, y=0.15)
     axes.set_xlabel("latency of one pass, ms (log)")
     axes.set_ylabel(f"PSNR, dB ({PROTOCOL.name})")
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside right upper", fontsize=8)
     return figure
 
 
