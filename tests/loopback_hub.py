@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 TOKEN = "hf_loopback"
-LICENCES = {"mit", "apache-2.0", "other", "unknown"}
+LICENCES = {"cc-by-4.0", "mit", "apache-2.0", "other", "unknown"}
 LARGE = (".safetensors", ".onnx")
 """Suffixes of files that the Hub stores apart."""
 

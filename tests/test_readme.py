@@ -291,6 +291,7 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 EXTERNAL = {
+    "https://creativecommons.org/licenses/by/4.0/",
     "https://download.pytorch.org/whl/cpu",
     "https://github.com/AlexHex7/NLEDN",
     "https://github.com/csdwren/PReNet",

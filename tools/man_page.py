@@ -34,7 +34,9 @@ def man_page() -> str:
     for name, command in commands_below(root, "derain"):
         lines += _section(name, command)
     lines += [*_heading("SEE ALSO", "~"), "``derain COMMAND --help`` shows the same texts and examples.", ""]
-    return publish_string("\n".join(lines), writer="manpage", settings_overrides={"report_level": 5}).decode()
+    settings = {"report_level": 5}
+    page: bytes = publish_string("\n".join(lines), writer="manpage", settings_overrides=settings)
+    return page.decode()
 
 
 def _section(name: str, command: Any) -> Iterator[str]:

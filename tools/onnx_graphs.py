@@ -25,7 +25,7 @@ def main(names: list[str]) -> None:
     """
     for name in names or SHIPPED:
         (file,) = resolve_model(name).files
-        exported = export_model(file.path, "onnx", on_step=print)
+        exported = export_model(file, "onnx", on_step=print)
         shipped_graph(file).write_bytes(refer_to_weights(exported.data, file.path))
         print(f"{shipped_graph(file)}: differs from PyTorch by at most {exported.difference.maximum:.1e}")
 

@@ -103,6 +103,24 @@ SHIPPED: dict[str, ShippedModel] = {
         known_psnr=46.51,
         datasets=_STREAK_SETS,
     ),
+    "balnet-lite-free": ShippedModel(
+        file="balnet-lite-free.safetensors",
+        sha256="280e703e73fa7d3408ad7c1f5b239b57ba8d33044e1a0efdaa30b9c0bb116c61",
+        tasks=("streak",),
+        parameters=995_296,
+        licence="cc-by-4.0",
+        provenance="Trained on 69 photos of free licences with drawn rain alone, and on no research data "
+        "(weights/balnet-lite-free-photos.md). Weaker than balnet-lite-streak. It has seen streaks only: no "
+        "lens raindrops or snow.",
+        scores=(
+            ReportedScore("20 pairs of Rain100L", "prenet", 34.18, 0.9560),
+            ReportedScore("Rain12", "prenet", 34.80, 0.9449),
+            ReportedScore("10 pairs of Rain100H", "prenet", 23.06, 0.7132),
+            ReportedScore("5 pairs of Rain200H", "prenet", 24.25, 0.7095),
+        ),
+        known_psnr=42.06,
+        datasets=("kodak", "wikimedia-commons"),
+    ),
 }
 
 AUTO_MODEL = AutoModel("balnet-lite", {"streak": "balnet-lite-streak", "drop": "balnet-lite-drop"})

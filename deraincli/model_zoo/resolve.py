@@ -146,8 +146,8 @@ def _unknown(model: str) -> ModelError:
         )
     if model in NETWORKS:
         return ModelError(
-            f"'{model}' ships without weights: train it (derain train) and give its file, "
-            "-m RUNDIR/best.safetensors."
+            f"'{model}' ships without weights: train it (derain train) or import a checkpoint "
+            "(derain weights import), and give the file: -m FILE.safetensors."
         )
     names = (AUTO_MODEL.name, *SHIPPED)
     near = difflib.get_close_matches(model, names, 1)

@@ -53,8 +53,20 @@ def test_every_run_begins_with_weights_that_an_earlier_one_has_made(calls: list[
     for folder, _, start in runs:
         assert start is None or str(Path(start).parent) in folders
         folders.append(folder)
-    assert [start for _, _, start in runs].count(None) == 1  # from nothing
-    assert all(config.optimiser.steps >= 3000 for _, config, _ in runs)
+    assert [start for _, _, start in runs].count(None) == 2  # from nothing: research data, free data
+    assert all(config.optimiser.steps >= 400 for _, config, _ in runs)
+
+
+def test_free_weights_see_no_research_data(calls: list[list[str]]) -> None:
+    """Nor do the validation pairs choose them: the last weights of each stage go on."""
+    free = [(config, start) for folder, config, start in configs(calls) if Path(folder).name[:4] == "free"]
+    for config, start in free:
+        data = config.data
+        assert [Path(folder).name for folder in data.clean] == ["clean_free"]
+        assert not (data.paired or data.streak_layers or data.streak_frames or data.drop_layers)
+        assert start is None or Path(start).name == "last.safetensors"
+    ships = [call[3] for call in calls if call[0] == "weights" and "balnet-lite-free" in call[-2]]
+    assert [Path(path).name for path in ships] == ["last.safetensors"]
 
 
 def test_what_it_ships_are_the_shipped_models(calls: list[list[str]]) -> None:
