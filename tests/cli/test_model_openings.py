@@ -30,11 +30,11 @@ COMMANDS = {
     "compare several": (2, "compare photo.png -o out.html --models balnet-lite-streak,balnet-small,dsc"),
     "eval": (2, "eval set"),
     "bench": (1, "bench --size 32 --repeat 1 --threads 1 --device cpu --precision fp32"),
-    "weights list": (3, "weights list"),
+    "weights list": (len(SHIPPED), "weights list"),
     "weights info": (2, "weights info balnet-lite"),
     "weights pull": (1, "weights pull balnet-lite-streak"),
     "weights verify": (1, "weights verify balnet-small"),
-    "weights verify all": (3, "weights verify"),
+    "weights verify all": (len(SHIPPED), "weights verify"),
     "weights push": (1, "weights push balnet-small hf:me/rain --dry-run --measure set"),
     "weights export": (1, "weights export balnet-small --to safetensors -o out.safetensors"),
 }
