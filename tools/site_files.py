@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 ON_THE_SITE = (
-    *("*.md", "docs/*.md", "docs/*.css", "docs/*.jpg", "weights/README.md", "examples/space/README.md"),
+    *("*.md", "docs/*.md", "docs/*.css", "docs/*.jpg", "weights/*.md", "examples/space/README.md"),
     *("CITATION.cff", "examples/*.jpg", "examples/*.png", "examples/training/first*"),
 )
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains weights of the kind that ships, from nothing, in the order of weights/README.md.
 #
-#     bash examples/training/reproduce.sh DATA OUT            # about 17 hours on one thread of an Intel Xeon with AMX
+#     bash examples/training/reproduce.sh DATA OUT            # 17 hours on one thread of a Xeon with AMX, and 2.3 of an EPYC
 #     bash examples/training/reproduce.sh --rehearse [N] OUT  # an Nth of the steps (a hundredth) on data made here
 #
 # DATA has the layout of the research data, which is not distributed:
