@@ -70,7 +70,7 @@ class ModelError(DerainError):
 
 
 class UnknownModelError(ModelError):
-    """No model has the name that was given."""
+    """No model that can be used here has the name that was given."""
 
     exit_code = ExitCode.USAGE
 

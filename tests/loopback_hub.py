@@ -10,8 +10,11 @@ import base64
 import hashlib
 import json
 import re
+import socket
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,6 +89,34 @@ class LoopbackHub:
             for data in files.values()
         ]
         return next((data for data in contents if hashlib.sha256(data).hexdigest() == oid), None)
+
+
+class ResettingServer:
+    """Resets every connection before any answer, and counts them; `endpoint` is what HF_ENDPOINT takes."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.endpoint = "http://{}:{}".format(*listening.getsockname())
+        self.connections = 0
+        self._listening = listening
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:  # closed
+                return
+            self.connections += 1
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+
+@contextmanager
+def resetting_server() -> Iterator[ResettingServer]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = ResettingServer(listening)
+        threading.Thread(target=server.serve, daemon=True).start()
+        yield server
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 Fault = Callable[["_Handler"], None]

@@ -26,7 +26,7 @@ from huggingface_hub.errors import CacheNotFound, EntryNotFoundError, HFValidati
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from safetensors import SafetensorError, safe_open
 
-from deraincli.errors import ModelError
+from deraincli.errors import ModelError, UsageError
 from deraincli.model_zoo.hub_errors import (
     HUB_ERRORS,
     check_endpoint,
@@ -136,7 +136,7 @@ def parse_address(text: str) -> HubAddress:
         The address.
 
     Raises:
-        ModelError: The text is not such an address.
+        UsageError: The text is not such an address.
     """
     match = ADDRESS.fullmatch(text)
     try:
@@ -144,7 +144,7 @@ def parse_address(text: str) -> HubAddress:
             raise HFValidationError
         validate_repo_id(match["repository"])
     except HFValidationError:
-        raise ModelError(
+        raise UsageError(
             f"{text!r} is not an address on the Hub: write hf:OWNER/NAME or hf:OWNER/NAME@REVISION."
         ) from None
     return HubAddress(match["repository"], match["revision"])

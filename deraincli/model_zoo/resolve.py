@@ -134,18 +134,18 @@ def _elsewhere(model: str, card: bool) -> ModelFile:
     raise _unknown(model)
 
 
-def _unknown(model: str) -> ModelError:
+def _unknown(model: str) -> UnknownModelError:
     """Returns the error for a name that no shipped model has."""
     from deraincli.models.classical.registry import CLASSICAL_METHODS
     from deraincli.models.registry import NETWORKS
 
     if model in CLASSICAL_METHODS:
-        return ModelError(
+        return UnknownModelError(
             f"'{model}' is a classical method, which image, compare and bench run; "
             "to score its results: derain eval DATASET --results DIR."
         )
     if model in NETWORKS:
-        return ModelError(
+        return UnknownModelError(
             f"'{model}' ships without weights: train it (derain train) or import a checkpoint "
             "(derain weights import), and give the file: -m FILE.safetensors."
         )
