@@ -26,6 +26,8 @@ SAMPLES = 4
 """Number of pictures shown."""
 SAMPLE_SIDE = 320
 """Longest side of each picture shown, in pixels."""
+SATURATED = 1e-3
+"""A map is dead if it is within this of 0, or of 1, everywhere. Its sigmoid then has no gradient."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Validation:
     """Mean intersection over union of RAM > 0.5 with its ground truth, 0–1. None without maps or rain."""
     samples: tuple[Picture, ...] = ()
     """The first pictures: input, output, ground truth, RAM and CAM side by side."""
+    dead_maps: tuple[str, ...] = ()
+    """Maps, RAM or CAM, that are 0 everywhere, or 1 everywhere, in every rainy picture."""
 
 
 class ValidationSet:
@@ -83,19 +87,24 @@ class ValidationSet:
         scores: list[Score] = []
         ious: list[float | None] = []
         samples: list[Picture] = []
+        dead = {"RAM", "CAM"}
         for rainy, clean in self.pairs:
             x, target = (_tensor(side, device) for side in (rainy, clean))
             output = _restore(network, x, precision)
             image = _picture(output.image)
             scores.append(score(image, clean, PROTOCOLS["prenet"]))
-            ious.append(_ram_iou(output, x, target))
+            iou = _ram_iou(output, x, target)
+            ious.append(iou)
+            if iou is not None:
+                dead &= _saturated_maps(output)
             if len(samples) < SAMPLES:
                 maps = [np.repeat(_picture(m), 3, 2) for m in (output.ram, output.cam) if m is not None]
                 strip = [shrink_to(picture, SAMPLE_SIDE) for picture in (rainy, image, clean, *maps)]
                 samples.append(np.concatenate(strip, axis=1))
         mean = mean_score(scores)
         found = [iou for iou in ious if iou is not None]
-        return Validation(mean.psnr, mean.ssim, fmean(found) if found else None, tuple(samples))
+        ram_iou = fmean(found) if found else None
+        return Validation(mean.psnr, mean.ssim, ram_iou, tuple(samples), tuple(sorted(dead) if found else ()))
 
 
 def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkOutput:
@@ -116,6 +125,16 @@ def _ram_iou(output: NetworkOutput, rainy: Tensor, clean: Tensor) -> float | Non
     truth, _ = attention_targets(rainy, clean)
     found, rain = ((side > 0.5).cpu().numpy() for side in (output.ram, truth))
     return intersection_over_union(found, rain)
+
+
+def _saturated_maps(output: NetworkOutput) -> set[str]:
+    """Returns the names of the maps that are 0 everywhere or 1 everywhere."""
+    maps = {"RAM": output.ram, "CAM": output.cam}
+    return {
+        name
+        for name, values in maps.items()
+        if values is not None and (values.max() < SATURATED or values.min() > 1 - SATURATED)
+    }
 
 
 def _tensor(picture: Picture, device: torch.device) -> Tensor:

@@ -1,5 +1,7 @@
 """Trains the ablations of the authors' response at one budget each and prints our table beside their figures.
 
+Four more recipes try to make two maps better than one (`variants.py`).
+
     python examples/ablations/run.py --rehearse  # two steps each on small data made here
     python examples/ablations/run.py --minutes 60 --seeds 3 --data DATA --frames
     python examples/ablations/run.py --minutes 60 --seeds 3 --data DATA --task drop
@@ -66,7 +68,13 @@ ABLATIONS = (
     Ablation("none", "no attention", "", {}),
     Ablation("no-se", "no SE", "2", {"streak": (36.93, 0.9705), "drop": (32.31, 0.9368)}),
     Ablation("pix2pix", "Pix2Pix restorer", "5", {"streak": (33.98, 0.8964), "drop": (31.94, 0.9126)}),
+    Ablation("gated-output", "each map keeps a residual of its own", "", {}),
+    Ablation("steered-decoder", "maps in the decoder, too", "", {}),
+    Ablation("far-cam", "CAM learns the pixels far from rain", "", {}),
+    Ablation("strong-maps", "losses of the maps ten times as heavy", "", {}),
 )
+OF_THE_RESPONSE = ("bi", "ram", "cam", "none", "no-se", "pix2pix")
+"""The recipes that run by default. The others are attempts to make two maps matter, see `variants.py`."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--task", choices=SETS, default="streak", help="kind of rain")
     parser.add_argument("--frames", action="store_true", help="light streaks from DATA/train/streaks_light")
     names = [ablation.recipe for ablation in ABLATIONS]
-    parser.add_argument("--recipes", nargs="+", choices=names, default=names, help=f"with {REFERENCE}")
+    parser.add_argument(
+        "--recipes", nargs="+", choices=names, default=OF_THE_RESPONSE, help=f"with {REFERENCE}"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="the benchmark images")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"), help="folder of the runs")
     parser.add_argument("--device", default="auto")
@@ -168,8 +178,8 @@ def outcome(recipe: str, seed: int, options: argparse.Namespace) -> Outcome:
 
 
 def derain(*arguments: object) -> dict[str, Any]:
-    """Runs a command of deraincli. Returns the JSON object that it prints last."""
-    command = [sys.executable, "-m", "deraincli", *map(str, arguments), "--json"]
+    """Runs a command of deraincli, with the variants. Returns the JSON object that it prints last."""
+    command = [sys.executable, str(HERE / "variants.py"), *map(str, arguments), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -25,6 +25,44 @@ class Identity(nn.Module):
         return NetworkOutput(rainy)
 
 
+class Maps(nn.Module):
+    """Answers with a RAM and a CAM of one value each, except for the first pixel of RAM."""
+
+    size_multiple = 1
+
+    def __init__(self, ram: float, cam: float, first: float) -> None:
+        super().__init__()
+        self.values = ram, cam, first
+
+    def forward(self, rainy: Tensor) -> NetworkOutput:
+        ram, cam = (torch.full_like(rainy[:, :1], value) for value in self.values[:2])
+        ram[..., 0, 0] = self.values[2]
+        return NetworkOutput(rainy, ram, cam)
+
+
+@pytest.mark.parametrize(
+    ("ram", "cam", "first", "dead"),
+    [
+        (0.0, 1.0, 0.0, ("CAM", "RAM")),
+        (1.0, 0.0, 1.0, ("CAM", "RAM")),
+        (0.0, 1.0, 0.7, ("CAM",)),
+        (0.5, 0.5, 0.5, ()),  # where training starts
+        (0.2, 0.9, 0.8, ()),
+    ],
+)
+def test_a_map_that_is_saturated_everywhere_is_dead(tmp_path: Path, ram, cam, first, dead) -> None:
+    write_set(tmp_path, count=2)
+    validation = ValidationSet(tmp_path).score(Maps(ram, cam, first), torch.device("cpu"), precision="fp32")
+    assert validation.dead_maps == dead
+
+
+def test_saturated_maps_are_right_where_there_is_no_rain(tmp_path: Path) -> None:
+    for half in ("input", "target"):
+        write_picture(tmp_path / half / "1.png", scene(2))
+    validation = ValidationSet(tmp_path).score(Maps(0, 1, 0), torch.device("cpu"), precision="fp32")
+    assert validation.dead_maps == ()
+
+
 def score(folder: Path) -> float:
     return ValidationSet(folder).score(Identity(), torch.device("cpu"), precision="fp32").psnr
 

@@ -214,6 +214,11 @@ class _Reporter:
                 f"step {progress.step:>6}  {pace}  waiting for data {progress.waiting:.0%}  {left}  "
                 f"PSNR {v.psnr:.2f} dB  SSIM {v.ssim:.4f}{iou}"
             )
+            for name in v.dead_maps:
+                self._out.note(
+                    f"{name} is the same everywhere and can learn no more: start again with a lower "
+                    "optimiser.muon_rate."
+                )
 
     def _pace(self, progress: Progress) -> tuple[float, str]:
         """Formats the images per second and the time left."""
