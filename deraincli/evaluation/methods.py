@@ -171,7 +171,7 @@ class ModelMethod:
             restorer: The model.
             identity: Text for weights, precision and everything else that determines a result.
             folder: Folder of the results. None keeps no results.
-            on_warning: Receives sentences for the user.
+            on_warning: Receives sentences for the user, which begin with the name of their picture.
         """
         self.name = name
         self.folder = folder
@@ -213,16 +213,20 @@ class ModelMethod:
         Raises:
             OutputError: The file cannot be written.
         """
-        pixels = self._thread.submit(self._run, rainy).result()
+        pixels = self._thread.submit(self._run, pair.name, rainy).result()
         if self.folder is not None:
             file = self.folder / f"{pair.name}.png"
             make_folder(file.parent)  # names of photos include their sub-folders
             write_atomically(file, encode(Image(pixels, "PNG"), "PNG"), overwrite=True)
         return pixels
 
-    def _run(self, rainy: Pixels) -> Pixels:
+    def _run(self, name: str, rainy: Pixels) -> Pixels:
+        def warn(sentence: str) -> None:
+            if self._on_warning is not None:
+                self._on_warning(f"{name}: {sentence}")
+
         start = time.perf_counter()
-        result = self._restorer.restore(rainy, on_warning=self._on_warning)
+        result = self._restorer.restore(rainy, on_warning=warn)
         self.seconds += time.perf_counter() - start
         self._tiles.add("whole" if result.whole else f"in tiles of {result.tile}")
         return result.image

@@ -226,6 +226,15 @@ def test_what_changes_on_reading_is_said_as_by_image(derain, model, tmp_path):
     assert notes[0] == notes[1] != []
 
 
+def test_notes_of_a_folder_name_their_picture(derain, model, tmp_path):
+    photos = tmp_path / "photos"
+    write_picture(photos / "rgb.png", scene(1))
+    PIL.Image.fromarray(scene(0)).convert("CMYK").save(photos / "cmyk.jpg")
+    done = derain("attn", photos, "--figure", "none", "-m", model, *PLAIN[:4])
+    (note,) = [line for line in done.err.splitlines() if "CMYK" in line]
+    assert note.startswith("Note: cmyk")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

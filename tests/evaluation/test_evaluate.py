@@ -164,6 +164,17 @@ def workspace(tmp_path, monkeypatch):
     return Workspace("key", save=None, for_report=False, overwrite=False)
 
 
+def test_what_a_model_says_names_the_picture(pairs):
+    class Talker(Median):
+        def restore(self, pixels, *, on_warning=None):
+            on_warning("This is a median.")
+            return super().restore(pixels, on_warning=on_warning)
+
+    said = []
+    run(pairs, [ModelMethod("median", Talker(), "median", on_warning=said.append)])
+    assert said == [f"{pair.name}: This is a median." for pair in pairs]
+
+
 def reopened(workspace):
     """The workspace as the next process finds it."""
     workspace.release()

@@ -298,6 +298,9 @@ def _write_and_score(derainer: Derainer, name: str, request: _Request) -> _Inspe
     from deraincli.datasets.pairs import read_pair
 
     jobs, wanted, out = request.jobs, request.wanted, request.out
+    def note(sentence: str) -> None:
+        out.note(sentence if len(jobs.pictures) == 1 else f"{name}: {sentence}")
+
     begin = time.perf_counter()
     pair = jobs.pairs.get(name)
     sides = read_pair(pair, max_pixels=request.max_pixels) if pair else None
@@ -308,7 +311,7 @@ def _write_and_score(derainer: Derainer, name: str, request: _Request) -> _Inspe
             levels=wanted.levels or (wanted.page and bool(derainer.level_strides)),
             max_pixels=request.max_pixels,
             on_progress=meter,
-            on_note=out.note,
+            on_note=note,
         )
     files = request.results.write(inspected, name, jobs.pictures[name])
     scores = score_maps(inspected.ram, inspected.cam, *sides, threshold=wanted.threshold) if sides else None
