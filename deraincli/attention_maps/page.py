@@ -16,7 +16,7 @@ from deraincli.attention_maps.render import heat_map, level_name, overlay
 from deraincli.attention_maps.scores import Map
 from deraincli.inference.change import percent
 from deraincli.pixels import Picture
-from deraincli.reporting.html_page import Comparison, Table, render
+from deraincli.reporting.html_page import Comparison, render
 
 NAMES = ("RAM", "CAM")
 COLOURS = "maps from 0 (black) over 0.25 (purple), 0.5 (red) and 0.75 (orange) to 1 (pale yellow)"
@@ -44,21 +44,15 @@ def maps_page(
     Returns:
         The HTML text.
     """
-    columns = ("level", "map", "mean", f"above {threshold:g}")
-    rows = [
-        (level, name, f"{_mean(attention):.3f}", f"{_share(attention, threshold):.3f}")
-        for level, maps in levels.items()
-        for name, attention in zip(NAMES, maps, strict=True)
-    ]
     return render(
         f"Attention maps of {name}",
         [f"by {model}", "RAM: rainy regions, CAM: clean regions", COLOURS],
-        tables=[Table("Maps", columns, rows)],
+        listed=[f"{name} {what}" for name in NAMES for what in ("mean", f"above {threshold:g}")],
         comparisons=[
             Comparison(
                 level,
                 "",
-                (),
+                [cell for attention in maps for cell in _cells(attention, threshold)],
                 partial(_states, views, maps, alpha),
                 {name: _note(attention, threshold) for name, attention in zip(NAMES, maps, strict=True)},
             )
@@ -98,6 +92,10 @@ def _states(views: tuple[Picture, Picture], maps: tuple[Map, Map], alpha: float)
         "RAM over the photo": overlay(photo, ram, alpha),
         "CAM over the photo": overlay(photo, cam, alpha),
     }
+
+
+def _cells(attention: Map, threshold: float) -> tuple[str, str]:
+    return f"{_mean(attention):.3f}", f"{_share(attention, threshold):.3f}"
 
 
 def _note(attention: Map, threshold: float) -> str:

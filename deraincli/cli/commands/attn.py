@@ -298,6 +298,7 @@ def _write_and_score(derainer: Derainer, name: str, request: _Request) -> _Inspe
     from deraincli.datasets.pairs import read_pair
 
     jobs, wanted, out = request.jobs, request.wanted, request.out
+
     def note(sentence: str) -> None:
         out.note(sentence if len(jobs.pictures) == 1 else f"{name}: {sentence}")
 
