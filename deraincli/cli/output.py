@@ -27,6 +27,8 @@ PATIENCE = 1.0
 """Seconds of work before a bar appears."""
 LINE_SECONDS = 30.0
 """Seconds of work before a line of progress if there is no terminal, and between two of them."""
+PIPE_WIDTH = 1_000_000
+"""Largest width of a table that goes into a pipe or a file, characters. It wraps and cuts nothing."""
 LEGIBLE = 12
 """Least width of a table's first column, characters, also in a narrow terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
@@ -58,8 +60,8 @@ class Output:
         """
         if self.json:
             print(json.dumps(record, ensure_ascii=False, allow_nan=False), file=self.stdout, flush=True)
-        elif not self.quiet:
-            stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
+        else:
+            self.line(text)
 
     def answer(self, record: Mapping[str, Any], text: str) -> None:
         """Prints a result on stdout: a JSON object with --json, else a text (none with --quiet).
@@ -93,20 +95,19 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        # A pipe has no width, so the table can be as wide as it needs.
-        console = Console(file=self.stdout, width=None if self.stdout.isatty() else 200)
+        console = Console(file=self.stdout, width=None if self.stdout.isatty() else PIPE_WIDTH)
         table = Table(title=Text(title), title_justify="left")
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)
-            # If a table does not fit the terminal, the first column wraps, so that the others stay complete.
+            # If a table does not fit the terminal, texts wrap, so that no part of them is lost.
             longest = max((len(row[place]) for row in cells), default=0)
             table.add_column(
                 Text(column),
                 min_width=min(longest, LEGIBLE) if place == 0 else None,
                 justify="right" if numbers else "left",
-                no_wrap=place > 0,
-                overflow="fold" if place == 0 else "ellipsis",
+                no_wrap=numbers,
+                overflow="fold",
             )
         for row in cells:
             table.add_row(*(Text(printable(cell)) for cell in row))
@@ -120,18 +121,16 @@ class Output:
         """
         if not self.quiet and text not in self._said:
             self._said.add(text)
-            stderr().print(
-                printable(f"Note: {text}"), style="yellow", highlight=False, markup=False, soft_wrap=True
-            )
+            _print(f"Note: {text}", style="yellow")
 
     def detail(self, text: str) -> None:
-        """Prints a line on stderr with --verbose.
+        """Prints a line on stderr with --verbose, but not with --quiet.
 
         Args:
             text: The line.
         """
-        if self.verbose:
-            stderr().print(printable(text), style="dim", highlight=False, markup=False, soft_wrap=True)
+        if self.verbose and not self.quiet:
+            _print(text, style="dim")
 
     def line(self, text: str) -> None:
         """Prints a line on stderr, but not with --quiet.
@@ -140,7 +139,7 @@ class Output:
             text: The line.
         """
         if not self.quiet:
-            stderr().print(printable(text), highlight=False, markup=False, soft_wrap=True)
+            _print(text)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Meter]:
@@ -271,6 +270,11 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def _print(text: str, style: str = "") -> None:
+    """Prints a line on stderr as it is: no part of it means a style, and it is not wrapped."""
+    stderr().print(printable(text), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def error(message: str) -> None:

@@ -89,6 +89,11 @@ def test_every_option_is_in_a_panel_and_explained(name: str) -> None:
         assert option.help.endswith("."), option.name
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_scripts_can_pass_quiet_and_verbose_to_every_command(name: str) -> None:
+    assert {"-q", "-v"} <= {text for option in COMMANDS[name].params for text in option.opts}
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_help_fits_80_columns_and_shows_no_types_of_flags(show_help, name: str) -> None:
     lines = show_help(name)

@@ -13,11 +13,13 @@ from deraincli.errors import ExitCode
 EXAMPLES = examples("derain doctor")
 
 
-def command(quiet: options.Quiet = False, json: options.Json = False) -> None:
+def command(
+    quiet: options.Quiet = False, verbose: options.NoVerbose = False, json: options.Json = False
+) -> None:
     """Check the installation, and say how to fix what is wrong."""
     from deraincli.diagnostics.doctor import examine
 
-    out = options.make_output(quiet, verbose=False, json=json)
+    out = options.make_output(quiet, verbose, json)
     failed = False
     for finding in examine():
         failed |= finding.state == "fail"

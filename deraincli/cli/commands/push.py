@@ -96,7 +96,7 @@ def command(
     record = {"repository": str(address), "files": sizes, "card": files[CARD_FILE].decode(), "commit": None}
     listing = ", ".join(f"{name} ({size:,} bytes)" for name, size in sizes.items())
     if dry_run:
-        if not json:
+        if not (json or quiet):
             out.document(files[CARD_FILE].decode())
         out.result(record, f"{address} would get {listing}")
         return

@@ -41,7 +41,7 @@ def list_(
     if out.json:
         for model in models:
             out.result(model.record(), "")
-    else:
+    elif not quiet:
         rows = [
             (model.name, "shipped", "damaged", "")
             if isinstance(model, DamagedModel)
@@ -69,9 +69,6 @@ def info(
 
     out = options.make_output(quiet, verbose, json)
     known = describe_model(resolve_model(model, card=True))
-    if out.json:
-        out.result(known.record(), "")
-        return
     rows = {
         "name": known.name,
         "origin": known.origin,
@@ -85,12 +82,12 @@ def info(
         "provenance": known.provenance or "not stated",
         "trained on": ", ".join(known.datasets) or "not stated",
     }
-    for name, value in rows.items():
-        out.document(f"{name + ':':<12}{value}")
-    for score in known.scores:
-        out.document(
-            f"{'score:':<12}{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}, {score.protocol}"
-        )
+    scores = [
+        ("score", f"{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}, {score.protocol}")
+        for score in known.scores
+    ]
+    lines = [f"{name + ':':<12}{value}" for name, value in (*rows.items(), *scores)]
+    out.answer(known.record(), "\n".join(lines))
 
 
 @app.command("pull", cls=Command, epilog=examples("derain weights pull hf:OWNER/NAME"))
