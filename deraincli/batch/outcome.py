@@ -81,8 +81,6 @@ class Outcome:
     """Height of the picture in pixels."""
     seconds: float | None = None
     """Seconds for decoding, restoring, encoding and writing, without the wait for a device."""
-    network_seconds: float = 0.0
-    """Seconds for restoring alone."""
     model: str | None = None
     """Name of the model that restored the picture."""
     change: Change | None = None

@@ -18,6 +18,7 @@ from deraincli.inference.change import percent
 from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, Table, facts_of, render
 from deraincli.restoration.identity import SETTINGS
+from deraincli.restoration.load import LoadOptions
 from deraincli.runtime.parallel import ordered_map, usable_cpus
 
 COMMAND = "derain batch"
@@ -30,6 +31,9 @@ LISTED = 20_000
 """Largest number of pictures that the page lists."""
 THUMBNAIL_SIDE = 128
 """Longest side of a thumbnail in pixels."""
+
+_USUAL = LoadOptions()
+"""The settings that the page leaves out."""
 
 States = Mapping[str, Pixels]
 """A picture "before" and "after" its restoration. Empty if it cannot be shown."""
@@ -108,7 +112,11 @@ class BatchReport:
 
     def _facts(self) -> list[str]:
         asked = {name: getattr(self._settings.load, name) for name in SETTINGS}
-        others = [f"{name} {value}" for name, value in asked.items() if value not in ("auto", None)]
+        others = [
+            name if value is True else f"{name} {value}"
+            for name, value in asked.items()
+            if value != getattr(_USUAL, name)
+        ]
         control = str(self._settings.control)
         model, now = f"model {self._settings.model.name}", f"{datetime.now():%Y-%m-%d %H:%M}"
         return [COMMAND, model, now, *others, *([control] if control else [])]

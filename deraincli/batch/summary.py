@@ -24,8 +24,6 @@ class BatchSummary:
     """Folders that cannot be listed, each with its error."""
     pixels: int = 0
     """Number of pixels restored in this run. A picture counts each time it is restored."""
-    network_seconds: float = 0.0
-    """Seconds that the models took to restore pictures in this run."""
     notes: Counter[str] = field(default_factory=Counter)
     """The notes of this run, each with the number of pictures to which it belongs."""
     _began: float = field(default_factory=time.monotonic)
@@ -43,7 +41,6 @@ class BatchSummary:
             self._counts[earlier.status] -= 1
         if outcome.status == "done":
             self.pixels += outcome.pixels
-            self.network_seconds += outcome.network_seconds
         self.notes.update(outcome.notes)
         self._last[outcome.job] = outcome
         self._counts[outcome.status] += 1

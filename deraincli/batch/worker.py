@@ -143,7 +143,6 @@ class Worker:
             if self._on_start:
                 self._on_start(job)
             result = slot.restore(image.pixels, self.stop, notes.append)
-            network_seconds = time.perf_counter() - turn
         result = result._replace(image=control.apply(image.pixels, result.image))
         data = encode_restored(image, result, save)
         height, width = image.pixels.shape[:2]
@@ -154,7 +153,6 @@ class Worker:
             settings_notes=slot.derainer.notes,
             width=width,
             height=height,
-            network_seconds=network_seconds,
             model=result.model,
             change=measure_change(image.pixels, result.image),
             rain=result.rain,

@@ -383,6 +383,23 @@ def test_the_report_shows_failures_first_and_pictures(derain, photos, random_mod
 
 
 @pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ((), set()),
+        (("--ensemble",), {"ensemble"}),
+        (("--precision", "fp32", "--working-side", "full"), {"precision fp32", "working_side full"}),
+    ],
+)
+def test_the_report_names_the_settings_that_differ_from_the_usual(
+    derain, photos, random_model, tmp_path, monkeypatch, options, named
+):
+    monkeypatch.delenv("DERAIN_TILE")
+    report = tmp_path / "report.html"
+    assert derain("batch", photos / "a.jpg", "-m", random_model, "--report", report, *options).code == 0
+    assert {fact for fact in embedded(report)["facts"] if fact.split()[0] in identity.SETTINGS} == named
+
+
+@pytest.mark.parametrize(
     "other",
     [
         b"my notes",
@@ -422,12 +439,17 @@ def test_another_commands_page_is_not_replaced_unasked(derain, photos, random_mo
         (("--device", "cpu,abacus"), 2, "abacus"),
         (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
         (("--watch", "--engine", "ray"), 2, "--watch"),
+        (("--watch", __file__), 2, f"'{__file__}' is none"),
+        (("--engine", "ray", "--device", "cpu,cuda"), 2, "--"),
         (("-o", "/proc/out"), 1, "/proc/out"),
     ],
 )
-def test_impossible_wishes_are_one_sentence(derain, photos, random_model, options, code, says):
-    done = derain("batch", photos, "-m", random_model, *options)
+def test_impossible_wishes_are_one_sentence_and_write_nothing(
+    derain, photos, random_model, tmp_path, options, code, says
+):
+    done = derain("batch", photos, "-m", random_model, "--report", tmp_path / "page.html", *options)
     assert (done.code, done.out) == (code, b"")
+    assert {path.name for path in tmp_path.iterdir()} <= {"photos", "cache"}
     assert says in done.err
     assert done.err.count("\n") == 1
 

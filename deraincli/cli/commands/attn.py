@@ -13,6 +13,7 @@ import typer
 from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MAPS, examples
 from deraincli.cli.output import Output
+from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.runtime.installation import install_command
@@ -246,18 +247,12 @@ def _inspect(derainer: Derainer, name: str, request: _Request) -> _Inspected | N
             raise
         output.error(str(error))
         return None
-    _report(
-        request,
-        picture,
-        inspected.record,
-        "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}, "
-        "|RAM + CAM − 1| {complementarity_gap:.3f}",
-    )
+    _report(request, picture, inspected.record)
     return inspected
 
 
-def _report(request: _Request, picture: Path, result: dict[str, Any], line: str = "") -> None:
-    """Prints the JSON record of one picture, or `line` filled in from it. An empty line is not printed."""
+def _report(request: _Request, picture: Path, result: dict[str, Any]) -> None:
+    """Prints the JSON record of one picture, or a line if it was restored."""
     record = {
         "source": str(picture),
         "output": str(request.results.folder),
@@ -265,8 +260,11 @@ def _report(request: _Request, picture: Path, result: dict[str, Any], line: str 
         "error": None,
         **result,
     }
-    if line or request.out.json:
-        request.out.result(record, line.format_map(record))
+    if record["status"] == "done":
+        line = f"{files_and_size(record)}, {record['seconds']:.2f} s, {how_restored(record)}"
+        request.out.result(record, f"{line}, |RAM + CAM − 1| {record['complementarity_gap']:.3f}")
+    elif request.out.json:
+        request.out.result(record, "")
 
 
 def _default_folder(source: Path) -> Path:

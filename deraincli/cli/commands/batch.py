@@ -13,6 +13,7 @@ import typer
 from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
 from deraincli.cli.output import BatchProgress, Output
+from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.cli.values import DEVICES, GPU, one_of
 from deraincli.errors import ExitCode, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
@@ -215,11 +216,10 @@ def command(
         if page is not None:
             page.write(summary, total or summary.count)
 
-    with _summed_up(summary, total, mine, settings, write_page, out), BatchProgress(out, total) as progress:
-        run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
-        outcomes = (
-            _watched(request, settings, run, out, write_page) if watch else run_batch(mine, settings, run)
-        )
+    progress = BatchProgress(out, total)
+    run = _engine(engine, settings, device.split(","), jobs, ray_address, progress)
+    outcomes = _watched(request, settings, run, out, write_page) if watch else run_batch(mine, settings, run)
+    with _summed_up(summary, total, mine, settings, write_page, out), progress:
         _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     nothing_done = found.unsupported and not found.jobs
     if summary.failures or (nothing_done and not watch):
@@ -286,7 +286,8 @@ def _summed_up(
 ) -> Iterator[None]:
     """Reports what became of the pictures when the block ends, also by an error.
 
-    Ctrl-C is the usual end of --watch, where `total` is None, so that it ends the block like any other end.
+    An error before the first picture leaves the page of an earlier run as it is. Ctrl-C is the usual end of
+    --watch, where `total` is None, so that it ends the block like any other end.
     """
     try:
         yield
@@ -295,10 +296,12 @@ def _summed_up(
             out.note("Finished pictures are kept: run the same command again to continue.")
             raise
     finally:
-        if summary.count or summary.unlisted:
+        begun = summary.count or summary.unlisted
+        if begun:
             _conclude(summary, total or summary.count, jobs, out)
             _advise(summary, settings, out)
-        write_page()
+        if begun or not total:
+            write_page()
 
 
 def _engine(
@@ -370,11 +373,9 @@ def _report(outcome: Outcome, summary: BatchSummary, out: Output) -> None:
     if out.json:
         out.result(outcome.record(), "")
     elif outcome.status == "done":
-        line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
-        if outcome.ensemble:
-            line += ", ensemble"
-        applied = str(outcome.control or "")
-        out.detail(line.format_map(outcome.record()) + (f", {applied}" if applied else ""))
+        record = outcome.record()
+        how = how_restored(record, str(outcome.control or ""))
+        out.detail(f"{files_and_size(record)}, {record['seconds']:.2f} s, {how}")
 
 
 def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Output) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from deraincli.cli import options
 from deraincli.cli.destination import STREAM, check_output, is_stdout, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
+from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.errors import DerainError, InputError, ModelError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -277,19 +278,14 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
         write_atomically(target, data, overwrite=overwrite)
 
 
-def _report(record: Mapping[str, object], restored: RestoredFile, control: str, out: Output) -> None:
+def _report(record: Mapping[str, Any], restored: RestoredFile, control: str, out: Output) -> None:
     """Prints the result. `control` describes which share of the change was applied, if not all."""
     from deraincli.inference.change import percent
 
-    line = "{source} → {output}  {width}×{height}, {seconds:.2f} s, {model} on {device} in {precision}"
-    if restored.sides != (min(restored.size.height, restored.size.width),):
-        line += f", at {' and '.join(map(str, restored.sides))} pixels"
-    if record["ensemble"]:
-        line += ", ensemble"
+    line = f"{files_and_size(record)}, {record['seconds']:.2f} s, {how_restored(record, control)}"
     changed = f"{percent(restored.change.share)} of the pixels changed visibly"
-    applied = f", {control}" if control else ""
     saved = f"; mask written to {record['saved_mask']}" if record["saved_mask"] else ""
-    out.result(record, f"{line.format_map(record)}{applied}; {changed}{saved}")
+    out.result(record, f"{line}; {changed}{saved}")
     if restored.rain:
         streaks, drops = (percent(probability) for probability in restored.rain)
         out.detail(f"The model was chosen by the probabilities of streaks, {streaks}, and of drops, {drops}.")

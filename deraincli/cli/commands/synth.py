@@ -11,6 +11,7 @@ import typer
 from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MESSAGES, RAIN, examples
 from deraincli.cli.output import Output
+from deraincli.cli.result_line import files_and_size
 from deraincli.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _make(
         out.note(f"{planned.name}: {note}")
     seconds = round(time.perf_counter() - began, 4)
     record |= {"status": "done", "width": width, "height": height, "seconds": seconds}
-    out.result(record, "{source} → {output}  {width}×{height}, {seconds:.2f} s".format_map(record))
+    out.result(record, f"{files_and_size(record)}, {seconds:.2f} s")
     return True
 
 

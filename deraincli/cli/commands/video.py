@@ -15,6 +15,7 @@ from deraincli.cli import options
 from deraincli.cli.destination import STREAM, check_output, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Meter, Output
+from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.cli.values import CODECS, CONTAINERS, listed, one_of, suggest
 from deraincli.errors import DerainError, InputError, UsageError
 
@@ -135,13 +136,9 @@ def command(
             out.result(record | {"error": str(error)}, "")
         raise
     record |= _describe(restorer, result) | {"ensemble": ensemble}
-    size = "{source} → {output}  {width}×{height}, {frames} pictures"
-    line = f"{size}{_exceptions(result)}, {{seconds:.1f}} s, {{model}} on {{device}} in {{precision}}"
-    if ensemble:
-        line += ", ensemble"
-    if strength != 1:
-        line += f", strength {strength}"
-    out.result(record, line.format_map(record))
+    pictures = f"{result.frames} pictures{_exceptions(result)}"
+    how = how_restored(record, f"strength {strength}" if strength != 1 else "")
+    out.result(record, f"{files_and_size(record)}, {pictures}, {result.seconds:.1f} s, {how}")
 
 
 def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
