@@ -103,6 +103,7 @@ class VideoRestorer:
     """Called with the number of finished frames and the approximate number of all frames."""
     on_note: OnWarning
     """Called with sentences for the user."""
+    _chosen: bool = field(default=False, init=False)
     _restored_any: bool = field(default=False, init=False)
     _tile: str = field(default="", init=False)
 
@@ -216,7 +217,7 @@ class VideoRestorer:
         turns = round(first.rotation / 90) if first.rotation % 90 == 0 else 0
         converter = Converter(encoding, turns)
         reach = self.options.temporal
-        restore = partial(self._restore, converter=converter)
+        restore = partial(self._restore, first=first, converter=converter)
         # One thread restores all frames, because compiled graphs belong to a thread.
         ready = ordered_map(restore, _after(pictures, last, reach), workers=1, ahead=AHEAD)
         for restored, neighbours in over_time(ready, reach, lambda item: item.pixels):
@@ -225,10 +226,14 @@ class VideoRestorer:
                 continue
             yield Shown(self._finished(restored, neighbours, converter), times, restored.passed)
 
-    def _restore(self, picture: TimedFrame, converter: Converter) -> _Restored:
+    def _restore(self, picture: TimedFrame, first: VideoFrame, converter: Converter) -> _Restored:
+        # The video's first frame chooses the model for all frames, also in a run that resumes after it,
+        # because a change in the middle would be visible.
+        if not self._chosen:
+            _, beginning = converter.unpack(first)
+            self.derainer = self.derainer.select(beginning, on_warning=self.on_note)
+            self._chosen = True
         rgb, pixels = converter.unpack(picture.frame)
-        # The first frame chooses the model for all frames, because a change in the middle would be visible.
-        self.derainer = self.derainer.select(pixels, on_warning=self.on_note)
         try:
             result = self.derainer.restore(pixels, on_warning=self.on_note)
         except DerainError as error:

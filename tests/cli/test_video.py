@@ -14,6 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
+import skimage.io
 from clips import (
     STEADY,
     attach,
@@ -28,11 +30,14 @@ from clips import (
     repeat_sound_time,
     write_clip,
 )
+from paired import DROPS
 
 import deraincli
 from deraincli.errors import DeviceError
+from deraincli.rain.drops import add_drops
 from deraincli.restoration.derainer import ModelDerainer
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 UNEVEN = (0, 700, 1201, 1900, 2500, 4001, 4100, 6000, 6400, 9000, 9001, 12000)
 """A variable rate, in ticks of 1/12800 s."""
 
@@ -431,6 +436,27 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_never_stopped(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mov", "out.mkv", "whole.mkv"]
 
 
+def test_a_resumed_run_keeps_the_model_that_the_first_picture_chose(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pictures after the interruption have drops, and would choose another."""
+    monkeypatch.setattr("deraincli.video.restorer.SEGMENT", 2)
+    streaks = skimage.io.imread(EXAMPLES / "rainy_coffee.jpg")
+    drops, _ = add_drops(skimage.data.coffee(), np.random.default_rng(5), DROPS)
+    scenes = [picture[:128, :192] for picture in (streaks, streaks, drops, drops)]
+    source = write_clip(
+        tmp_path / "in.mov", codec="png", pix_fmt="rgb24", size=(192, 128), times=STEADY[:4], scenes=scenes
+    )
+    options = ("--codec", "ffv1", "--precision", "fp32", "--json")
+    assert derain("video", source, "-o", tmp_path / "whole.mkv", *options).code == 0
+    with monkeypatch.context() as patch:
+        _failing(patch, at=3, error=KeyboardInterrupt())
+        assert derain("video", source, "-o", tmp_path / "out.mkv", *options).code == 130
+    record = json.loads(derain("video", source, "-o", tmp_path / "out.mkv", *options).out)
+    assert (record["resumed"], record["model"]) == (2, "balnet-lite-streak")
+    assert read_tracks(tmp_path / "out.mkv") == read_tracks(tmp_path / "whole.mkv")
+
+
 def test_other_settings_start_again(derain, video, tmp_path: Path, random_model: Path, monkeypatch) -> None:
     monkeypatch.setattr("deraincli.video.restorer.SEGMENT", 4)
     source = write_clip(tmp_path / "in.mp4")
@@ -573,6 +599,24 @@ def test_progress_moves_with_every_picture(tmp_path: Path, random_model: Path, t
     restorer.to_file(source, tmp_path / "out.mkv", job="", overwrite=False)
     assert [done for done, _ in reports] == list(range(1, len(STEADY) + 1))
     assert all(total >= len(STEADY) for _, total in reports)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "says"),
+    [
+        ("missing", 1, "There is no file 'missing'"),
+        ("folder", 1, "'folder' is a folder"),
+        ("missing.xyz", 1, "There is no file 'missing.xyz'"),
+        ("rain", 2, "The suffix of 'rain.derained' names no kind of video"),
+    ],
+)
+def test_an_input_without_the_suffix_of_a_video_is_told_what_is_wrong_with_it(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    write_clip(Path("rain.mkv"), times=STEADY[:3]).rename("rain")
+    refuse(derain, tmp_path, code, says, name)
 
 
 def test_a_photo_is_sent_to_derain_image(derain, tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def command(
     )
     try:
         _refuse_picture(source)
+        _check_file(source)
         span = _seconds("--start", start), _seconds("--end", end)
         chosen = _choices(target, format, codec, crf, span, temporal, strength)
         check_output(target, "A video", overwrite=overwrite)
@@ -180,6 +181,17 @@ def _refuse_picture(source: str) -> None:
         raise InputError(f"'{source}' is a picture: restore it by derain image.")
 
 
+def _check_file(source: str) -> None:
+    """Checks that the input is a file, before its name decides on the output's format."""
+    from deraincli.video import require_av
+
+    require_av()
+    from deraincli.video.reader import check_file
+
+    if source != STREAM:
+        check_file(Path(source))
+
+
 def _choices(
     target: Path | None,
     format: str | None,
@@ -189,9 +201,6 @@ def _choices(
     temporal: int,
     strength: float,
 ) -> VideoOptions:
-    from deraincli.video import require_av
-
-    require_av()
     from deraincli.restoration.control import check_strength
     from deraincli.video.encoder import check_crf
     from deraincli.video.muxer import CONTAINER_OF_SUFFIX
@@ -202,8 +211,9 @@ def _choices(
     name = (format or suffix).lower()
     if name not in CONTAINER_OF_SUFFIX:
         names = ", ".join(CONTAINER_OF_SUFFIX)
+        given = repr(format) if format or target is None else f"The suffix of '{target.name}'"
         raise UsageError(
-            f"{name!r} names no kind of video that is written: choose {names}, as the output's suffix or "
+            f"{given} names no kind of video that is written: choose {names}, as the output's suffix or "
             "with --format."
         )
     if codec != "auto":
