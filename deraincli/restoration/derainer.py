@@ -9,7 +9,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
@@ -28,7 +27,7 @@ from deraincli.inference.tiled import Restored
 from deraincli.inference.tiling import OverlapChoice, TileChoice
 from deraincli.inference.working_size import SideChoice, check_side
 from deraincli.restoration.control import Control
-from deraincli.restoration.mask import mask_from
+from deraincli.restoration.mask import as_array, mask_from
 
 MaskImage = PIL.Image.Image | NDArray[Any]
 
@@ -138,7 +137,7 @@ class Derainer(ABC):
             result = self.restore_in_part(pixels, control, maps=return_maps)
             answer: Any = _to_pillow(result.image, alpha, image)
         else:
-            array = _as_array(image)
+            array = as_array(image)
             flat = array.ndim == 2
             result = self.restore_in_part(array[..., None] if flat else array, control, maps=return_maps)
             answer = result.image[..., 0] if flat else result.image
@@ -319,18 +318,6 @@ def check_shape(pixels: NDArray[Any]) -> None:
         )
     if pixels.size == 0:
         raise InputError(f"The array of shape {pixels.shape} has no pixels: check how it was read or cut.")
-
-
-def _as_array(image: Any) -> NDArray[Any]:
-    """Returns an image as an array. Raises InputError for a path or a list of unequal rows."""
-    if isinstance(image, str | os.PathLike):
-        raise InputError(
-            f"'{os.fspath(image)}' is a path, not a picture: open it first, with PIL.Image.open(path)."
-        )
-    try:
-        return np.asarray(image)
-    except ValueError as error:
-        raise InputError("A picture is a PIL image or an array, not a list of unequal rows.") from error
 
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -139,12 +140,13 @@ def mask_from(image: Any) -> Mask:
     """
     if isinstance(image, PIL.Image.Image):
         mode = arrays.plain_mode(image)
-        if mode is None:
+        if mode is None or 0 in image.size:
             raise InputError(
-                f"A PIL image of mode {image.mode} and size {image.size} is not a mask: convert it to L."
+                f"A PIL image of mode {image.mode} and size {image.size} is not a mask: give one of mode L "
+                "that has pixels."
             )
         return Mask(_grey(*arrays.from_pillow(image if image.mode == mode else image.convert(mode))))
-    values = np.asarray(image)
+    values = as_array(image)
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3 or values.shape[2] not in (1, 3) or values.size == 0:
@@ -155,6 +157,25 @@ def mask_from(image: Any) -> Mask:
     if values.dtype.kind == "f":
         values = np.rint(values * 65535).astype(np.uint16)
     return Mask(_grey(values, None))
+
+
+def as_array(image: Any) -> NDArray[Any]:
+    """Returns a picture in memory as an array, of any shape and dtype.
+
+    Args:
+        image: An array, or nested lists of numbers.
+
+    Raises:
+        InputError: `image` is a path, or a list of unequal rows.
+    """
+    if isinstance(image, str | os.PathLike):
+        raise InputError(
+            f"'{os.fspath(image)}' is a path, not a picture: open it first, with PIL.Image.open(path)."
+        )
+    try:
+        return np.asarray(image)
+    except ValueError as error:
+        raise InputError("A picture is a PIL image or an array, not a list of unequal rows.") from error
 
 
 def mask_file(ram: NDArray[np.float32], format: str) -> bytes:

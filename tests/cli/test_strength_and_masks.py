@@ -187,6 +187,13 @@ def test_a_bad_request_is_one_sentence_and_writes_nothing(
     assert {path: path.read_bytes() for path in tmp_path.glob("*.*")} == before
 
 
+def test_a_method_without_a_map_is_refused_before_it_works_for_minutes(derain, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.png", noise(400, 600, 3))
+    done = derain("image", source, "--save-mask", tmp_path / "mask.png", "-m", "gmm", "--verbose")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "gmm has no attention maps" in done.err
+
+
 def test_an_existing_mask_is_not_replaced_unasked(derain, tmp_path: Path, small_model: Path) -> None:
     source, saved = write(tmp_path / "in.png", noise(30, 40, 3)), write(tmp_path / "mask.png", LEFT)
     done = derain("image", source, "-m", small_model, "--tile", "off", "--save-mask", saved)

@@ -75,3 +75,28 @@ def test_anything_else_is_refused_in_one_sentence(
     with pytest.raises(DerainError) as refusal:
         request.getfixturevalue(loaded)(image)
     assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize("side", ["mask", "protect"])
+@pytest.mark.parametrize(
+    ("mask", "says"),
+    [
+        ("mask.png", "PIL.Image.open"),
+        (Path("mask.png"), "PIL.Image.open"),
+        ([[1, 2], [3]], "unequal rows"),
+        (np.zeros((0, 40), np.uint8), "(0, 40)"),
+        (PIL.Image.new("L", (0, 5)), "(0, 5)"),
+        (noise(20, 30, 4), "(20, 30, 4)"),
+        (noise(20, 30).astype(np.int64), "int64"),
+        (np.full((20, 30), np.nan), "from 0 to 1"),
+        (noise(30, 30), "proportions"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+@pytest.mark.filterwarnings("error")
+def test_anything_else_as_a_mask_is_refused_in_one_sentence(
+    one: deraincli.Derainer, side: str, mask: Any, says: str
+) -> None:
+    with pytest.raises(DerainError) as refusal:
+        one(noise(20, 30, 3), **{side: mask})
+    assert says in str(refusal.value)

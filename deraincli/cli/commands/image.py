@@ -247,6 +247,8 @@ def _restore(
     from deraincli.model_zoo.resolve import resolve_model_or_method
 
     found = resolve_model_or_method(asked.model, asked.task)  # a download shows its own bar
+    if maps and found.method is not None:  # which would take minutes
+        raise _without_maps(found.name)
     with out.progress("loading the model") as meter:
         from deraincli.restoration.restore_file import restore_picture
 
@@ -259,13 +261,17 @@ def _restore(
 
 
 def _mask_file(file: Path, restored: RestoredFile) -> bytes:
-    """Returns the content of a mask. Raises ModelError if the network has no map of the rain."""
+    """Returns the content of a mask. Raises ModelError if the model has no map of the rain."""
     from deraincli.imaging.formats import format_of
     from deraincli.restoration.mask import mask_file
 
     if restored.maps.ram is None:
-        raise ModelError(f"{restored.model} has no attention maps: choose a BAL-Net or AGAN with --model.")
+        raise _without_maps(restored.model)
     return mask_file(restored.maps.ram, format_of(file))
+
+
+def _without_maps(model: str) -> ModelError:
+    return ModelError(f"{model} has no attention maps: choose a BAL-Net or AGAN with --model.")
 
 
 def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
