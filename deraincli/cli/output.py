@@ -30,7 +30,7 @@ LINE_SECONDS = 30.0
 PIPE_WIDTH = 1_000_000
 """Largest width of a table that goes into a pipe or a file, characters. It wraps and cuts nothing."""
 LEGIBLE = 12
-"""Least width of a table's first column, characters, also in a narrow terminal."""
+"""Width up to which the cells of a table stay on one line, characters, also in a narrow terminal."""
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 """Control characters apart from tabs and ends of lines, and those that change the direction of writing."""
 
@@ -100,13 +100,13 @@ class Output:
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)
-            # If a table does not fit the terminal, texts wrap, so that no part of them is lost.
+            # If a table does not fit the terminal, long cells wrap, so that no part of them is lost.
             longest = max((len(row[place]) for row in cells), default=0)
             table.add_column(
                 Text(column),
                 min_width=min(longest, LEGIBLE) if place == 0 else None,
                 justify="right" if numbers else "left",
-                no_wrap=numbers,
+                no_wrap=longest <= LEGIBLE,
                 overflow="fold",
             )
         for row in cells:

@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-FOLDER = "a rather long name of a folder for the photos of last year"
-"""Two such folders and a picture make a reason longer than any terminal is wide."""
+FOLDER = "2024, a rather long name of a folder for the photos of that year"
+"""Three such folders and a picture make a reason longer than any terminal is wide."""
 
 
 def write_pictures(folder: Path) -> Path:
@@ -52,8 +52,9 @@ def test_a_table_shows_every_text_whole(
     derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_model: Path, columns: int | None
 ) -> None:
     """In a pipe each on its line, as tools for text expect, and in a terminal on as many as it needs."""
-    broken = tmp_path / FOLDER / FOLDER / "broken.png"
-    write_pictures(broken.parent)
+    monkeypatch.chdir(tmp_path)
+    broken = Path(FOLDER, FOLDER, FOLDER, "broken.png")
+    broken.parent.mkdir(parents=True)
     broken.write_text("no picture")
     if columns is not None:
         monkeypatch.setenv("COLUMNS", str(columns))
