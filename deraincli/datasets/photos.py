@@ -24,7 +24,7 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
         includes them with /.
 
     Raises:
-        InputError: There is no such folder, it cannot be listed, or it holds no pictures.
+        InputError: There is no such folder, it or a sub-folder cannot be listed, or it holds no pictures.
         UsageError: Two photos differ only in their suffix, or `layout` and `left` contradict each other.
     """
     try:
@@ -32,7 +32,7 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
     except InputError:
         if layout is not None or left is not None or not folder.is_dir():
             raise
-    found = walk(folder).names
+    found = walk(folder).all_names()
     written = results_among(folder, found)
     photos: dict[str, Path] = {}
     for file in found:

@@ -41,6 +41,16 @@ class Walk:
     unlisted: dict[str, InputError] = field(default_factory=dict)
     """Sub-folders that cannot be listed, each with its error."""
 
+    def all_names(self) -> list[str]:
+        """Returns `names`, for work that may leave out no picture.
+
+        Raises:
+            InputError: A sub-folder cannot be listed.
+        """
+        for error in self.unlisted.values():
+            raise error
+        return self.names
+
 
 def walk(folder: Path, apart: Path | None = None) -> Walk:
     """Lists the pictures in a folder and its sub-folders, and the files that are left out.

@@ -48,3 +48,32 @@ def test_a_closed_folder_is_one_sentence(
     assert "Traceback" not in done.err
     assert "closed" in done.err
     assert "Permission denied" in done.err or "not writable" in done.err or "cannot be" in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "batch photos",
+        "attn photos --figure none",
+        "synth photos -o made",
+        "compare photos a=photos b=photos -o page.html --blind",
+        "eval photos --no-reference",
+        "data inspect photos",
+    ],
+)
+def test_a_closed_folder_among_others_is_never_left_out_in_silence(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_model: Path, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DERAIN_MODEL", str(small_model))
+    closed = Path("photos", "closed")
+    closed.mkdir(parents=True)
+    write_picture(Path("photos", "open.png"), scene(0))
+    closed.chmod(0)
+    try:
+        with permissions_bind():
+            done = derain(*command.split())
+    finally:
+        closed.chmod(0o700)
+    assert done.code in (1, 3), done.err
+    assert "photos/closed' cannot be listed" in done.err

@@ -96,12 +96,12 @@ def write_result(answers: Path, destination: Path, out: Output, *, overwrite: bo
 
 
 def _photos(source: Path) -> list[str]:
-    """Lists the photos of a folder, or the name of the only photo."""
+    """Lists the photos of a folder, or the name of the only photo. Raises InputError if not all are seen."""
     from deraincli.files.walk import walk
 
     if not source.is_dir():
         return [source.name]
-    names = walk(source).names
+    names = walk(source).all_names()
     if not names:
         raise InputError(f"There are no photos in '{source}': name another folder.")
     return names
