@@ -38,7 +38,7 @@ def output_path(source: str, destination: str | None, suffix: str) -> Path | Non
     if destination is None:
         return given.with_name(f"{given.stem}.derained{suffix}")
     target = options.path(destination)
-    is_folder = os.path.isdir(target) or destination.endswith(os.sep)  # noqa: PTH112  # takes any name
+    is_folder = os.path.isdir(target) or destination.endswith(("/", os.sep))  # noqa: PTH112  # takes any name
     if not is_folder:
         return target
     if source == STREAM:

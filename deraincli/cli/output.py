@@ -160,6 +160,19 @@ class Output:
         finally:
             meter.close()
 
+    @contextmanager
+    def resumable(self) -> Iterator[None]:
+        """Notes on Ctrl-C that the same command resumes the work of the block.
+
+        Yields:
+            Nothing.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.note("Finished pictures are kept: run the same command again to continue.")
+            raise
+
     def training_meter(self) -> Meter:
         """Returns a progress bar over training steps with a text."""
         return Meter("training", shown=self._live, patience=0)

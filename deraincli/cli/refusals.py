@@ -60,6 +60,6 @@ def _words() -> Iterator[str]:
     for word in (*sys.argv[1:], *settings):
         name = word.partition("=")[2] if word.startswith("-") else word
         if name:
-            yield re.split(r"[^/]*[*?\[]", name)[0] or "."
+            yield re.split(rf"[^/{re.escape(os.sep)}]*[*?\[]", name)[0] or "."
             if "=" in name:  # NAME=FILE of `derain compare`
                 yield name.partition("=")[2]

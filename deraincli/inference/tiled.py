@@ -43,7 +43,7 @@ class Restored(NamedTuple):
     """A restored picture with the attention maps that steered the network, if there are any."""
 
     image: NDArray[Any]
-    """The restored picture, H×W×3, with the dtype of the input."""
+    """The restored picture, with the shape and the dtype of the input."""
     ram: NDArray[np.float32] | None
     """Rainy regions related attention map, H×W in 0–1."""
     cam: NDArray[np.float32] | None

@@ -15,8 +15,9 @@ every_command = pytest.mark.parametrize(("command", "name"), [("image", "in.png"
 
 @pytest.fixture(autouse=True)
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A photo. The video need not exist, because destinations are checked first."""
+    """A photo, and a file in place of a video, because destinations are checked before it is opened."""
     write_picture(tmp_path / "in.png", scene(0))
+    (tmp_path / "in.mp4").write_text("no video")
     monkeypatch.chdir(tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,27 @@ def test_a_table_shows_every_text_whole(
     assert columns is not None or len(failures) == 1
     for text, cells in zip((str(broken), reason), zip(*failures, strict=True), strict=True):
         assert "".join(cells).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("batch photos -m MODEL", "deraincli.restoration.derainer.ModelDerainer.restore"),
+        ("attn photos -m MODEL --figure none", "deraincli.restoration.derainer.ModelDerainer.restore"),
+        ("eval set -m MODEL", "deraincli.restoration.derainer.ModelDerainer.restore"),
+        ("synth photos -o made", "deraincli.datasets.synthetic.make"),
+    ],
+)
+def test_a_command_that_resumes_says_so_when_it_is_interrupted(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_model: Path, command: str, step: str
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    write_pictures(Path("set"))
+    shutil.copytree("set/input", "photos")
+    monkeypatch.setattr(step, interrupted)
+    done = derain(*(small_model if word == "MODEL" else word for word in command.split()))
+    assert done.code == 130
+    assert done.err.count("run the same command again to continue") == 1

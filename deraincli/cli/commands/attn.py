@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -165,7 +166,8 @@ def command(
     inspected: list[_Inspected] = []
     if waiting:
         derainer = options.open_model(asked, out, found)
-        inspected = [one for name in waiting if (one := _inspect(derainer, name, request))]
+        with out.resumable() if source.is_dir() else nullcontext():  # one picture is all or nothing
+            inspected = [one for name in waiting if (one := _inspect(derainer, name, request))]
     failed += len(waiting) - len(inspected)
     _summarise(source, len(jobs.pictures), inspected, failed, threshold, out)
     if failed or jobs.unlisted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -290,11 +290,8 @@ def _summed_up(
     --watch, where `total` is None, so that it ends the block like any other end.
     """
     try:
-        yield
-    except KeyboardInterrupt:
-        if total is not None:
-            out.note("Finished pictures are kept: run the same command again to continue.")
-            raise
+        with suppress(KeyboardInterrupt) if total is None else out.resumable():
+            yield
     finally:
         begun = summary.count or summary.unlisted
         if begun:

@@ -48,8 +48,8 @@ def inspect_command(
         out.result(_record(found), "")
     elif not quiet:
         out.table(str(folder), ("", "found"), _rows(found))
-    _name([f"'{path}' has no partner" for path in found.unpaired], "pictures have no partner", out)
-    _name(list(found.skipped), "pairs or photos cannot be used", out)
+    _print_some([f"'{path}' has no partner" for path in found.unpaired], "pictures have no partner", out)
+    _print_some(list(found.skipped), "pairs or photos cannot be used", out)
     said = warning(found.known)
     if said is not None:
         out.note(said)
@@ -87,7 +87,7 @@ def _rows(found: Inspection) -> list[tuple[str, str]]:
     ]
 
 
-def _name(sentences: list[str], what: str, out: Output) -> None:
+def _print_some(sentences: list[str], what: str, out: Output) -> None:
     for sentence in sentences[:NAMED]:
         out.line(sentence)
     if len(sentences) > NAMED:

@@ -206,18 +206,14 @@ def _evaluate(
     scored: list[Scored[Any]] = []
     failed: list[Failed] = []
     count = len(job.pairs)
-    try:
-        with out.progress("evaluating") as meter:
-            for outcome in evaluate(job.pairs, [RainyInput(), *methods], judge, workspace=space):
-                if isinstance(outcome, Failed):
-                    failed.append(outcome)
-                    output.error(f"{outcome.pair.name}: {outcome.reason}")
-                else:
-                    scored.append(outcome)
-                meter(len(scored) + len(failed), count, outcome.pair.name)
-    except KeyboardInterrupt:
-        out.note("Finished pictures are kept: run the same command again to continue.")
-        raise
+    with out.resumable(), out.progress("evaluating") as meter:
+        for outcome in evaluate(job.pairs, [RainyInput(), *methods], judge, workspace=space):
+            if isinstance(outcome, Failed):
+                failed.append(outcome)
+                output.error(f"{outcome.pair.name}: {outcome.reason}")
+            else:
+                scored.append(outcome)
+            meter(len(scored) + len(failed), count, outcome.pair.name)
     if not scored:
         raise InputError(f"None of the {count} {job.noun} could be scored: see the reasons above.")
     if failed:

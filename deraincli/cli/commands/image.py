@@ -140,12 +140,12 @@ def _destination(source: str, destination: str | None, format: str | None) -> Pa
 
     Checks the input first, because the name of the output may depend on it.
     """
-    content = None if source == STREAM else _content(source)
+    content = None if source == STREAM else _input_format(source)
     return output_path(source, destination, _suffix(Path(source), format, content))
 
 
-def _content(source: str) -> str:
-    """Returns the format of the input by its content. Raises DerainError if it is not a picture."""
+def _input_format(source: str) -> str:
+    """Returns the format of the input file by its content. Raises DerainError if it is not a picture."""
     options.path(source)
     if os.path.isdir(source):  # noqa: PTH112  # which takes any name, however long
         folder = shlex.quote(source)

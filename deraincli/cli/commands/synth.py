@@ -99,7 +99,7 @@ def command(
     out.detail(f"{len(missing)} pairs to make: {request}")
     began = time.perf_counter()
     failed = 0
-    with out.progress("making pairs") as meter:
+    with out.resumable(), out.progress("making pairs") as meter:
         for number, planned in enumerate(missing, 1):
             failed += not _make(planned, request, max_pixels, overwrite, out)
             meter(number, len(missing), planned.name)

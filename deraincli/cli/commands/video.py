@@ -277,11 +277,8 @@ def _restore(
         sys.stdout.buffer.flush()
         return result
     if isinstance(given, Path):
-        try:
+        with out.resumable():
             return restorer.to_file(given, target, job=job, overwrite=overwrite)
-        except KeyboardInterrupt:
-            out.note("Finished pictures are kept: run the same command again to continue.")
-            raise
     from deraincli.files.atomic import open_atomically
 
     with open_atomically(target, overwrite=overwrite) as file:
