@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from deraincli.cli import options
@@ -64,6 +64,22 @@ def check_output(target: Path | None, what: str, *, overwrite: bool) -> None:
         check_destination(target, overwrite=overwrite)
     elif sys.stdout.isatty():
         raise OutputError(f"{what} is not written to a terminal: redirect standard output or give -o FILE.")
+
+
+def refuse_same(option: str, file: Path | None, others: Iterable[str | Path | None]) -> None:
+    """Checks that a file to write is no other file of the command, which --overwrite would destroy.
+
+    Args:
+        option: The option that names the file.
+        file: The file to write. None for standard output.
+        others: The other files of the command. None for those that are not given.
+
+    Raises:
+        UsageError: It is one of the others.
+    """
+    given = [os.path.realpath(other) for other in others if other is not None]
+    if file is not None and os.path.realpath(file) in given:
+        raise UsageError(f"{option} '{file}' is another file of this command: choose another name.")
 
 
 def note_other_suffix(target: Path | None, suffixes: Collection[str], format: str, out: Output) -> None:

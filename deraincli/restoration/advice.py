@@ -17,8 +17,10 @@ def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | No
         image: The image's size. None for several images.
     """
     options = []
-    if asked in (None, AUTO_MODEL.name):
-        options.append("--task streak" if used == AUTO_MODEL.members["drop"] else "--task drop")
+    # Where both specialists restored an image in turn, there is no other task to try.
+    other_task = {AUTO_MODEL.members["drop"]: "--task streak", AUTO_MODEL.members["streak"]: "--task drop"}
+    if asked in (None, AUTO_MODEL.name) and used in other_task:
+        options.append(other_task[used])
     options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
     finest = FINEST_SIDE if side == "auto" else side
     if finest != "full" and (image is None or min(image.height, image.width) > finest):

@@ -179,6 +179,9 @@ def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
         (("--models", "balnet-lite,"), 2, "empty name"),
         (("a=blurred.png", "-o", "clean.png"), 1, "exists"),
         (("--models", "no-such-model"), 2, "no-such-model"),
+        (("-o", "rainy.png", "--overwrite"), 2, "another file of this command"),
+        (("--target", "clean.png", "-o", "./clean.png", "--overwrite"), 2, "another file of this command"),
+        (("a=blurred.png", "-o", "blurred.png", "--overwrite"), 2, "another file of this command"),
     ],
 )
 def test_bad_requests_are_one_sentence(
@@ -186,9 +189,9 @@ def test_bad_requests_are_one_sentence(
 ):
     monkeypatch.chdir(tmp_path)
     write_picture(tmp_path / "small.png", scene(0, 10, 20))
-    before = clean.read_bytes()
+    before = [file.read_bytes() for file in (rainy, clean, blurred)]
     done = derain("compare", rainy, "-o", "out.html", *arguments)
     assert (done.code, done.out, done.err.count("\n")) == (code, b"", 1)
     assert said in done.err
     assert not (tmp_path / "out.html").exists()
-    assert clean.read_bytes() == before
+    assert [file.read_bytes() for file in (rainy, clean, blurred)] == before

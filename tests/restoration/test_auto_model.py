@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import deraincli
 from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
+from deraincli.restoration.advice import what_to_try
 from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer
 from deraincli.restoration.window_trial import WINDOW, _windows
 
@@ -94,6 +96,16 @@ def test_where_both_kinds_are_found_drops_are_removed_before_streaks(alone: dict
     shares = [done / total for done, total in steps]
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+def test_where_both_worked_no_other_task_is_advised() -> None:
+    both = with_known_rain(RainKinds(0.9, 0.9)).select(with_drops("astronaut"))
+    advice = {name: what_to_try(None, name, "auto", None) for name in (both.name, STREAK, DROP)}
+    assert [re.findall("--task [a-z]+", text) for text in advice.values()] == [
+        [],
+        ["--task drop"],
+        ["--task streak"],
+    ]
 
 
 @pytest.mark.parametrize(

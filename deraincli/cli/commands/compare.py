@@ -14,6 +14,7 @@ import typer
 
 from deraincli.cli import options
 from deraincli.cli.commands import compare_blind
+from deraincli.cli.destination import refuse_same
 from deraincli.cli.help import IN_OUT, MODEL, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import CLASSICAL_METHODS, PROTOCOLS, listed, one_of, suggest_models
@@ -128,6 +129,8 @@ def command(
     from deraincli.imaging.decode import decode
 
     out = options.make_output(quiet, verbose, json)
+    files = [_name_and_file(text) for text in ready or ()]
+    refuse_same("--output", destination, [source, target, *(file for _, file in files)])
     if blind and _holds_answers(source, destination):
         check_destination(destination, overwrite=overwrite)
         compare_blind.write_result(source, destination, out, overwrite=overwrite)
@@ -140,7 +143,6 @@ def command(
         None, task, device, precision, backend, tile, overlap, working_side, provider
     )
     found = _labelled(options.model_names(context, model, models, optional=bool(ready)), task)
-    files = [_name_and_file(text) for text in ready or ()]
     _refuse_namesakes([INPUT, *found, *(name for name, _ in files), TRUTH])
     check_destination(destination, overwrite=overwrite)
     if blind:

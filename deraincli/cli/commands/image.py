@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deraincli.cli import options
-from deraincli.cli.destination import STREAM, check_output, is_stdout, note_other_suffix, output_path
+from deraincli.cli.destination import (
+    STREAM,
+    check_output,
+    is_stdout,
+    note_other_suffix,
+    output_path,
+    refuse_same,
+)
 from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
 from deraincli.cli.result_line import files_and_size, how_restored
@@ -112,10 +119,10 @@ def command(
         record["output"] = STREAM if target is None else str(target)
         save = _save_options(target, format, quality, out, keep_metadata=metadata == "keep")
         given = _control_options(strength, mask, protect)
-        _refuse_same("--output", target, [mask, protect])
+        refuse_same("--output", target, [mask, protect])
         check_output(target, "A picture", overwrite=overwrite)
         if save_mask is not None:
-            _refuse_same("--save-mask", save_mask, [source, target, mask, protect])
+            refuse_same("--save-mask", save_mask, [source, target, mask, protect])
             _check_mask_file(save_mask, overwrite=overwrite)
         picture, seconds = _read(source, save, max_pixels, out)
         control = _read_masks(given, picture, max_pixels, out)
@@ -188,13 +195,6 @@ def _control_options(strength: float, mask: Path | None, protect: Path | None) -
     from deraincli.restoration.control import ControlOptions
 
     return ControlOptions(strength, mask, protect)
-
-
-def _refuse_same(option: str, file: Path | None, others: Sequence[str | Path | None]) -> None:
-    """Raises UsageError if the file to write is another file of the command, even with --overwrite."""
-    given = [os.path.realpath(other) for other in others if other is not None]
-    if file is not None and os.path.realpath(file) in given:
-        raise UsageError(f"{option} '{file}' is another file of this command: choose another name.")
 
 
 def _check_mask_file(file: Path, *, overwrite: bool) -> None:
