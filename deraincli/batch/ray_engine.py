@@ -90,10 +90,25 @@ class RayEngine:
                 batch_size=batch,
                 compute=ray.data.ActorPoolStrategy(size=workers),
                 num_cpus=max(cores // workers, 1),
-                num_gpus=gpus / workers if gpus else None,
+                num_gpus=gpus_each(gpus, workers),
             )
             for row in outcomes.iter_rows():
                 yield pickle.loads(row["outcome"])
+
+
+def gpus_each(gpus: int, workers: int) -> float | None:
+    """Returns the GPUs that Ray reserves for each actor: at most one, because an actor uses no more.
+
+    Ray refuses fractions above one.
+
+    Args:
+        gpus: Number of GPUs of the cluster.
+        workers: Number of actors.
+
+    Returns:
+        The number, or a share if actors share a GPU. None if there is no GPU.
+    """
+    return min(gpus / workers, 1) if gpus else None
 
 
 class _Actor:

@@ -13,6 +13,10 @@ import numpy as np
 import PIL.Image
 import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deraincli.batch.ray_engine import gpus_each
 
 pytest.importorskip("ray.data", reason="Ray is not installed")
 
@@ -27,6 +31,16 @@ def worker_of(process: psutil.Process) -> psutil.Process:
     """A Ray worker below a process that has loaded PyTorch and so may be at work."""
     below = process.children(recursive=True)
     return max(below, key=lambda child: child.memory_info().rss)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 64), st.integers(1, 64))
+def test_actors_get_gpus_that_there_are_in_a_quantity_that_ray_accepts(gpus: int, workers: int) -> None:
+    """Ray accepts no fraction above one."""
+    share = gpus_each(gpus, workers)
+    assert 0 < share <= 1
+    assert share * workers <= gpus * (1 + 1e-9)
+    assert gpus_each(0, workers) is None
 
 
 def test_same_bytes_as_locally_though_a_worker_dies_and_a_file_is_broken(tmp_path, random_model):
