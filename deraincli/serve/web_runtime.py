@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import http.client
 import io
 import tarfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def _fetched(kept: Path) -> bytes:
     try:
         with urllib.request.urlopen(URL, timeout=60) as answer:
             data = bytes(answer.read())
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise InputError(
             f"{URL} cannot be fetched ({error}): connect to the network, or put the file at '{kept}'."
         ) from None

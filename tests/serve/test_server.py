@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import PIL.Image
@@ -21,6 +22,7 @@ from serving import Server, serving
 
 pytest.importorskip("fastapi")
 from deraincli.cli import values
+from deraincli.serve import server as serve_server
 from deraincli.serve.options import RequestOptions
 
 FP32 = ("--device", "cpu", "--precision", "fp32")
@@ -291,6 +293,20 @@ def test_a_token_is_needed_where_one_is_set(strict: Server) -> None:
     assert strict.post("/api/derain", saved(photo(), "PNG"), TOKEN).status == 200
 
 
+@pytest.mark.parametrize("token", ["", "two words", "sésame"])
+def test_a_token_that_protects_nothing_or_cannot_be_sent_is_refused(derain, token: str) -> None:
+    refused = derain("serve", "--port", 0, "--token", token)
+    assert refused.code == 2
+    assert "visible ASCII characters" in refused.err
+
+
+def test_the_page_gets_a_token_of_any_characters() -> None:
+    token = "a+b&c=d%20#?/"
+    with serve_server.listen("127.0.0.1", 0) as listening:
+        fragment = urlsplit(serve_server.url_of(listening, token)).fragment
+    assert parse_qs(fragment) == {"token": [token]}
+
+
 def test_other_web_pages_may_use_the_server_only_if_allowed(server: Server, strict: Server) -> None:
     picture, page = saved(photo(), "PNG"), {"Origin": "https://other.example"}
     refused = server.post("/api/derain", picture, page)
@@ -387,5 +403,6 @@ def test_a_port_in_use_and_a_lacking_model_are_told(server: Server, derain) -> N
     taken = derain("serve", "--port", server.port)
     assert taken.code == 2
     assert "choose another --port" in taken.err
+    assert derain("serve", "--port", 0, "--host", "a..b").code == 2
     assert derain("serve", "--port", 0, "-m", "no-such-model").code == 2
     assert "classical method" in derain("serve", "--port", 0, "-m", "dsc").err

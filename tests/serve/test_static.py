@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,3 +190,19 @@ def test_a_runtime_that_is_not_the_pinned_one_is_refused(tmp_path, monkeypatch) 
     monkeypatch.setattr(web_runtime, "URL", (tmp_path / "missing.tgz").as_uri())
     with pytest.raises(InputError, match="connect to the network"):
         web_runtime.runtime_files()
+
+
+def test_a_runtime_whose_download_breaks_off_is_one_sentence(tmp_path, monkeypatch) -> None:
+    def break_off() -> None:
+        client, _ = listening.accept()
+        with client:
+            client.recv(65536)
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setattr(web_runtime, "URL", f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        threading.Thread(target=break_off, daemon=True).start()
+        with pytest.raises(InputError, match="cannot be fetched"):
+            web_runtime.runtime_files()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, SERVER, examples
 from deraincli.cli.output import Output
+from deraincli.errors import UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 EXAMPLES = examples(
@@ -83,6 +85,10 @@ def command(
 ) -> None:
     """Remove rain on a page in the browser, or over HTTP."""
     out = options.make_output(quiet, verbose, json=False)
+    if token is not None and not re.fullmatch("[!-~]+", token):
+        raise UsageError(
+            "A token is one or more visible ASCII characters without spaces: choose another --token."
+        )
     if static is not None:
         _write_static(static, overwrite, out)
         return
