@@ -199,7 +199,7 @@ def _generator(planned: PlannedPair, seed: int) -> np.random.Generator:
 
     Accents in the name count alike on all file systems, some of which store them as separate characters.
     """
-    name = unicodedata.normalize("NFC", planned.name).encode()
+    name = unicodedata.normalize("NFC", planned.name).encode(errors="surrogatepass")
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name).digest()), planned.copy])
 
 

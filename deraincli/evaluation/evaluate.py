@@ -140,7 +140,7 @@ def _examine(
             return Scored(pair, judge.scores(pair, methods))
         key = _key(pair, methods, judge.identity)
         scores = _read(workspace.recorded(key), methods, judge)
-        if scores is None:
+        if scores is None or not all(method.keeps(pair) for method in methods):
             scores = judge.scores(pair, methods)
             workspace.record(key, scores)
         return Scored(pair, scores)
@@ -150,7 +150,7 @@ def _examine(
 
 def _key(pair: Pair, methods: Sequence[Method], judge: str) -> str:
     parts = [digest(pair), *(f"{method.name}={method.identity(pair)}" for method in methods), judge]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest()
 
 
 def _read(recorded: Any, methods: Sequence[Method], judge: Judge[S]) -> dict[str, S] | None:

@@ -43,6 +43,13 @@ class Method(Protocol):
             A text. Equal texts mean equal pictures.
         """
 
+    def keeps(self, pair: Pair) -> bool:
+        """Returns whether nothing is missing where the method keeps its picture of a scored pair.
+
+        Args:
+            pair: The pair.
+        """
+
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
         """Returns the restored picture of a pair.
 
@@ -66,6 +73,10 @@ class RainyInput:
     def identity(self, pair: Pair) -> str:
         """Returns the name, because nothing but the pair determines the picture."""
         return self.name
+
+    def keeps(self, pair: Pair) -> bool:
+        """Returns True, because the rainy picture is there."""
+        return True
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
         """Returns the rainy picture unchanged."""
@@ -109,6 +120,10 @@ class PrecomputedResults:
             return "missing"
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def keeps(self, pair: Pair) -> bool:
+        """Returns True, because `identity` has read the file."""
+        return True
 
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
         """Decodes the file of a pair.
@@ -200,6 +215,11 @@ class ModelMethod:
         """Returns a text for the model and for the folder of its results."""
         return f"{self._identity} in {self.folder}"
 
+    def keeps(self, pair: Pair) -> bool:
+        """Returns whether the result is in the folder, if there is one."""
+        file = self._file(pair)
+        return file is None or file.is_file()
+
     def restored(self, pair: Pair, rainy: Pixels) -> Pixels:
         """Restores a picture and writes it to the folder, if there is one.
 
@@ -214,11 +234,14 @@ class ModelMethod:
             OutputError: The file cannot be written.
         """
         pixels = self._thread.submit(self._run, pair.name, rainy).result()
-        if self.folder is not None:
-            file = self.folder / f"{pair.name}.png"
+        file = self._file(pair)
+        if file is not None:
             make_folder(file.parent)  # names of photos include their sub-folders
             write_atomically(file, encode(Image(pixels, "PNG"), "PNG"), overwrite=True)
         return pixels
+
+    def _file(self, pair: Pair) -> Path | None:
+        return None if self.folder is None else self.folder / f"{pair.name}.png"
 
     def _run(self, name: str, rainy: Pixels) -> Pixels:
         def warn(sentence: str) -> None:

@@ -39,7 +39,9 @@ class Workspace:
             OutputError: The same evaluation is running in another process, or `save` holds files that do not
                 come from this evaluation.
         """
-        self._folder = cache_folder() / "evaluations" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+        self._folder = cache_folder() / "evaluations" / digest[:16]
+        self._taken: set[str] = set()
         self._lock = _locked(self._folder.with_suffix(".lock"))
         self._journal = Journal(self._folder / "scores.jsonl")
         self.pictures = save or (self._folder / "pictures" if for_report else None)
@@ -48,7 +50,7 @@ class Workspace:
             raise OutputError(f"'{save}' is not empty: choose a new folder or add --overwrite.")
 
     def folder_for(self, name: str, *, alone: bool) -> Path | None:
-        """Creates the folder for the pictures of one model.
+        """Creates the folder for the pictures of one model, which no other model shares.
 
         Args:
             name: Name of the model.
@@ -62,10 +64,19 @@ class Workspace:
         """
         if self.pictures is None:
             return None
-        safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
-        folder = self.pictures if alone else self.pictures / safe
+        folder = self.pictures if alone else self.pictures / self._free_name(name)
         make_folder(folder)
         return folder
+
+    def _free_name(self, name: str) -> str:
+        """Returns a name for a folder below `pictures` that no model has yet, in any case of its letters."""
+        safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name)
+        if safe.startswith("."):  # such as .., the folder above
+            safe = f"_{safe}"
+        while safe.casefold() in self._taken:
+            safe += "_"
+        self._taken.add(safe.casefold())
+        return safe
 
     def recorded(self, key: str) -> Any | None:
         """Returns a record of this or an earlier run.

@@ -158,6 +158,7 @@ def fill_template(template: Path, report: Mapping[str, Any]) -> str:
     """
     # The data is escaped, so that no name can end the script element that contains it.
     data = json.dumps(report, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    data = data.encode(errors="backslashreplace").decode()  # names that are not UTF-8, as JSON escapes them
     page = template.read_text(encoding="utf-8")
     for name, file in (("PAGE_CSS", PAGE_CSS), ("SLIDER_CSS", SLIDER_CSS), ("SLIDER_JS", SLIDER_JS)):
         page = page.replace(name, file.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 
@@ -115,6 +116,32 @@ def test_models_side_by_side_are_saved_and_reported(derain_eval, dataset, model,
     for folder in save.iterdir():
         by_files = derain_eval(dataset, "--limit", 2, "--results", folder, "--json")
         assert records(by_files)[0]["images"] == records(finished)[0]["images"]
+
+
+def test_names_that_are_not_utf8_are_scored_and_reported(derain_eval, dataset, model, tmp_path):
+    folder = dataset.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    for side in ("input", "target"):
+        (folder / side / "1.png").rename(folder / side / os.fsdecode(b"\xe9.png"))
+    save, report = tmp_path / "save", tmp_path / "report.html"
+    finished = derain_eval(folder, "-m", model, *ON_CPU, "--save", save, "--report", report)
+    assert finished.code == 0, finished.err
+    assert (save / os.fsdecode(b"\xe9.png")).is_file()
+    (data,) = re.findall(r'id="report">(.*?)</script>', report.read_text(encoding="utf-8"))
+    assert "\udce9" in {picture["name"] for picture in json.loads(data)["comparisons"]}
+
+
+def test_what_was_deleted_since_an_unfinished_run_is_restored_again(derain_eval, dataset, model, tmp_path):
+    broken, save, report = dataset / "input" / "1.png", tmp_path / "save", tmp_path / "report.html"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:300])
+    options = (dataset, "-m", model, *ON_CPU, "--save", save)
+    assert derain_eval(*options).code == 3
+    assert len(list(save.iterdir())) == 5
+    shutil.rmtree(save)
+    broken.write_bytes(whole)
+    finished = derain_eval(*options, "--report", report)
+    assert finished.code == 0, finished.err
+    assert len(list(save.iterdir())) == 6
 
 
 @pytest.mark.parametrize("output", ["--save", "--report"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,14 @@ def test_grey_and_deep_photos_become_rgb_of_8_bits(derain, tmp_path) -> None:
     target = pixels(tmp_path / "pairs/target/grey.png")
     np.testing.assert_allclose(target, np.repeat(grey[..., None] / 257, 3, axis=2), atol=0.51)
     assert pixels(tmp_path / "pairs/input/grey.png").shape == (20, 30, 3)
+
+
+def test_a_photo_whose_name_is_not_utf8_is_taken(derain, photos, tmp_path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (photos / "0.png").rename(photos / name)
+    done = derain("synth", photos, "-o", tmp_path / "pairs")
+    assert done.code == 0, done.err
+    assert (tmp_path / "pairs" / "input" / name).is_file()
 
 
 def test_impossible_requests_are_one_sentence(derain, photos, tmp_path) -> None:

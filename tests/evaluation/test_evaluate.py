@@ -256,3 +256,13 @@ def test_a_workspace_keeps_foreign_files_and_cleans_up_its_own(tmp_path, monkeyp
     with pytest.raises(OutputError, match="not empty"):
         Workspace("key", save=save, for_report=False, overwrite=False)
     assert Workspace("key", save=save, for_report=False, overwrite=True).pictures == save
+
+
+def test_every_model_has_a_folder_of_its_own_below_the_given_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    save = tmp_path / "save"
+    space = Workspace("key", save=save, for_report=False, overwrite=False)
+    names = ("a/b", "a_b", "A b", "..", ".", "../b")
+    folders = [space.folder_for(name, alone=False) for name in names]
+    assert len({str(folder).casefold() for folder in folders}) == len(names)
+    assert sorted(save.iterdir()) == sorted(folders)
