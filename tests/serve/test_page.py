@@ -295,6 +295,21 @@ def test_a_change_of_the_task_restores_again(page, files) -> None:
     assert page.execute_script(f"return {asked}.length") == 2
 
 
+def test_a_change_of_the_task_while_a_result_is_shown_restores_again(page, files) -> None:
+    page.execute_script("""
+        const decode = window.createImageBitmap;
+        window.createImageBitmap = async (blob, ...rest) => {
+          if (!(blob instanceof File)) {
+            window.createImageBitmap = decode;
+            document.querySelector("[value=drop]").click();
+          }
+          return decode(blob, ...rest);
+        };""")
+    choose_and_wait(page, files[0])
+    asked = "performance.getEntriesByType('resource').filter(entry => entry.name.includes('api/derain'))"
+    assert page.execute_script(f"return {asked}.length") == 2
+
+
 def test_a_file_that_is_no_photo_gets_the_sentence_of_the_server(page, files, tmp_path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(files[0].read_bytes()[:5000])

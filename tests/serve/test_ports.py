@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 import skimage.data
 from hosting import hosting
@@ -370,6 +371,21 @@ def test_saturated_pixels_are_recoloured_as_in_python(modules, in_bytes: bool) -
     given = (*(as_planes(unit_range(pixels)) for pixels in (before, restored)), in_bytes)
     found = from_planes(run(modules, "saturation.js", body, *given))
     np.testing.assert_allclose(found, unit_range(expected), atol=1.01 / 255 if in_bytes else 2e-5)
+
+
+def test_a_large_xmp_packet_is_kept_upright(modules) -> None:
+    packet = "<x:xmpmeta tiff:Orientation='8' tiff:Orientation=\"6\">" + " " * 300_000 + "</x:xmpmeta>"
+    info = PIL.PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet)
+    original, made = io.BytesIO(), io.BytesIO()
+    picture = PIL.Image.fromarray(scene(4))
+    picture.save(original, "PNG", pnginfo=info)
+    picture.save(made, "PNG")
+    body = "return text(it.withMetadata(...given.map(bytes)))"
+    given = [base64.b64encode(file.getvalue()).decode() for file in (made, original)]
+    joined = base64.b64decode(run(modules, "file_metadata.js", body, *given))
+    kept = PIL.Image.open(io.BytesIO(joined)).info["xmp"].decode()
+    assert kept == packet.replace('"6"', '"1"')
 
 
 def test_jpegs_and_pngs_keep_their_metadata(modules) -> None:

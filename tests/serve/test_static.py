@@ -156,6 +156,43 @@ def test_it_works_offline_after_the_first_visit(page, tmp_path) -> None:
         page.execute_cdp_cmd("Network.emulateNetworkConditions", conditions | {"offline": False})
 
 
+@pytest.fixture
+def linked(browser: Any, site: Path, tmp_path: Path) -> Iterator[Path]:
+    """A site of links to the files of the other one. What it asks for is not held against that."""
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    for file in site.iterdir():
+        (folder / file.name).symlink_to(file)
+    yield folder
+    requested_addresses(browser)
+
+
+@pytest.mark.parametrize("room", [1000, 2_000_000], ids=["none", "little"])
+def test_it_works_without_room_for_its_files(browser, linked: Path, tmp_path: Path, room: int) -> None:
+    with hosting(linked) as host:
+        quota = {"origin": host.url.rstrip("/"), "quotaSize": room}
+        browser.execute_cdp_cmd("Storage.overrideQuotaForOrigin", quota)
+        browser.get(host.url)
+        wait(browser, "document.querySelectorAll('#model option').length > 1")
+        restore(browser, rainy(tmp_path / "photo.png", 40, 50), "streak")
+
+
+def test_a_model_that_could_not_be_fetched_is_fetched_for_the_next_photo(
+    browser, linked: Path, tmp_path: Path
+) -> None:
+    model = linked / f"{AUTO_MODEL.members['streak']}.onnx"
+    away = model.rename(tmp_path / model.name)
+    with hosting(linked) as host:
+        browser.get(host.url)
+        wait(browser, "document.querySelectorAll('#model option').length > 1")
+        browser.find_element("css selector", "[name=task][value=streak]").click()
+        choose(browser, rainy(tmp_path / "photo.png", 40, 50))
+        wait_for_states(browser, "failed")
+        away.rename(model)
+        choose(browser, rainy(tmp_path / "next.png", 40, 50))
+        wait_for_states(browser, "failed", "done")
+
+
 def test_a_site_is_complete_and_replaces_nothing_unasked(site: Path, derain) -> None:
     page = (site / "index.html").read_text()
     assert 'data-restorer="browser"' in page

@@ -9,13 +9,22 @@ let last = {};  // the photo that was restored last: {file, key, before, after: 
 // The service worker lets the page work offline and use several threads. The first visit begins anew once it runs.
 async function serviceWorker() {
   if (!("serviceWorker" in navigator)) return;
-  await navigator.serviceWorker.register("service_worker.js");
-  await navigator.serviceWorker.ready;
+  await active(await navigator.serviceWorker.register("service_worker.js"));
   const busy = document.querySelector("#photos li") !== null;
   if (busy || self.crossOriginIsolated || sessionStorage.getItem("begun")) return;
   sessionStorage.setItem("begun", "anew");
   location.reload();
   await new Promise(() => {});
+}
+
+// Resolves once the service worker runs. Rejects if it cannot be installed, of which `ready` says nothing.
+function active({installing}) {
+  return new Promise((resolve, reject) => {
+    navigator.serviceWorker.ready.then(resolve);
+    const look = () => { if (installing?.state === "redundant") reject(new Error("The service worker cannot be installed.")); };
+    installing?.addEventListener("statechange", look);
+    look();
+  });
 }
 
 await serviceWorker().catch(() => {});  // without it, the page works online and with one thread

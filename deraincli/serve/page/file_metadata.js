@@ -2,7 +2,7 @@
 
 import {crc32} from "./zip.js";
 
-const text = bytes => String.fromCharCode(...bytes);
+const text = bytes => Array.from(bytes, byte => String.fromCharCode(byte)).join("");
 const bytesOf = string => Uint8Array.from(string, letter => letter.charCodeAt(0));
 
 export function joined(parts) {

@@ -107,7 +107,7 @@ byId("options").onchange = () => {
 };
 
 function setState(photo, state) {
-  photo.state = state === "cancelled" && photo.again ? "waiting" : state;
+  photo.state = photo.again ? "waiting" : state;  // however the run with the former options ended
   photo.again = false;
   draw(photo);
 }

@@ -9,8 +9,16 @@ import {classifierFrom} from "./rain_kind.js";
 import {tilingFor} from "./tiling.js";
 
 const {models, automatic} = await (await fetch("models.json")).json();
-const sessions = new Map(), stopped = new Set();
-let runtime = null, classifier = null;  // promises: of ONNX Runtime and its provider, and of the classifier
+const opened = new Map(), stopped = new Set();
+
+// Opens something for all pictures, by its key. What fails is tried again for the next picture.
+function once(key, open) {
+  if (!opened.has(key)) opened.set(key, open().catch(error => {
+    opened.delete(key);
+    throw error;
+  }));
+  return opened.get(key);
+}
 
 // WebGPU needs a graphics card, and a browser whose WebAssembly can wait for it.
 async function canUseWebGpu() {
@@ -31,7 +39,7 @@ async function openRuntime() {
 }
 
 async function openModel(name) {
-  const {ort, provider} = await (runtime ??= openRuntime());
+  const {ort, provider} = await once(openRuntime, openRuntime);
   const {file, tile_margin: margin, size_multiple: multiple} = models.find(model => model.name === name);
   const content = new Uint8Array(await (await fetch(file)).arrayBuffer());
   const session = await ort.InferenceSession.create(content, {executionProviders: [provider, "wasm"]});
@@ -44,10 +52,7 @@ async function openModel(name) {
   return {name, tiling: tilingFor(margin, multiple), runTile, provider};
 }
 
-function model(name) {
-  if (!sessions.has(name)) sessions.set(name, openModel(name));
-  return sessions.get(name);
-}
+const model = name => once(name, () => openModel(name));
 
 async function openClassifier() {
   const content = await (await fetch(automatic.classifier)).arrayBuffer();
@@ -59,7 +64,7 @@ async function modelsFor({bytes, height, width, name, task}, check) {
   const named = name => ({names: [name], rain: null, notes: []});
   if (name !== automatic.name) return named(name);
   if (task !== "auto") return named(automatic.members[task]);
-  return choose(fromBytes(bytes, height, width), await (classifier ??= openClassifier()), automatic, model, check);
+  return choose(fromBytes(bytes, height, width), await once(openClassifier, openClassifier), automatic, model, check);
 }
 
 async function restore(photo) {

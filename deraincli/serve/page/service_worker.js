@@ -28,7 +28,7 @@ async function answer(request) {
   const cache = await caches.open(VERSION), kept = await cache.match(request, {ignoreSearch: true});
   if (kept) return isolated(kept);
   const response = await fetch(request);
-  if (response.ok) await cache.put(request, response.clone());
+  if (response.ok) await cache.put(request, response.clone()).catch(() => {});  // there may be no room for it
   return isolated(response);
 }
 
