@@ -30,6 +30,8 @@ class LossConfig:
 
     reconstruction: ReconstructionLoss = "smooth_l1"
     """`smooth_l1`, or `l1` as in the authors' response, which is slow to start."""
+    frequency: Weight = 0.0
+    """Weight of the loss on the Fourier transform. The authors' response has none. 1 was tried."""
     attention: Weight = 0.01
     """λ_r1, the weight of each of the losses of RAM and CAM."""
     attention_kind: AttentionLoss = "cross_entropy"

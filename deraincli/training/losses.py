@@ -74,6 +74,19 @@ def attention_loss(estimate: Tensor, target: Tensor, kind: AttentionLoss) -> Ten
     return (weight * (inside + outside)).mean()
 
 
+def frequency_loss(estimate: Tensor, clean: Tensor) -> Tensor:
+    """Computes the mean distance between the Fourier coefficients of the output and of the clean picture.
+
+    The transform is unitary, so noise costs the same whatever the size of the crops. After Cho et al.,
+    "Rethinking Coarse-to-Fine Approach in Single Image Deblurring" (ICCV 2021).
+
+    Args:
+        estimate: The output.
+        clean: The clean picture.
+    """
+    return torch.fft.rfft2((estimate - clean).float(), norm="ortho").abs().mean()
+
+
 def perceptual_loss(estimate: Tensor, clean: Tensor) -> Tensor:
     """Computes L_p, the mean squared difference between features, B×C×H×W each."""
     return F.mse_loss(estimate.float(), clean.float())

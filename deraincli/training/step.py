@@ -23,7 +23,12 @@ from deraincli.training.adversarial import (
 )
 from deraincli.training.config import LossConfig, OptimiserConfig, TrainingConfig
 from deraincli.training.distributed import ProcessGroup, averaging
-from deraincli.training.losses import attention_loss, perceptual_loss, reconstruction_loss
+from deraincli.training.losses import (
+    attention_loss,
+    frequency_loss,
+    perceptual_loss,
+    reconstruction_loss,
+)
 from deraincli.training.muon import Muon, matrices
 from deraincli.training.schedule import rate_factor
 from deraincli.training.vgg import VGG16Features, load_vgg
@@ -134,6 +139,8 @@ def losses(
         The weighted losses by name.
     """
     parts = {"reconstruction": reconstruction_loss(output.image, clean, config.reconstruction)}
+    if config.frequency > 0:
+        parts["frequency"] = config.frequency * frequency_loss(output.image, clean)
     if output.ram is not None and output.cam is not None and config.attention > 0:
         ram, cam = attention_targets(rainy, clean)
         parts["ram"] = config.attention * attention_loss(output.ram, ram, config.attention_kind)

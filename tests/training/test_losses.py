@@ -14,6 +14,7 @@ from deraincli.training.losses import (
     OWN_CLASS_WEIGHT,
     SMOOTH_BELOW,
     attention_loss,
+    frequency_loss,
     lsgan_discriminator_loss,
     lsgan_generator_loss,
     perceptual_loss,
@@ -130,6 +131,19 @@ def test_losses_are_means_over_images(kind: str) -> None:
     whole = attention_loss(estimate, target, kind)
     halves = [attention_loss(estimate[i : i + 2], target[i : i + 2], kind) for i in (0, 2)]
     torch.testing.assert_close(whole, (halves[0] + halves[1]) / 2)
+
+
+def test_the_frequency_loss_is_the_mean_magnitude_of_the_spectrum() -> None:
+    """Known spectra: that of a pixel is flat. A wave has two peaks, one of them in the half spectrum."""
+    height, width = 12, 16
+    clean = torch.zeros(2, 3, height, width)
+    pixel = clean.clone()
+    pixel[:, :, 5, 7] = 0.6
+    assert frequency_loss(pixel, clean).item() == pytest.approx(0.6 / math.sqrt(height * width))
+    wave = torch.cos(2 * math.pi * 3 * torch.arange(width) / width).expand_as(clean)
+    bins = height * (width // 2 + 1)
+    assert frequency_loss(wave, clean).item() == pytest.approx(math.sqrt(height * width) / 2 / bins, rel=1e-4)
+    assert frequency_loss(pixel, pixel).item() == 0
 
 
 def test_the_perceptual_loss_is_the_squared_distance_over_c_w_h() -> None:
