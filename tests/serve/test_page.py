@@ -50,7 +50,8 @@ def files(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def page(browser: Any, server: Server) -> Iterator[Any]:
     """The page, which must log no error and ask no other server."""
-    browser.get_log("performance")
+    for log in ("performance", "browser"):  # which hold what earlier tests asked for
+        browser.get_log(log)
     browser.get(server.url)
     yield browser
     logged = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
