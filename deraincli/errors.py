@@ -90,3 +90,8 @@ def missing(path: Path) -> InputError:
             f"'{path}' is a link to a file that is gone: restore that file, or remove the link."
         )
     return InputError(f"There is no file '{path}': check its name.")
+
+
+def without_maps(model: str) -> ModelError:
+    """The error for a model that was asked for attention maps and has none."""
+    return ModelError(f"{model} has no attention maps: choose a BAL-Net or AGAN with --model.")

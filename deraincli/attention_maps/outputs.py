@@ -16,7 +16,7 @@ from deraincli.attention_maps.figure import FigureFormat, figure
 from deraincli.attention_maps.page import levels_of, maps_page
 from deraincli.attention_maps.scores import Map
 from deraincli.callbacks import OnProgress, OnWarning
-from deraincli.errors import ModelError, OutputError, UsageError
+from deraincli.errors import OutputError, UsageError, without_maps
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.manifest import Job, Manifest, stamp
@@ -115,7 +115,7 @@ def inspect_file(
         image.pixels, maps=True, levels=levels, on_progress=on_progress, on_warning=on_note
     )
     if result.ram is None or result.cam is None or result.levels is None:
-        raise ModelError(f"{derainer.name} has no attention maps: choose a BAL-Net or AGAN with --model.")
+        raise without_maps(derainer.name)
     return Inspected(
         source.name,
         image,

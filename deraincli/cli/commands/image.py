@@ -25,7 +25,7 @@ from deraincli.cli.destination import (
 from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
 from deraincli.cli.result_line import files_and_size, how_restored
-from deraincli.errors import DerainError, InputError, ModelError, UsageError
+from deraincli.errors import DerainError, InputError, UsageError, without_maps
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def _restore(
 
     found = resolve_model_or_method(asked.model, asked.task)  # a download shows its own bar
     if maps and found.method is not None:  # which would take minutes
-        raise _without_maps(found.name)
+        raise without_maps(found.name)
     with out.progress("loading the model") as meter:
         from deraincli.restoration.restore_file import restore_picture
 
@@ -266,12 +266,8 @@ def _mask_file(file: Path, restored: RestoredFile) -> bytes:
     from deraincli.restoration.mask import mask_file
 
     if restored.maps.ram is None:
-        raise _without_maps(restored.model)
+        raise without_maps(restored.model)
     return mask_file(restored.maps.ram, format_of(file))
-
-
-def _without_maps(model: str) -> ModelError:
-    return ModelError(f"{model} has no attention maps: choose a BAL-Net or AGAN with --model.")
 
 
 def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
