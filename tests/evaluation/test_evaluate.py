@@ -172,7 +172,8 @@ def test_what_a_model_says_names_the_picture(pairs):
 
     said = []
     run(pairs, [ModelMethod("median", Talker(), "median", on_warning=said.append)])
-    assert said == [f"{pair.name}: This is a median." for pair in pairs]
+    # Threads decode the pictures, so the model may see them in another order than the set's.
+    assert sorted(said) == [f"{pair.name}: This is a median." for pair in pairs]
 
 
 def reopened(workspace):
