@@ -158,6 +158,7 @@ def _empty_app(limits: ServerLimits, queue: RequestQueue) -> FastAPI:
             allow_origins=list(limits.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Retry-After"],  # browsers hide it from scripts of other servers otherwise
         )
     return app
 

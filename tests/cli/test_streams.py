@@ -123,9 +123,15 @@ def test_a_folder_is_no_picture(derain, folder: str) -> None:
     assert done.code in (1, 2)
 
 
-def test_other_commands_refuse_folders_without_a_name(derain) -> None:
+def test_attn_refuses_a_folder_without_a_name(derain) -> None:
     assert derain("attn", "/").code == 2
-    assert derain("weights", "import", ".", "--network", "agan").code == 1
+
+
+@pytest.mark.parametrize("folder", [".", "/", ".."])
+def test_a_folder_is_no_checkpoint(derain, folder: str) -> None:
+    done = derain("weights", "import", folder, "--network", "agan")
+    assert done.code == 1
+    assert f"'{folder}' is a folder" in done.err
 
 
 @pytest.fixture

@@ -317,6 +317,7 @@ def test_other_web_pages_may_use_the_server_only_if_allowed(server: Server, stri
     allowed = strict.post("/api/derain", picture, page | TOKEN)
     assert allowed.status == 200
     assert allowed.headers["Access-Control-Allow-Origin"] == page["Origin"]
+    assert allowed.headers["Access-Control-Expose-Headers"] == "Retry-After"
     assert strict.post("/api/derain", picture, {"Origin": "https://third.example"} | TOKEN).status == 403
 
 

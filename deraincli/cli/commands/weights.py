@@ -207,7 +207,7 @@ def import_(
     from deraincli.files.atomic import check_destination, write_atomically
 
     out = options.make_output(quiet, verbose, json)
-    if not checkpoint.name:  # "." or "/"
+    if checkpoint.is_dir():
         raise InputError(f"'{checkpoint}' is a folder: name a checkpoint in it.")
     target = destination or checkpoint.with_suffix(".safetensors")
     if target.suffix != ".safetensors":
