@@ -141,6 +141,9 @@ def test_the_maps_are_shown_and_the_brush_is_saved(page, restored, tmp_path) -> 
 
 
 def test_it_works_offline_after_the_first_visit(page, tmp_path) -> None:
+    models = [f"{name}.onnx" for name in AUTO_MODEL.members.values()]
+    kept = f"Promise.all({json.dumps(models)}.map(file => caches.match(file)))"
+    wait(page, f"{kept}.then(models => models.every(Boolean))")  # they are fetched after the page is ready
     sent = list(page.host.sent)
     assert 5e6 < sum(sent) < FIRST_VISIT
     page.execute_cdp_cmd("Network.enable", {})
