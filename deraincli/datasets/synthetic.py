@@ -9,7 +9,6 @@ This writes `input/NAME.png`, `target/NAME.png` and `mask/NAME.png`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import unicodedata
@@ -24,6 +23,7 @@ from deraincli._version import __version__
 from deraincli.errors import InputError, OutputError, UsageError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
+from deraincli.files.text_hash import text_sha256
 from deraincli.files.walk import natural_path, walk
 from deraincli.imaging.decode import content_format, decode
 from deraincli.imaging.display import to_display_rgb
@@ -199,8 +199,8 @@ def _generator(planned: PlannedPair, seed: int) -> np.random.Generator:
 
     Accents in the name count alike on all file systems, some of which store them as separate characters.
     """
-    name = unicodedata.normalize("NFC", planned.name).encode(errors="surrogatepass")
-    return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name).digest()), planned.copy])
+    name = unicodedata.normalize("NFC", planned.name)
+    return np.random.default_rng([seed, int(text_sha256(name), 16), planned.copy])
 
 
 def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:

@@ -9,7 +9,6 @@ Threads decode, encode and score pictures. The network runs in a thread of its o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from deraincli.evaluation.methods import Method
 from deraincli.evaluation.metrics import Score
 from deraincli.evaluation.score_pairs import score_pair
 from deraincli.evaluation.workspace import Workspace
+from deraincli.files.text_hash import text_sha256
 from deraincli.runtime.parallel import FILE_WORKERS, ordered_map, usable_cpus
 
 S = TypeVar("S")
@@ -150,7 +150,7 @@ def _examine(
 
 def _key(pair: Pair, methods: Sequence[Method], judge: str) -> str:
     parts = [digest(pair), *(f"{method.name}={method.identity(pair)}" for method in methods), judge]
-    return hashlib.sha256("\n".join(parts).encode(errors="surrogatepass")).hexdigest()
+    return text_sha256("\n".join(parts))
 
 
 def _read(recorded: Any, methods: Sequence[Method], judge: Judge[S]) -> dict[str, S] | None:

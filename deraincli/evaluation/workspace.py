@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from deraincli.errors import OutputError
 from deraincli.files.folders import make_folder
 from deraincli.files.journal import Journal
 from deraincli.files.locations import cache_folder
+from deraincli.files.text_hash import text_sha256
 
 
 class Workspace:
@@ -39,8 +39,7 @@ class Workspace:
             OutputError: The same evaluation is running in another process, or `save` holds files that do not
                 come from this evaluation.
         """
-        digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-        self._folder = cache_folder() / "evaluations" / digest[:16]
+        self._folder = cache_folder() / "evaluations" / text_sha256(key)[:16]
         self._taken: set[str] = set()
         self._lock = _locked(self._folder.with_suffix(".lock"))
         self._journal = Journal(self._folder / "scores.jsonl")

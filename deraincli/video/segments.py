@@ -6,7 +6,6 @@ file `job` beside them records the source and the settings. If these change, the
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import struct
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from deraincli.errors import OutputError
 from deraincli.files.atomic import write_atomically
+from deraincli.files.text_hash import text_sha256
 from deraincli.video.encoder import EncodedPacket, Segment
 
 _COUNTS = struct.Struct("<II")
@@ -35,7 +35,7 @@ class SegmentStore:
         Raises:
             OutputError: The folder cannot be created.
         """
-        name = hashlib.sha256(str(output.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        name = text_sha256(str(output.absolute()))[:16]
         self.folder = output.parent / f".{name}.derain"
         self._job = job.encode("utf-8", "surrogateescape")
         label = self.folder / "job"
