@@ -30,6 +30,8 @@ class ShippedModel:
     """PSNR on the known picture in dB, as `derain weights verify NAME` prints it."""
     datasets: tuple[str, ...]
     """Short names of the data sets that the model was trained on, as model cards list them."""
+    photos: str | None = None
+    """Path of a list of the training photos below the folder `weights`. It goes to the Hub with the model."""
     hub: str | None = None
     """Address on the Hub, pinned by commit, of a file that the package does not contain."""
 
@@ -110,8 +112,8 @@ SHIPPED: dict[str, ShippedModel] = {
         parameters=995_296,
         licence="cc-by-4.0",
         provenance="Trained on 69 photos of free licences with drawn rain alone, and on no research data "
-        "(weights/balnet-lite-free-photos.md). Weaker than balnet-lite-streak. It has seen streaks only: no "
-        "lens raindrops or snow.",
+        "(balnet-lite-free-photos.md). Weaker than balnet-lite-streak. It has seen streaks only: no lens "
+        "raindrops or snow.",
         scores=(
             ReportedScore("20 pairs of Rain100L", "prenet", 34.18, 0.9560),
             ReportedScore("Rain12", "prenet", 34.80, 0.9449),
@@ -120,6 +122,7 @@ SHIPPED: dict[str, ShippedModel] = {
         ),
         known_psnr=42.06,
         datasets=("kodak", "wikimedia-commons"),
+        photos="balnet-lite-free-photos.md",
     ),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from deraincli.errors import ModelError, UsageError
+from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import SHIPPED
 from deraincli.model_zoo.hub import LICENCE_FILE, HubAddress
 from deraincli.model_zoo.hub_errors import HUB_ERRORS, check_endpoint, explain_push, quiet_library
@@ -41,8 +42,8 @@ def repository_files(
             how to use them.
 
     Returns:
-        The content of each file by its name: weights, config, card, the optional files, and the terms of the
-        licence if it has no identifier.
+        The content of each file by its name: weights, config, card, the optional files, the list of photos of
+        a shipped model that has one, and the terms of the licence if it has no identifier.
 
     Raises:
         ModelError: The model does not load, or a weight is not finite.
@@ -52,7 +53,8 @@ def repository_files(
         members = " and ".join(file.name for file in found.files)
         raise UsageError(f"{found.name} is two models: push {members} one by one.")
     known = describe_model(found)
-    if licence and known.sha256 in {entry.sha256 for entry in SHIPPED.values()}:
+    shipped = {entry.sha256: entry for entry in SHIPPED.values()}.get(known.sha256)
+    if licence and shipped:
         raise UsageError(
             f"{known.name} ships under terms of its own (weights/README.md): leave --licence out."
         )
@@ -69,6 +71,8 @@ def repository_files(
         CARD_FILE: write_card(known, address, extras or ()).encode(),
         **(extras or {}),
     }
+    if shipped and shipped.photos:
+        files[shipped.photos] = (weights_folder() / shipped.photos).read_bytes()
     if known.licence and not has_identifier(known.licence):
         files[LICENCE_FILE] = f"# Terms of {address.name}\n\n{known.licence}\n".encode()
     return files

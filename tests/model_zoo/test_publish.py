@@ -83,6 +83,9 @@ def test_every_shipped_model_is_published_whole(published: tuple[LoopbackHub, Sh
     terms_in_words = " " in entry.licence  # which the Hub has no identifier for
     sent = {"model.safetensors", "config.json", "model.onnx", "README.md"}
     sent |= {"LICENSE.md"} if terms_in_words else set()
+    named = set(re.findall(r"[\w-]+\.md", entry.provenance))  # a card may only name files that lie beside it
+    assert all(newest[file] == (ROOT / "weights" / file).read_bytes() for file in named)
+    sent |= named
     assert set(newest) - {".gitattributes"} == sent | {"rainy.jpg", "restored.jpg"}
     assert hashlib.sha256(newest["model.safetensors"]).hexdigest() == entry.sha256
     assert not terms_in_words or entry.licence in newest["LICENSE.md"].decode()
