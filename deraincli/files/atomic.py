@@ -108,6 +108,8 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
                 _publish(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise  # of standard output, to which the block writes as well
     except OSError as error:
         raise _unwritable(path, error) from error
 

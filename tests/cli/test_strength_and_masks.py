@@ -128,6 +128,20 @@ def test_a_saved_mask_is_the_rain_map_and_can_be_given_back(image, tmp_path: Pat
     np.testing.assert_array_equal(np.asarray(PIL.Image.open(out)), np.asarray(derainer(picture, mask=mask)))
 
 
+def test_a_mask_is_not_saved_without_its_picture(image, tmp_path: Path) -> None:
+    """The mask is smaller than the largest file that can be written, and the picture is larger."""
+    resource = pytest.importorskip("resource")
+    source, out, saved = write(tmp_path / "in.png", noise(60, 80, 3)), tmp_path / "out.bmp", tmp_path / "m.png"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60 * 80 * 3, before[1]))
+    try:
+        done = image(source, out, "--save-mask", saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (done.code, "out.bmp' cannot be written" in done.err) == (1, True)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
     source, out = write(tmp_path / "in.png", noise(30, 40, 3)), tmp_path / "out.png"
     mask = write(tmp_path / "left.png", LEFT)

@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from deraincli.errors import OutputError
-from deraincli.files.atomic import LEFTOVER_SECONDS, check_destination, remove_leftovers, write_atomically
+from deraincli.files.atomic import (
+    LEFTOVER_SECONDS,
+    check_destination,
+    open_atomically,
+    remove_leftovers,
+    write_atomically,
+)
 
 
 @pytest.fixture
@@ -141,6 +147,12 @@ def test_file_system_that_cannot_be_told_to_sync(folder: Path, monkeypatch, numb
     _at_sync(monkeypatch, OSError(number, os.strerror(number)))
     write_atomically(folder / "a.png", b"data", overwrite=False)
     assert (folder / "a.png").read_bytes() == b"data"
+
+
+def test_a_pipe_that_breaks_meanwhile_is_not_an_error_of_the_file(folder: Path) -> None:
+    with pytest.raises(BrokenPipeError), open_atomically(folder / "new.png", overwrite=False):
+        raise BrokenPipeError
+    assert not list(folder.iterdir())
 
 
 def test_leftovers_of_killed_runs_go_and_nothing_else(tmp_path: Path) -> None:

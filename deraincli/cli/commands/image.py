@@ -127,9 +127,10 @@ def command(
         picture, seconds = _read(source, save, max_pixels, out)
         control = _read_masks(given, picture, max_pixels, out)
         derainer, restored = _restore(source, picture, save, asked, control, save_mask is not None, out)
-        if save_mask is not None:
-            _write(save_mask, _mask_file(save_mask, restored), overwrite)
-        _write(target, restored.data, overwrite)
+        if save_mask is None:
+            _write(target, restored.data, overwrite)
+        else:
+            _write_both(target, restored.data, save_mask, _mask_file(save_mask, restored), overwrite)
     except DerainError as error:
         if json:
             out.result(record | {"error": str(error)}, "")
@@ -278,6 +279,16 @@ def _write(target: Path | None, data: bytes, overwrite: bool) -> None:
         sys.stdout.buffer.flush()
     else:
         write_atomically(target, data, overwrite=overwrite)
+
+
+def _write_both(target: Path | None, data: bytes, save_mask: Path, mask: bytes, overwrite: bool) -> None:
+    """Writes the picture and its mask. The mask appears only once the picture is written."""
+    from deraincli.files.atomic import open_atomically
+
+    with open_atomically(save_mask, overwrite=overwrite) as file:
+        file.write(mask)
+        file.flush()  # so that a full disk stops the picture, too
+        _write(target, data, overwrite)
 
 
 def _report(record: Mapping[str, Any], restored: RestoredFile, control: str, out: Output) -> None:
