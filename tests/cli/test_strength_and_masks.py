@@ -131,11 +131,11 @@ def test_a_saved_mask_is_the_rain_map_and_can_be_given_back(image, tmp_path: Pat
 def test_a_mask_is_not_saved_without_its_picture(image, tmp_path: Path) -> None:
     """The mask is smaller than the largest file that can be written, and the picture is larger."""
     resource = pytest.importorskip("resource")
-    source, out, saved = write(tmp_path / "in.png", noise(60, 80, 3)), tmp_path / "out.bmp", tmp_path / "m.png"
+    source, out = write(tmp_path / "in.png", noise(60, 80, 3)), tmp_path / "out.bmp"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60 * 80 * 3, before[1]))
     try:
-        done = image(source, out, "--save-mask", saved)
+        done = image(source, out, "--save-mask", tmp_path / "mask.png")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (done.code, "out.bmp' cannot be written" in done.err) == (1, True)
