@@ -7,6 +7,8 @@ from numbers import Real
 from typing import TypeAlias
 
 import PIL.Image
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import TiffImageFile
 
 Resolution: TypeAlias = tuple[float, float]
 """Pixels per inch, horizontal and vertical."""
@@ -15,6 +17,7 @@ _CENTIMETRES = 2.54
 _METRES = 0.0254
 _OF_SCREENS = (72, 96)
 _PER_INCH, _PER_CENTIMETRE = 1, 2
+_TIFF_TAGS = (Base.XResolution, Base.YResolution)
 
 
 def read(picture: PIL.Image.Image) -> Resolution | None:
@@ -29,6 +32,8 @@ def read(picture: PIL.Image.Image) -> Resolution | None:
     if picture.format == "JPEG":  # Pillow's `dpi` is 72 if none is stated
         scale = {_PER_INCH: 1.0, _PER_CENTIMETRE: _CENTIMETRES}.get(picture.info.get("jfif_unit", 0), 0.0)
         across, down = (scale * density for density in picture.info.get("jfif_density", (0, 0)))
+    elif isinstance(picture, TiffImageFile) and not all(tag in picture.tag_v2 for tag in _TIFF_TAGS):
+        return None  # Pillow's `dpi` is 1 if none is stated
     else:
         stated = picture.info.get("dpi", (0, 0))
         across, down = (float(value) if isinstance(value, Real) else 0.0 for value in stated)

@@ -27,6 +27,18 @@ def test_print_resolution_survives(source: str, to: str) -> None:
     assert opened(encode(image, to)).info["dpi"] == pytest.approx((300, 150), abs=0.1)
 
 
+@pytest.mark.parametrize("tags", [{}, {0x11A: 300.0}], ids=["none", "one"])
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_no_print_resolution_is_invented(source: str, tags: dict[int, float]) -> None:
+    exif = PIL.Image.Exif()
+    exif.update(tags)
+    image = decode(saved(PICTURE, source, exif=exif.tobytes()), max_pixels=LIMIT)
+    assert image.resolution is None
+    for to in ("PNG", "TIFF", "WEBP"):
+        result = decode(encode(image, to), max_pixels=LIMIT)
+        assert (result.resolution, result.notes) == (None, ())
+
+
 @pytest.mark.skipif(not avif_supported(), reason="Pillow without AVIF")
 @pytest.mark.parametrize(("dpi", "notes"), [(300, 1), (72, 0)])
 def test_print_resolution_that_gets_lost_is_noted(dpi: int, notes: int) -> None:
