@@ -290,7 +290,7 @@ def _open(given: Path | BinaryIO) -> InputContainer:
     name = "Standard input"
     file: str | BinaryIO
     if isinstance(given, Path):
-        check_file(given)
+        _check_file(given)
         name = f"'{given}'"
         file = str(given.absolute())  # FFmpeg could read a relative path as a protocol
     else:
@@ -303,7 +303,7 @@ def _open(given: Path | BinaryIO) -> InputContainer:
         raise InputError(f"{name} is not a video that can be read ({error.strerror}).") from error
 
 
-def check_file(path: Path) -> None:
+def _check_file(path: Path) -> None:
     """Checks, without opening it as a video, that a path is a file with content.
 
     Args:

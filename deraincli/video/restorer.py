@@ -63,6 +63,19 @@ class VideoOptions:
     """Share of the change that is applied, as in `restoration.control`. 0 keeps the frames as decoded."""
 
 
+class Prepared(NamedTuple):
+    """What is known about a video before a model is loaded."""
+
+    first: VideoFrame
+    """Its first frame."""
+    encoding: Encoding
+    """The encoding of the output."""
+    total: int
+    """Approximate number of frames. 0 if the file gives no hint."""
+    losses: tuple[str, ...]
+    """Sentences for the user about what the output cannot keep."""
+
+
 @dataclass
 class VideoResult:
     """Counts and facts of a restored video."""
@@ -107,12 +120,15 @@ class VideoRestorer:
     _restored_any: bool = field(default=False, init=False)
     _tile: str = field(default="", init=False)
 
-    def to_file(self, source: Path, target: Path, *, job: str, overwrite: bool) -> VideoResult:
+    def to_file(
+        self, source: Path, target: Path, prepared: Prepared, *, job: str, overwrite: bool
+    ) -> VideoResult:
         """Restores a file into a file, and resumes an interrupted run of the same job.
 
         Args:
             source: The video.
             target: The output.
+            prepared: What `prepare` found out about the source.
             job: The identity of the model and its settings. Segments of another job are not reused.
             overwrite: Whether an existing output may be replaced.
 
@@ -124,12 +140,9 @@ class VideoRestorer:
         """
         begin = time.perf_counter()
         remove_leftovers(target.parent)
-        with closing(Source(source, self.options.span)) as opened:
-            first = _first(opened, opened.pictures()).frame
-            encoding = plan(opened, first, self.options)
-            trial = Muxer(BytesIO(), self.options.format, opened, encoding, None)
-            self._report_losses(opened, first, encoding, trial)
-            total = opened.picture_count
+        for note in prepared.losses:
+            self.on_note(note)
+        first, encoding = prepared.first, prepared.encoding
         result = VideoResult(encoding)
         status = source.stat()
         parts = (
@@ -149,7 +162,7 @@ class VideoRestorer:
         with closing(Source(source, self.options.span)) as opened:
             pictures = opened.pictures(near=last)
             shown = self._restore_all(pictures, first, encoding, last)
-            for segment in segments(self._counted(shown, result.frames, total), encoding):
+            for segment in segments(self._counted(shown, result.frames, prepared.total), encoding):
                 store.append(segment)
                 result.count(segment)
             result.ends_early, reached = opened.broke_off, opened.reached
@@ -181,7 +194,8 @@ class VideoRestorer:
             encoding = plan(opened, first.frame, self.options)
             result = VideoResult(encoding)
             muxer = Muxer(file, self.options.format, opened, encoding, display_matrix(first.frame))
-            self._report_losses(opened, first.frame, encoding, muxer)
+            for note in losses(opened, first.frame, encoding, self.options.format, muxer.left_out):
+                self.on_note(note)
             shown = self._restore_all(chain([first], pictures), first.frame, encoding, None)
             for segment in segments(self._counted(shown, 0, opened.picture_count), encoding):
                 while waiting:
@@ -198,10 +212,6 @@ class VideoRestorer:
         result.seconds, result.tile = time.perf_counter() - begin, self._tile
         if result.ends_early:
             self.on_note("The file ends early: it is cut off or damaged. What could be read is restored.")
-
-    def _report_losses(self, source: Source, first: VideoFrame, encoding: Encoding, muxer: Muxer) -> None:
-        for note in losses(source, first, encoding, self.options.format, muxer.left_out):
-            self.on_note(note)
 
     def _counted(self, shown: Iterable[Shown], done: int, total: int) -> Iterator[Shown]:
         """Yields restored frames and reports progress after each. `done` frames came before them."""
@@ -270,20 +280,22 @@ class VideoRestorer:
         muxer.close()
 
 
-def check(source: Path, options: VideoOptions) -> None:
-    """Checks quickly, and without a model, whether a video can be restored.
+def prepare(source: Source, options: VideoOptions) -> Prepared:
+    """Finds out quickly, and without a model, how a video can be restored.
 
     Args:
-        source: The video.
+        source: The open video, a file.
         options: The user's settings.
 
     Raises:
         InputError: No frame of the file can be decoded.
         UsageError: The encoder or the container does not support what the file holds.
     """
-    with closing(Source(source, options.span)) as opened:
-        first = _first(opened, opened.pictures()).frame
-        Muxer(BytesIO(), options.format, opened, plan(opened, first, options), None)
+    first = _first(source, source.pictures()).frame
+    encoding = plan(source, first, options)
+    trial = Muxer(BytesIO(), options.format, source, encoding, None)
+    found = losses(source, first, encoding, options.format, trial.left_out)
+    return Prepared(first, encoding, source.picture_count, tuple(found))
 
 
 def plan(source: Source, first: VideoFrame, options: VideoOptions) -> Encoding:

@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -589,14 +590,17 @@ def test_a_source_that_cannot_be_restored_is_reported_before_the_model(
 
 @pytest.mark.parametrize("temporal", [0, 1])
 def test_progress_moves_with_every_picture(tmp_path: Path, random_model: Path, temporal: int) -> None:
-    from deraincli.video.restorer import VideoOptions, VideoRestorer
+    from deraincli.video.reader import Source
+    from deraincli.video.restorer import VideoOptions, VideoRestorer, prepare
 
     source, reports = write_clip(tmp_path / "in.mkv"), []
     options = VideoOptions("matroska", temporal=temporal)
     restorer = VideoRestorer(
         deraincli.load(str(random_model)), options, lambda *report: reports.append(report), lambda note: None
     )
-    restorer.to_file(source, tmp_path / "out.mkv", job="", overwrite=False)
+    with closing(Source(source)) as opened:
+        prepared = prepare(opened, options)
+    restorer.to_file(source, tmp_path / "out.mkv", prepared, job="", overwrite=False)
     assert [done for done, _ in reports] == list(range(1, len(STEADY) + 1))
     assert all(total >= len(STEADY) for _, total in reports)
 

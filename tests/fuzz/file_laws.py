@@ -9,6 +9,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from functools import cache, partial
 from html.parser import HTMLParser
 from io import BytesIO
@@ -288,10 +289,18 @@ class _Unchanged:
 
 def _check_restored_video(source: Path, target: Path, format: str, pictures: int) -> None:
     """Writes a video with its other tracks: a refusal, or every picture."""
-    from deraincli.video.restorer import VideoOptions, VideoRestorer
+    from deraincli.video.reader import Source
+    from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult, prepare
 
-    restorer = VideoRestorer(_Unchanged(), VideoOptions(format), lambda done, total: None, lambda note: None)
-    result = _answer(lambda: restorer.to_file(source, target, job="a test", overwrite=True))
+    options = VideoOptions(format)
+    restorer = VideoRestorer(_Unchanged(), options, lambda done, total: None, lambda note: None)
+
+    def restore() -> VideoResult:
+        with closing(Source(source)) as opened:
+            prepared = prepare(opened, options)
+        return restorer.to_file(source, target, prepared, job="a test", overwrite=True)
+
+    result = _answer(restore)
     if result is not None:
         assert result.frames == pictures
         assert len(_shown(target)) == pictures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -21,7 +22,8 @@ from deraincli.errors import DerainError, InputError, UsageError
 
 if TYPE_CHECKING:
     from deraincli.restoration.load import LoadOptions
-    from deraincli.video.restorer import VideoOptions, VideoRestorer, VideoResult
+    from deraincli.video.reader import Source, Span
+    from deraincli.video.restorer import Prepared, VideoOptions, VideoRestorer, VideoResult
 
 EXAMPLES = examples(
     "derain video in.mp4 -o out.mp4",
@@ -123,15 +125,15 @@ def command(
     )
     try:
         _refuse_picture(source)
-        _check_file(source)
-        span = _seconds("--start", start), _seconds("--end", end)
-        chosen = _choices(target, format, codec, crf, span, temporal, strength)
-        check_output(target, "A video", overwrite=overwrite)
-        note_other_suffix(target, _suffixes(chosen.format), chosen.format, out)
+        span = _span(start, end)
+        with _opened(source, span) as video:
+            chosen = _choices(target, format, codec, crf, span, temporal, strength)
+            check_output(target, "A video", overwrite=overwrite)
+            note_other_suffix(target, _suffixes(chosen.format), chosen.format, out)
+            prepared = _prepare(video, chosen)
         with out.progress(source) as meter:
-            _check_source(source, chosen)
             restorer, job = _load(asked, chosen, meter, out)
-            result = _restore(restorer, source, target, job, overwrite, out)
+            result = _restore(restorer, source, target, prepared, job, overwrite, out)
     except DerainError as error:
         if json:
             out.result(record | {"error": str(error)}, "")
@@ -181,15 +183,16 @@ def _refuse_picture(source: str) -> None:
         raise InputError(f"'{source}' is a picture: restore it by derain image.")
 
 
-def _check_file(source: str) -> None:
-    """Checks that the input is a file, before its name decides on the output's format."""
-    from deraincli.video import require_av
+@contextmanager
+def _opened(source: str, span: Span) -> Iterator[Source | None]:
+    """Opens the input, before its name decides on the output's format. None for standard input."""
+    from deraincli.video.reader import Source
 
-    require_av()
-    from deraincli.video.reader import check_file
-
-    if source != STREAM:
-        check_file(Path(source))
+    if source == STREAM:
+        yield None
+        return
+    with closing(Source(Path(source), span)) as video:
+        yield video
 
 
 def _choices(
@@ -197,14 +200,13 @@ def _choices(
     format: str | None,
     codec: str,
     crf: int | None,
-    span: tuple[Fraction | None, Fraction | None],
+    span: Span,
     temporal: int,
     strength: float,
 ) -> VideoOptions:
     from deraincli.restoration.control import check_strength
     from deraincli.video.encoder import check_crf
     from deraincli.video.muxer import CONTAINER_OF_SUFFIX
-    from deraincli.video.reader import Span
     from deraincli.video.restorer import VideoOptions
 
     suffix = "mkv" if target is None else target.suffix.removeprefix(".")
@@ -218,13 +220,8 @@ def _choices(
         )
     if codec != "auto":
         check_crf(codec, crf)
-    start, end = span
-    if end is not None and end <= (start or 0):
-        raise UsageError("--end must come after --start.")
     check_strength(strength)
-    return VideoOptions(
-        CONTAINER_OF_SUFFIX[name], codec, crf, Span(start or Fraction(0), end), temporal, strength
-    )
+    return VideoOptions(CONTAINER_OF_SUFFIX[name], codec, crf, span, temporal, strength)
 
 
 def _suffixes(container: str) -> list[str]:
@@ -232,6 +229,19 @@ def _suffixes(container: str) -> list[str]:
     from deraincli.video.muxer import CONTAINER_OF_SUFFIX
 
     return [f".{suffix}" for suffix, name in CONTAINER_OF_SUFFIX.items() if name == container]
+
+
+def _span(start: str | None, end: str | None) -> Span:
+    """Returns the part of the video to restore."""
+    from deraincli.video import require_av
+
+    require_av()
+    from deraincli.video.reader import Span
+
+    span = Span(_seconds("--start", start) or Fraction(0), _seconds("--end", end))
+    if span.end is not None and span.end <= span.start:
+        raise UsageError("--end must come after --start.")
+    return span
 
 
 def _seconds(option: str, text: str | None) -> Fraction | None:
@@ -248,12 +258,11 @@ def _seconds(option: str, text: str | None) -> Fraction | None:
     return seconds
 
 
-def _check_source(source: str, chosen: VideoOptions) -> None:
+def _prepare(video: Source | None, chosen: VideoOptions) -> Prepared | None:
     """Checks that a file can be restored before the model is loaded, which takes seconds."""
-    from deraincli.video.restorer import check
+    from deraincli.video.restorer import prepare
 
-    if source != STREAM:
-        check(Path(source), chosen)
+    return None if video is None else prepare(video, chosen)
 
 
 def _load(asked: LoadOptions, chosen: VideoOptions, meter: Meter, out: Output) -> tuple[VideoRestorer, str]:
@@ -268,17 +277,23 @@ def _load(asked: LoadOptions, chosen: VideoOptions, meter: Meter, out: Output) -
 
 
 def _restore(
-    restorer: VideoRestorer, source: str, target: Path | None, job: str, overwrite: bool, out: Output
+    restorer: VideoRestorer,
+    source: str,
+    target: Path | None,
+    prepared: Prepared | None,
+    job: str,
+    overwrite: bool,
+    out: Output,
 ) -> VideoResult:
-    """Restores from a file or standard input to a file or standard output."""
+    """Restores from a file, which is `prepared`, or standard input to a file or standard output."""
     given: Path | BinaryIO = sys.stdin.buffer if source == STREAM else Path(source)
     if target is None:
         result = restorer.to_stream(given, _Pipe())
         sys.stdout.buffer.flush()
         return result
-    if isinstance(given, Path):
+    if prepared is not None:
         with out.resumable():
-            return restorer.to_file(given, target, job=job, overwrite=overwrite)
+            return restorer.to_file(Path(source), target, prepared, job=job, overwrite=overwrite)
     from deraincli.files.atomic import open_atomically
 
     with open_atomically(target, overwrite=overwrite) as file:
