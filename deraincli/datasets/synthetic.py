@@ -33,6 +33,8 @@ from deraincli.rain.synthesis import Recipe, synthesise
 
 HEAD = 1 << 16
 """Number of bytes at the start of a file that are searched for the note on how it was made."""
+LONGEST_NAME = 255
+"""Bytes of the longest name that file systems hold."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def plan(source: Path, destination: Path, copies: int) -> SynthesisPlan:
 
     Raises:
         InputError: There is no photo, the file is not a picture, or no folder can be listed.
-        UsageError: Source and destination are the same folder, or two pairs would have the same name.
+        UsageError: Source and destination are the same folder, two pairs would have the same name, or the name of one
+            would be too long.
     """
     if os.path.realpath(source) == os.path.realpath(destination):
         raise UsageError(
@@ -106,7 +109,7 @@ def plan(source: Path, destination: Path, copies: int) -> SynthesisPlan:
         for copy in range(copies):
             stem = "-".join([*name.parent.parts, photo.stem, *([str(copy + 1)] if copies > 1 else [])])
             plans.append(PlannedPair(photo, name.as_posix(), copy, destination, stem))
-    _refuse_namesakes(plans)
+    _check_names(plans)
     return SynthesisPlan(plans, unlisted)
 
 
@@ -184,10 +187,16 @@ def _photos(source: Path, destination: Path) -> tuple[list[Path], list[InputErro
     raise InputError(f"There are no photos in '{source}': name the folder that holds them.")
 
 
-def _refuse_namesakes(plans: Sequence[PlannedPair]) -> None:
+def _check_names(plans: Sequence[PlannedPair]) -> None:
     first: dict[Path, PlannedPair] = {}
     for planned in plans:
-        other = first.setdefault(planned.files["input"], planned)
+        file = planned.files["input"]
+        if len(os.fsencode(file.name)) > LONGEST_NAME:
+            raise UsageError(
+                f"The pair of '{planned.photo}' would have the name '{file.name}', which is too long: rename "
+                "the photo or its folders."
+            )
+        other = first.setdefault(file, planned)
         if other is not planned:
             raise UsageError(
                 f"'{other.photo}' and '{planned.photo.name}' would make pairs of one name: rename one."

@@ -149,6 +149,10 @@ def test_impossible_requests_are_one_sentence(derain, photos, tmp_path) -> None:
     twins = derain("synth", photos, "-o", tmp_path / "pairs")
     assert twins.code == 2
     assert "0.jpg" in twins.err
+    deep = photos / "far" / ("s" * 120) / ("t" * 120)
+    write_picture(deep / f"{'u' * 20}.png", scene(0))
+    long = derain("synth", photos / "far", "-o", tmp_path / "pairs")
+    assert (long.code, "too long: rename" in long.err) == (2, True)
     assert derain("synth", photos, "-o", photos).code == 2
     assert derain("synth", tmp_path / "nowhere", "-o", tmp_path / "pairs").code == 1
     (tmp_path / "empty").mkdir()
