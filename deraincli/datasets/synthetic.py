@@ -94,8 +94,8 @@ def plan(source: Path, destination: Path, copies: int) -> SynthesisPlan:
 
     Raises:
         InputError: There is no photo, the file is not a picture, or no folder can be listed.
-        UsageError: Source and destination are the same folder, two pairs would have the same name, or one would
-            have a name that is too long.
+        UsageError: Source and destination are the same folder, two pairs would have the same name, or
+            the name of one would be too long.
     """
     if os.path.realpath(source) == os.path.realpath(destination):
         raise UsageError(
