@@ -18,7 +18,7 @@ from deraincli.datasets.leakage import known_set_of_any
 from deraincli.datasets.pairs import Pair, find_pairs, read_pair
 from deraincli.errors import InputError
 from deraincli.files.walk import walk
-from deraincli.imaging.colour import as_rgb
+from deraincli.imaging.colour import as_rgb, to_8_bit
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.imaging.image import Views
@@ -152,9 +152,7 @@ def eight_bit_rgb(pixels: Pixels) -> Picture:
     Returns:
         The picture, H×W×3 of uint8.
     """
-    if pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / 257).astype(np.uint8)
-    return as_rgb(pixels)
+    return as_rgb(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
 
 
 def _read_photo(path: Path) -> Views:
