@@ -13,6 +13,7 @@ from deraincli.errors import InputError
 from deraincli.files.atomic import check_destination, write_atomically
 from deraincli.files.walk import natural_path
 from deraincli.imaging.decode import decode
+from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.thumbnail import read_thumbnail
 from deraincli.inference.change import percent
 from deraincli.pixels import Pixels
@@ -159,7 +160,7 @@ def _thumbnails(
 
 
 def _states(outcome: Outcome, max_pixels: int) -> States:
-    return _read(outcome, lambda file: decode(file, max_pixels=max_pixels).pixels)
+    return _read(outcome, lambda file: to_display_rgb(decode(file, max_pixels=max_pixels)))
 
 
 def _read(outcome: Outcome, reader: Callable[[Path], Pixels]) -> States:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 import pytest
+from picture_files import LINEAR_RGB
 
 from deraincli.errors import InputError, UnreadableImageError
 from deraincli.imaging.decode import decode
-from deraincli.imaging.display import shrink_to
+from deraincli.imaging.display import shrink_to, to_display_rgb
 from deraincli.imaging.thumbnail import read_thumbnail
 
 
@@ -24,10 +25,18 @@ def test_a_thumbnail_is_the_picture_made_smaller(tmp_path, name, orientation):
     exif[0x0112] = orientation
     photo(name.split(".")[0]).save(tmp_path / name, exif=exif)
     small = read_thumbnail(tmp_path / name, 128, max_pixels=10**7)
-    whole = shrink_to(decode(tmp_path / name, max_pixels=10**7).pixels, 128)
+    whole = shrink_to(to_display_rgb(decode(tmp_path / name, max_pixels=10**7)), 128)
     assert max(small.shape[:2]) == 128
     assert small.shape == whole.shape
     assert np.abs(small.astype(int) - whole).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_colours_are_shown_by_their_profile(tmp_path, name):
+    PIL.Image.new("RGB", (40, 30), (55, 55, 55)).save(tmp_path / name, icc_profile=LINEAR_RGB)
+    small = read_thumbnail(tmp_path / name, 20, max_pixels=10**7)
+    assert np.ptp(small) <= 1
+    assert abs(float(small.mean()) - 128) < 3  # (55 / 255) ** (1 / 2.2) of 255
 
 
 def test_a_small_picture_is_not_enlarged(tmp_path):
