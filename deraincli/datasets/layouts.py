@@ -71,7 +71,9 @@ class Layout:
 def _apply(rule: Rule, folder: Path) -> Matches:
     rainy = pictures(folder / rule.rainy_folder)
     clean = pictures(folder / rule.clean_folder)
-    clean_by_key = {key: path for path, key in _keys(clean, rule.clean_stem)}
+    keys = _keys(clean, rule.clean_stem)
+    claims = Counter(key for _, key in keys)
+    clean_by_key = {key: path for path, key in keys if claims[key] == 1}  # norain-1.png and 1.png: ambiguous
     pairs = [(path, clean_by_key[key]) for path, key in _keys(rainy, rule.rainy_stem) if key in clean_by_key]
     paired = {path for pair in pairs for path in pair}
     unpaired = sorted({*rainy, *clean} - paired, key=natural_path)

@@ -98,6 +98,14 @@ def test_what_does_not_pair_is_listed(tmp_path):
     }  # fmt: skip
 
 
+def test_two_ground_truths_of_one_picture_are_not_guessed_between(tmp_path):
+    for name in ("rain/1.png", "rain/2.png", "norain/1.png", "norain/norain-1.png", "norain/2.png"):
+        write(tmp_path / name)
+    found = find_pairs(tmp_path)
+    assert [pair.name for pair in found.pairs] == ["2"]
+    assert {path.name for path in found.unpaired} == {"1.png", "norain-1.png"}
+
+
 def test_names_pair_even_when_listing_orders_differ(tmp_path):
     """Sorted as text, 10 comes before 2 on one side only: pairing by position would mix them up."""
     for n in (2, 10):
