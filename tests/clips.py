@@ -175,6 +175,22 @@ def attach(source: Path, target: Path, files: dict[str, tuple[str, bytes]], **me
     return target
 
 
+def remux(source: Path, target: Path, tracks: Sequence[int], **tags: str) -> Path:
+    """Copies chapters and tracks, each as often as its number is given, and gives every track these tags."""
+    with av.open(source) as given, av.open(target, "w") as container:
+        container.set_chapters(given.chapters())
+        copies = [(number, container.add_stream_from_template(given.streams[number])) for number in tracks]
+        for _, copy in copies:
+            copy.metadata.update(tags)
+        for packet in [packet for packet in given.demux() if packet.size]:
+            for _, copy in [copy for copy in copies if copy[0] == packet.stream_index]:
+                twin = av.Packet(bytes(packet))
+                twin.pts, twin.dts, twin.duration = packet.pts, packet.dts, packet.duration
+                twin.time_base, twin.is_keyframe, twin.stream = packet.time_base, packet.is_keyframe, copy
+                container.mux(twin)
+    return target
+
+
 def read_covers(path: Path) -> list[bytes]:
     """The cover pictures, as they are stored."""
     with av.open(path) as container:

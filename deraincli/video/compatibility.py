@@ -9,6 +9,7 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from deraincli.video.encoder import CODECS, UNSPECIFIED, Encoding, is_rgb
+from deraincli.video.muxer import is_cover
 from deraincli.video.reader import Source
 
 WIDELY_PLAYED = {"h264": ("yuv420p", "yuvj420p"), "hevc": ("yuv420p", "yuvj420p", "yuv420p10le")}
@@ -49,6 +50,9 @@ def losses(
             f"A {container} file rounds times to milliseconds and begins at zero. An .mp4 or .mov file keeps "
             "them exactly."
         )
+    videos = [stream for stream in source.container.streams.video if stream.codec_context]
+    if sum(not is_cover(stream) for stream in videos) > 1:
+        yield "Only the first video track is restored. The others are copied as they are."
     if first.format.components[-1].is_alpha or has_hidden_alpha(source):
         yield "Transparency is dropped."
     if first.interlaced_frame:

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from clips import STEADY, write_clip
+from clips import STEADY, remux, write_clip
 
 from deraincli.video.compatibility import losses
 from deraincli.video.encoder import Encoding, choose_encoding, open_encoder
@@ -77,6 +77,12 @@ def test_transparency_that_the_decoder_passes_over_is_said(tmp_path: Path, pix_f
     milliseconds = {"times": range(0, 120, 40), "time_base": Fraction(1, 1000)}
     source = write_clip(tmp_path / "in.webm", codec="libvpx-vp9", pix_fmt=pix_fmt, **milliseconds)
     assert ("Transparency" in _plan(source, "webm")[1]) == said
+
+
+@pytest.mark.parametrize(("tracks", "said"), [((0, 0), True), ((0,), False)])
+def test_a_second_video_that_stays_rainy_is_said(tmp_path: Path, tracks: tuple[int, ...], said: bool) -> None:
+    source = remux(write_clip(tmp_path / "in.mov", times=STEADY[:2]), tmp_path / "two.mov", tracks)
+    assert ("first video track" in _plan(source, "mov")[1]) == said
 
 
 @pytest.mark.parametrize("container", ["mov", "mp4"])
