@@ -17,7 +17,7 @@ from av.stream import Discard, Disposition, Stream
 from deraincli.errors import OutputError, UsageError
 from deraincli.runtime.process import keep_scheduling
 from deraincli.video.encoder import EncodedPacket, Encoding, Segment
-from deraincli.video.reader import Source
+from deraincli.video.reader import Source, Span
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -38,10 +38,9 @@ MP4_TAGS = {
 }
 """Tags for which MP4 and QuickTime have a box of their own. Any other tag needs a table of free names."""
 
-STALE = (
-    *("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_"),
-    *("_statistics", "alpha_mode"),
-)
+COUNTS = ("duration", "bps", "number_of_", "_statistics")
+"""Lower-case prefixes of tags that count what a whole track holds."""
+STALE = (*COUNTS, "encoder", "major_brand", "minor_version", "compatible_brands", "alpha_mode")
 """Lower-case prefixes of tags that describe the source's file instead of its content."""
 
 HEVC_TAG = "hvc1"
@@ -95,7 +94,7 @@ class Muxer:
         self._decoding_times = DecodingTimes()
         self._last_dts: dict[int, int] = {}
         """The last decoding time of each output track, by its index, in ticks of its time base."""
-        tags = _without_stale(source.container.metadata)
+        tags = _without(STALE, source.container.metadata)
         seekable = file.seekable()
         # A fragmented MP4 file would show a cover as an empty track.
         holds_cover = format == "mp4" and seekable and has_mp4_cover(source)
@@ -238,7 +237,7 @@ class Muxer:
             video.codec_context.codec_tag = HEVC_TAG
         video.time_base = encoding.time_base
         video.disposition = source.disposition
-        video.metadata.update(_without_stale(source.metadata))
+        video.metadata.update(_without(STALE, source.metadata))
         video.set_display_matrix(matrix)
         self._video = self._streams[source.index] = video
 
@@ -255,7 +254,8 @@ class Muxer:
         copy.time_base = stream.time_base
         # FFmpeg's MP4 muxer recognises a cover only if no other disposition is set.
         copy.disposition = Disposition.attached_pic if is_cover(stream) else stream.disposition
-        copy.metadata.update(stream.metadata)
+        cut = self._source.span != Span()
+        copy.metadata.update(_without(COUNTS, stream.metadata) if cut else stream.metadata)
         self._streams[stream.index] = copy
 
 
@@ -328,8 +328,8 @@ def free_tags(tags: Iterable[str]) -> list[str]:
     return [name for name in tags if name.split("-")[0] not in MP4_TAGS]
 
 
-def _without_stale(tags: dict[str, str]) -> dict[str, str]:
-    return {name: text for name, text in tags.items() if not name.lower().startswith(STALE)}
+def _without(prefixes: tuple[str, ...], tags: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in tags.items() if not name.lower().startswith(prefixes)}
 
 
 def _chapters(source: Source) -> Iterator[Chapter]:
