@@ -183,6 +183,9 @@ class Muxer:
             if shift and packet.pts is not None:
                 packet.pts -= shift
                 packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+                if packet.stream.type == "subtitle" and packet.pts < 0:  # it begins before the part
+                    packet.duration = (packet.duration or 0) + packet.pts
+                    packet.pts = packet.dts = 0
             packet.stream = stream
             yield packet
 

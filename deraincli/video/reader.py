@@ -149,24 +149,28 @@ class Source:
             )
         return InputError("No frame of the video can be decoded: check the file, --start and --end.")
 
-    def wants(self, pts: int | None, time_base: Fraction) -> bool:
-        """Returns whether a time lies in the span.
+    def wants(self, pts: int | None, time_base: Fraction, duration: int = 0) -> bool:
+        """Returns whether a time lies in the span, or lasts into it.
 
         Args:
             pts: The time in ticks. None, an unknown time, counts as inside.
             time_base: Seconds per tick.
+            duration: How long it lasts, in ticks.
         """
         if pts is None:
             return True
-        second = pts * time_base
-        return (self.start_second is None or second >= self.start_second) and (
-            self.end_second is None or second < self.end_second
+        begin, end = pts * time_base, (pts + duration) * time_base
+        return (self.start_second is None or begin >= self.start_second or end > self.start_second) and (
+            self.end_second is None or begin < self.end_second
         )
 
     def _keeps(self, packet: Packet) -> bool:
         """Returns whether a packet of another track lies in the span. Cover pictures always do."""
         is_cover = bool(packet.stream.disposition & Disposition.attached_pic)
-        return bool(packet.size) and (is_cover or self.wants(packet.pts, Fraction(packet.time_base)))
+        duration = packet.duration or 0 if packet.stream.type == "subtitle" else 0
+        return bool(packet.size) and (
+            is_cover or self.wants(packet.pts, Fraction(packet.time_base), duration)
+        )
 
     def pictures(self, *, near: int | None = None, on_packet: OnPacket | None = None) -> Iterator[TimedFrame]:
         """Decodes the frames of the span.

@@ -492,8 +492,8 @@ def test_a_full_disk_stops_cleanly_and_the_run_can_go_on(
 def test_a_part_is_cut_out_and_moved_to_the_beginning(video, tmp_path: Path) -> None:
     chapters = [(0.0, 0.2, "rain"), (0.2, 0.48, "more rain")]
     milliseconds = {"time_base": Fraction(1, 1000), "times": range(0, 480, 40)}
-    clip = write_clip(tmp_path / "clip.mkv", sounds=1, chapters=chapters, **milliseconds)
-    source = remux(clip, tmp_path / "in.mkv", (0, 1), BPS="9", NUMBER_OF_BYTES="99", TITLE="rain")
+    clip = write_clip(tmp_path / "clip.mkv", sounds=1, subtitles=1, chapters=chapters, **milliseconds)
+    source = remux(clip, tmp_path / "in.mkv", (0, 1, 2), BPS="9", NUMBER_OF_BYTES="99", TITLE="rain")
     video(source, "-o", tmp_path / "out.mkv", "--start", "0.12", "--end", "0:00:00.32")
     assert read_times(tmp_path / "out.mkv") == [Fraction(ms, 1000) for ms in (0, 40, 80, 120, 160)]
     sound = [(time - Fraction(120, 1000), data) for time, data in read_tracks(source)[1].packets]
@@ -502,9 +502,14 @@ def test_a_part_is_cut_out_and_moved_to_the_beginning(video, tmp_path: Path) -> 
     ]
     with av.open(tmp_path / "out.mkv") as container:
         spans = [(c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in container.chapters()]
+        lines = [packet for packet in container.demux(subtitles=0) if packet.size]
         tags = [{"BPS", "NUMBER_OF_BYTES", "title"} & set(stream.metadata) for stream in container.streams]
     assert spans == [(0, Fraction(80, 1000)), (Fraction(80, 1000), Fraction(200, 1000))]
-    assert tags == [{"title"}, {"title"}]  # the others would count what was cut off, too
+    assert [(line.pts, line.duration, bytes(line)) for line in lines] == [
+        (0, 60, b"line 0 1"),
+        (80, 80, b"line 0 2"),
+    ]
+    assert tags == [{"title"}] * 3  # the others would count what was cut off, too
 
 
 @pytest.mark.parametrize("format", ["mkv", "mp4"])
