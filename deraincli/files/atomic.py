@@ -91,19 +91,18 @@ def open_atomically(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     try:
         check_destination(path, overwrite=overwrite)
-        if overwrite:
-            path = Path(os.path.realpath(path))
+        place = Path(os.path.realpath(path)) if overwrite else path
         # The temporary name is short, because the picture's name may already have the maximum length.
-        temporary = path.with_name(f".{secrets.token_hex(8)}.derain")
+        temporary = place.with_name(f".{secrets.token_hex(8)}.derain")
         try:
             with temporary.open("xb") as file:
-                if path.exists():
-                    temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+                if place.exists():
+                    temporary.chmod(stat.S_IMODE(place.stat().st_mode))
                 yield file
                 file.flush()
                 _sync(file)
             if overwrite:
-                temporary.replace(path)
+                temporary.replace(place)
             else:
                 _publish(temporary, path)
         finally:

@@ -82,7 +82,9 @@ def test_name_relative_to_the_current_folder(folder: Path, monkeypatch: pytest.M
 
 def test_places_that_cannot_be_written(folder: Path) -> None:
     (folder / "file").write_bytes(b"")
+    (folder / "link.png").symlink_to("missing/a.png")
     for path, reason in (
+        (folder / "link.png", "link.png' cannot be written"),
         (folder / "missing" / "a.png", "no folder"),
         (folder / "file" / "a.png", "no folder"),
         (folder, "is a folder"),
