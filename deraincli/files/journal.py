@@ -24,10 +24,16 @@ class Journal:
 
         Args:
             path: The journal's file. It need not exist.
+
+        Raises:
+            OutputError: The file exists and cannot be read.
         """
         self._path = path
         self._lock = Lock()
-        self._records = dict(_read_records(path))
+        try:
+            self._records = dict(_read_records(path))
+        except OSError as error:
+            raise OutputError(f"The record '{path}' cannot be read: {error.strerror or error}.") from error
 
     def __len__(self) -> int:
         return len(self._records)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from closed import permissions_bind
+
+from deraincli.errors import OutputError
 from deraincli.files.journal import Journal
 
 RECORDS = [("a", 1), ("b", {"ä": [1, 2.5, None]}), ("a", "two\nlines")]
@@ -27,3 +31,18 @@ def test_a_journal_cut_at_any_byte_keeps_its_whole_records_and_goes_on(tmp_path:
         assert contents(path) == {"a": None, "b": None, "later": None} | kept
         Journal(path).record("later", length)
         assert contents(path) == {"a": None, "b": None} | kept | {"later": length}
+
+
+@pytest.mark.parametrize("closed", ["records", "records/journal"])
+def test_a_journal_that_cannot_be_read_is_one_sentence(tmp_path: Path, closed: str) -> None:
+    path = tmp_path / "records" / "journal"
+    Journal(path).record("a", 1)
+    (tmp_path / closed).chmod(0)
+    try:
+        with (
+            permissions_bind(),
+            pytest.raises(OutputError, match="records/journal' cannot be read: Permission"),
+        ):
+            Journal(path)
+    finally:
+        (tmp_path / closed).chmod(0o700)
