@@ -33,21 +33,21 @@ class SegmentStore:
             job: Everything that the segments depend on.
 
         Raises:
-            OutputError: The folder cannot be created.
+            OutputError: The folder cannot be read or created.
         """
         name = text_sha256(str(output.absolute()))[:16]
         self.folder = output.parent / f".{name}.derain"
         self._job = job.encode("utf-8", "surrogateescape")
         label = self.folder / "job"
-        if not label.is_file() or label.read_bytes() != self._job:
-            self.remove()
-            try:
+        try:
+            if not label.is_file() or label.read_bytes() != self._job:
+                self.remove()
                 self.folder.mkdir()
-            except OSError as error:
-                raise OutputError(
-                    f"The folder '{self.folder}' for finished parts cannot be made: {error.strerror}."
-                ) from error
-            write_atomically(label, self._job, overwrite=True)
+                write_atomically(label, self._job, overwrite=True)
+        except OSError as error:
+            raise OutputError(
+                f"The folder '{self.folder}' for finished parts cannot be used: {error.strerror}."
+            ) from error
         self._count = sum(1 for _ in self._files())
 
     def __len__(self) -> int:

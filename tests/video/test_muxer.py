@@ -8,9 +8,11 @@ import pytest
 
 pytest.importorskip("av")
 
+from closed import permissions_bind
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deraincli.errors import OutputError
 from deraincli.video.encoder import EncodedPacket, Segment
 from deraincli.video.muxer import DecodingTimes
 from deraincli.video.segments import SegmentStore
@@ -55,3 +57,14 @@ def test_finished_segments_are_found_again_for_the_same_job_alone(tmp_path) -> N
     assert list(SegmentStore(tmp_path / "out.mp4", "job")) == written
     assert list(SegmentStore(tmp_path / "other.mp4", "job")) == []
     assert list(SegmentStore(tmp_path / "out.mp4", "another job")) == []
+
+
+@pytest.mark.parametrize("closed", [".", "job"])
+def test_finished_segments_that_cannot_be_read_are_one_sentence(tmp_path, closed: str) -> None:
+    folder = SegmentStore(tmp_path / "out.mp4", "job").folder
+    (folder / closed).chmod(0)
+    try:
+        with permissions_bind(), pytest.raises(OutputError, match="cannot be used: Permission denied"):
+            SegmentStore(tmp_path / "out.mp4", "job")
+    finally:
+        (folder / closed).chmod(0o700)
