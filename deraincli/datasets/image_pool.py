@@ -73,9 +73,11 @@ class ImagePool:
                 continue
             if outcome.known is not None:
                 self.known.append((file.path, outcome.known))
-            used += sum(view.nbytes for view in outcome.views)
+            size = sum(view.nbytes for view in outcome.views)
+            keep = used + size <= budget
+            used += size if keep else 0
             self._files.append(file)
-            self._kept.append(outcome.views if used <= budget else None)
+            self._kept.append(outcome.views if keep else None)
 
     def __len__(self) -> int:
         return len(self._files)
