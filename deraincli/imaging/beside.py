@@ -47,7 +47,5 @@ def _descriptions(picture: ImageFile, data: bytes, format: str) -> Iterator[str]
 
 def _behind(data: bytes, format: str) -> bytes:
     """Returns the data after the end of the picture, without padding."""
-    if format == "JPEG":
-        return jpeg.behind(data)
-    ends = {"PNG": png.end, "WEBP": webp.end}
+    ends = {"JPEG": jpeg.end, "PNG": png.end, "WEBP": webp.end}
     return data[ends[format](data) :].strip(_PADDING) if format in ends else b""

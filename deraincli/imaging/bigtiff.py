@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from PIL.ExifTags import IFD
 
-from deraincli.imaging.tiff_directory import TYPE_SIZES
+from deraincli.imaging.tiff_directory import TYPE_SIZES, append
 
 _ORDERS = {b"II+\0": "<", b"MM\0+": ">"}
 _CLASSIC = 42
@@ -106,7 +106,4 @@ class _Conversion(NamedTuple):
         """
         if len(self.block) + len(body) > _LARGEST_GROWTH * len(self.data):
             raise ValueError("its directories claim more than it holds")
-        self.block.extend(bytes(len(self.block) % 2))
-        start = len(self.block)
-        self.block.extend(body)
-        return start
+        return append(self.block, body)

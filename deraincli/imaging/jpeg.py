@@ -81,17 +81,13 @@ def check(data: bytes) -> None:
         raise ValueError("its compressed data is damaged")
 
 
-def behind(data: bytes) -> bytes:
-    """Returns the data after the first picture, such as a video, a gain map or a preview.
+def end(data: bytes) -> int:
+    """Returns the offset of the end of the first picture. A video, a gain map or a preview may follow.
 
     Args:
         data: The whole file.
-
-    Returns:
-        The data without padding. Empty if there is none.
     """
-    end = next(part.start for part in segments(data) if part.marker == _END_OF_IMAGE)
-    return data[end + 2 :].strip(b"\0\xff")
+    return 2 + next(part.start for part in segments(data) if part.marker == _END_OF_IMAGE)
 
 
 def left_out(data: bytes) -> Iterator[str]:

@@ -231,7 +231,7 @@ def without_orientation(exif: bytes) -> bytes:
 
 def _stored_exif(picture: PIL.Image.Image) -> bytes:
     if picture.format == "TIFF":
-        return _exif_of_tiff(picture)
+        return _descriptive(picture.getexif())
     if exif := picture.info.get("exif", b""):
         return re.sub(b"^(?:Exif\0\0)+", b"", exif)
     if text := picture.info.get("Raw profile type exif"):  # ImageMagick's form in PNG, older than eXIf
@@ -239,12 +239,8 @@ def _stored_exif(picture: PIL.Image.Image) -> bytes:
     return b""
 
 
-def _exif_of_tiff(picture: PIL.Image.Image) -> bytes:
-    """Collects those tags of a TIFF that describe the picture, as EXIF."""
-    return _descriptive(picture.getexif())
-
-
 def _descriptive(stored: PIL.Image.Exif) -> bytes:
+    """Collects those tags of a TIFF that describe the picture, as EXIF."""
     exif = PIL.Image.Exif()
     for tag, value in exact({tag: stored[tag] for tag in TIFF_TAGS if tag in stored}).items():
         exif[tag] = value

@@ -137,6 +137,22 @@ def directory(data: bytes, order: str, start: int) -> Directory:
     return Directory(data, order, found)
 
 
+def append(block: bytearray, body: bytes) -> int:
+    """Appends bytes at the next even offset, where directories and values may begin.
+
+    Args:
+        block: The file.
+        body: The bytes.
+
+    Returns:
+        The offset.
+    """
+    block.extend(bytes(len(block) % 2))
+    start = len(block)
+    block.extend(body)
+    return start
+
+
 def pages(data: bytes) -> int:
     """Returns how many directories of a file follow one another. The last one may be cut off.
 

@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from deraincli.geometry import row_bands
 from deraincli.imaging import arrays
-from deraincli.imaging.tiff_directory import Directory, first_directory
+from deraincli.imaging.tiff_directory import Directory, append, first_directory
 from deraincli.pixels import Pixels
 
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS, _TILE_BYTE_COUNTS = 322, 323, 324, 325
@@ -163,10 +163,10 @@ class Rearrangement(NamedTuple):
         for tag, values in changes.items():
             numbers = struct.pack(f"{self.tags.order}{len(values)}I", *values)
             if len(values) > 1:
-                numbers = struct.pack(f"{self.tags.order}I", _append(block, numbers))
+                numbers = struct.pack(f"{self.tags.order}I", append(block, numbers))
             entries[tag] = struct.pack(f"{self.tags.order}HHI", tag, _LONG, len(values)) + numbers
         directory = b"".join(entries[tag] for tag in sorted(entries))
-        start = _append(block, struct.pack(f"{self.tags.order}H", len(entries)) + directory + bytes(4))
+        start = append(block, struct.pack(f"{self.tags.order}H", len(entries)) + directory + bytes(4))
         struct.pack_into(f"{self.tags.order}I", block, 4, start)
         return bytes(block)
 
@@ -201,11 +201,3 @@ def _is_unusual(tiff: Directory) -> bool:
         return not (interleaved and colours == 3 and samples < 5 and compression in _KNOWN_TO_OPENCV)
     with_alpha = interleaved and samples == colours + 1 and photometric != _WHITE_IS_ZERO
     return bits == {8} and samples > colours and not with_alpha
-
-
-def _append(block: bytearray, body: bytes) -> int:
-    """Appends bytes at the next even offset and returns that offset."""
-    block.extend(bytes(len(block) % 2))
-    start = len(block)
-    block.extend(body)
-    return start
