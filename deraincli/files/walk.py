@@ -42,14 +42,14 @@ class Walk:
     """Sub-folders that cannot be listed, each with its error."""
 
     def all_names(self) -> list[str]:
-        """Returns `names`, for work that may leave out no picture.
+        """Returns `names` and `outside`, for work that may leave out no picture.
 
         Raises:
             InputError: A sub-folder cannot be listed.
         """
         for error in self.unlisted.values():
             raise error
-        return self.names
+        return [*self.names, *self.outside]
 
 
 def walk(folder: Path, apart: Path | None = None) -> Walk:

@@ -8,6 +8,7 @@ import pytest
 
 from deraincli.datasets.layouts import LAYOUTS
 from deraincli.datasets.pairs import find_pairs, fingerprint, read_pair
+from deraincli.datasets.photos import find_photos
 from deraincli.errors import InputError, UnreadableImageError, UsageError
 
 
@@ -104,6 +105,12 @@ def test_two_ground_truths_of_one_picture_are_not_guessed_between(tmp_path):
     found = find_pairs(tmp_path)
     assert [pair.name for pair in found.pairs] == ["2"]
     assert {path.name for path in found.unpaired} == {"1.png", "norain-1.png"}
+
+
+def test_photos_may_be_links_to_photos_elsewhere(tmp_path):
+    write(tmp_path / "chosen" / "a.png")
+    (tmp_path / "chosen" / "b.png").symlink_to(write(tmp_path / "all" / "7.png"))
+    assert [photo.name for photo in find_photos(tmp_path / "chosen")] == ["a", "b"]
 
 
 def test_names_pair_even_when_listing_orders_differ(tmp_path):
