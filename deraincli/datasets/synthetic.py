@@ -9,6 +9,7 @@ This writes `input/NAME.png`, `target/NAME.png` and `mask/NAME.png`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import unicodedata
@@ -25,7 +26,7 @@ from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.text_hash import text_sha256
 from deraincli.files.walk import natural_path, walk
-from deraincli.imaging.decode import content_format, decode
+from deraincli.imaging.decode import content_format, decode, open_regular
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
@@ -114,7 +115,7 @@ def plan(source: Path, destination: Path, copies: int) -> SynthesisPlan:
 
 
 def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool) -> bool:
-    """Returns whether a pair exists already and was made in the same way.
+    """Returns whether a pair exists already and was made in the same way from the same photo.
 
     Args:
         planned: The pair.
@@ -126,8 +127,13 @@ def finished(planned: PlannedPair, request: SynthesisRequest, *, overwrite: bool
     """
     if overwrite:
         return False
-    note = _note(planned, request)
     there = [path for path in planned.files.values() if path.exists()]
+    if not there:
+        return False
+    try:
+        note = _note(planned, request)
+    except InputError:  # which `make` reports
+        return False
     for path in there:
         if not _made_by(path, note):
             raise OutputError(
@@ -213,8 +219,15 @@ def _generator(planned: PlannedPair, seed: int) -> np.random.Generator:
 
 
 def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:
-    """Returns a note on how a file was made, as the body of a PNG's tEXt chunk."""
-    facts = {"deraincli": __version__, "photo": planned.name, "copy": planned.copy, "seed": request.seed}
+    """Returns a note on how a file was made, as the body of a PNG's tEXt chunk.
+
+    Raises:
+        InputError: The photo cannot be read.
+    """
+    with open_regular(planned.photo) as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    photo = {"photo": planned.name, "sha256": sha256, "copy": planned.copy}
+    facts = {"deraincli": __version__, **photo, "seed": request.seed}
     return b"Comment\0" + json.dumps(facts | asdict(request.recipe)).encode()
 
 

@@ -104,6 +104,17 @@ def test_a_stopped_run_goes_on_and_nothing_made_otherwise_is_replaced(derain, ph
     assert all(replaced[name] != whole[name] for name in whole)
 
 
+def test_a_pair_of_a_photo_that_has_changed_is_not_finished(derain, photos, tmp_path) -> None:
+    command = ("synth", photos, "-o", tmp_path / "pairs")
+    derain(*command)
+    write_picture(photos / "1.png", scene(7))
+    refused = derain(*command)
+    assert refused.code == 1
+    assert "1.png' exists and was made in another way" in refused.err
+    assert derain(*command, "--overwrite").code == 0
+    np.testing.assert_array_equal(pixels(tmp_path / "pairs/target/1.png"), scene(7))
+
+
 def test_what_cannot_be_read_is_named_and_counted(derain, photos, tmp_path) -> None:
     whole = (photos / "0.png").read_bytes()
     (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
