@@ -144,22 +144,13 @@ class VideoRestorer:
             self.on_note(note)
         first, encoding = prepared.first, prepared.encoding
         result = VideoResult(encoding)
-        status = source.stat()
-        parts = (
-            source.absolute(),
-            status.st_size,
-            status.st_mtime_ns,
-            encoding,
-            self.options,
-            av.library_versions,
-        )
-        store = SegmentStore(target, f"{job}\n" + "\n".join(map(str, parts)))
-        last = None
-        for segment in store:
-            result.count(segment)
-            last = segment.last_pts
-        result.resumed = result.frames
         with closing(Source(source, self.options.span)) as opened:
+            store = SegmentStore(target, self._identity(source, encoding, job))
+            last = None
+            for segment in store:
+                result.count(segment)
+                last = segment.last_pts
+            result.resumed = result.frames
             pictures = opened.pictures(near=last)
             shown = self._restore_all(pictures, first, encoding, last)
             for segment in segments(self._counted(shown, result.frames, prepared.total), encoding):
@@ -175,6 +166,12 @@ class VideoRestorer:
         store.remove()
         self._finish(result, begin)
         return result
+
+    def _identity(self, source: Path, encoding: Encoding, job: str) -> str:
+        """Returns a text for everything that finished segments depend on."""
+        status = source.stat()
+        file = (source.absolute(), status.st_size, status.st_mtime_ns)
+        return "\n".join(map(str, (job, *file, encoding, self.options, av.library_versions)))
 
     def to_stream(self, source: Path | BinaryIO, file: Sink) -> VideoResult:
         """Restores a file or a stream into a stream, in one pass.

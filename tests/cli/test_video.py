@@ -35,7 +35,7 @@ from clips import (
 from paired import DROPS
 
 import deraincli
-from deraincli.errors import DeviceError
+from deraincli.errors import DeviceError, InputError
 from deraincli.rain.drops import add_drops
 from deraincli.restoration.derainer import ModelDerainer
 
@@ -611,6 +611,23 @@ def test_progress_moves_with_every_picture(tmp_path: Path, random_model: Path, t
     restorer.to_file(source, tmp_path / "out.mkv", prepared, job="", overwrite=False)
     assert [done for done, _ in reports] == list(range(1, len(STEADY) + 1))
     assert all(total >= len(STEADY) for _, total in reports)
+
+
+def test_a_source_that_is_gone_once_the_model_is_loaded_is_one_sentence(
+    tmp_path: Path, random_model: Path
+) -> None:
+    from deraincli.video.reader import Source
+    from deraincli.video.restorer import VideoOptions, VideoRestorer, prepare
+
+    source, options = write_clip(tmp_path / "in.mkv", times=STEADY[:2]), VideoOptions("matroska")
+    with closing(Source(source)) as opened:
+        prepared = prepare(opened, options)
+    source.unlink()
+    derainer = deraincli.load(str(random_model))
+    restorer = VideoRestorer(derainer, options, lambda *report: None, lambda note: None)
+    with pytest.raises(InputError, match="no file"):
+        restorer.to_file(source, tmp_path / "out.mkv", prepared, job="", overwrite=False)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
