@@ -40,13 +40,13 @@ class RecordedLayers:
             heavy: Whether the rain is heavy.
 
         Returns:
-            The crop, height×width, float32, in shares of full scale. Light rain stays within 0–1.
+            The crop, height×width, float32, 0–1 of full scale.
         """
         source = self.layers[int(rng.integers(len(self.layers)))]
         crop = random_view(source, height, width, rng, tilt=6, scales=(0.6, 2.2))
         layer = crop.astype(np.float32) / np.float32(255)
         if heavy:
-            return layer * np.float32(rng.uniform(0.5, 1.1))
+            return np.minimum(layer * np.float32(rng.uniform(0.5, 1.1)), np.float32(1))
         floor, top = np.quantile(layer, [1 - rng.uniform(0.1, 0.4), 0.99])
         peak = log_uniform(rng, 0.08, 0.55)
         return np.clip((layer - floor) / max(top - floor, 0.05) * peak, 0, 1).astype(np.float32)

@@ -87,6 +87,16 @@ def test_styles_vary() -> None:
     assert np.std(angles) > 8
 
 
+@pytest.mark.parametrize("heavy", [False, True])
+def test_recorded_layers_never_exceed_full_scale(tmp_path, heavy: bool) -> None:
+    """Beyond 1 the layer would not fit into 8 bits, and the brightest streaks would turn dark."""
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((60, 60), 255, np.uint8))
+    recorded = RecordedLayers(tmp_path)
+    layers = [recorded.sample(8, 8, np.random.default_rng(seed), heavy=heavy) for seed in range(20)]
+    assert min(map(np.min, layers)) >= 0
+    assert max(map(np.max, layers)) <= 1
+
+
 def test_recorded_layers_thin_out_to_light_rain(tmp_path) -> None:
     heavy = np.rint(heavy_rain(200, 300, np.random.default_rng(7)) * 255).astype(np.uint8)
     cv2.imwrite(str(tmp_path / "layer.png"), heavy)
