@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deraincli.errors import InputError
 from deraincli.rain.recorded_streaks import read_layers
 from deraincli.rain.streaks import Layer
 
@@ -51,9 +52,15 @@ class StreakFrames:
             folder: The folder of frames.
 
         Raises:
-            InputError: The folder has no PNG, or one cannot be read.
+            InputError: The folder has no PNG, or one cannot be read or is too narrow to be sheared.
         """
         self.frames = read_layers(folder)
+        for height, width in (frame.shape for frame in self.frames):
+            if width < 2 * STEEPEST * height:
+                raise InputError(
+                    f"A frame of rain in {folder} is {width}×{height}, too narrow to be slanted: take frames "
+                    "that are at least as wide as high."
+                )
 
     def sample(self, height: int, width: int, rng: np.random.Generator) -> Layer:
         """Draws a crop of a layer.

@@ -61,6 +61,12 @@ def test_a_folder_without_frames_is_one_sentence(tmp_path: Path) -> None:
         StreakFrames(tmp_path)
 
 
+def test_a_frame_that_its_shear_would_use_up_is_one_sentence(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "tall.png"), np.zeros((400, 100), np.uint8))
+    with pytest.raises(InputError, match="100×400, too narrow"):
+        StreakFrames(tmp_path)
+
+
 def test_folders_and_hidden_files_are_no_layers(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "layer.png"), a_frame())
     (tmp_path / "folder.png").mkdir()
