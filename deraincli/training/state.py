@@ -72,11 +72,11 @@ def load_state(path: Path, state: TrainState) -> tuple[Best, float]:
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
         for optimiser, kept in zip(state.optimisers, content["optimisers"], strict=True):
-            optimiser.load_state_dict(kept)
+            _load_moments(optimiser, kept)
         state.scaler.load_state_dict(content["scaler"])
         if state.adversary is not None:
             state.adversary.network.load_state_dict(content["discriminators"])
-            state.adversary.optimiser.load_state_dict(content["discriminator_optimiser"])
+            _load_moments(state.adversary.optimiser, content["discriminator_optimiser"])
         best = Best(**content["best"])
         state.step, seconds = content["step"], content["seconds"]
     except (RuntimeError, ValueError, KeyError, TypeError):
@@ -84,6 +84,11 @@ def load_state(path: Path, state: TrainState) -> tuple[Best, float]:
             f"{path} belongs to a run of another network, precision or losses; use another --out."
         ) from None
     return best, seconds
+
+
+def _load_moments(optimiser: torch.optim.Optimizer, kept: dict[str, Any]) -> None:
+    """Loads what an optimiser has gathered. Its settings stay those of the config, which may have changed."""
+    optimiser.load_state_dict({**kept, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def ignore(progress: Progress) -> None:
     pass
 
 
+def optimisers(run: Run) -> list[torch.optim.Optimizer]:
+    assert run.state.adversary is not None
+    return [*run.state.optimisers, run.state.adversary.optimiser]
+
+
 def weights(run: Run) -> dict[str, torch.Tensor]:
     return run.state.network.state_dict()
 
@@ -98,6 +103,19 @@ def test_a_run_with_every_loss_resumes_to_the_same_bits(folder: Path) -> None:
     assert whole.state.adversary is not None
     assert resumed.state.adversary is not None
     assert_same(whole.state.adversary.network.state_dict(), resumed.state.adversary.network.state_dict())
+
+
+def test_changed_settings_of_the_optimisers_reach_a_resumed_run(folder: Path) -> None:
+    short = (*FULL, "optimiser.steps=1", "loss.perceptual=0")
+    make_run(folder, "run", *short).train(ignore)
+    rates = ("optimiser.rate=1e-4", "optimiser.muon_rate=1e-3", "optimiser.discriminator_rate=1e-5")
+    changed = (*short, *rates, "optimiser.weight_decay=0.5")
+    resumed = make_run(folder, "run", *changed, resume=True)
+    fresh = make_run(folder, "fresh", *changed)
+    for one, other in zip(optimisers(resumed), optimisers(fresh), strict=True):
+        assert one.state
+        assert one.state_dict()["param_groups"] == other.state_dict()["param_groups"]
+        assert one.defaults["lr"] == other.defaults["lr"]
 
 
 def test_accumulated_parts_give_the_gradient_of_the_whole_batch(folder: Path) -> None:
