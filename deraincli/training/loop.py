@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,7 +111,7 @@ class Run:
 
         Raises:
             KeyboardInterrupt: Some process received Ctrl-C. The state after the current step has been saved.
-            TrainingError: The loss is no longer finite.
+            TrainingError: A loss or a gradient is no longer finite.
             OutputError: The run's files cannot be written, for example because the disk is full.
         """
         steps, state = self.config.optimiser.steps, self.state
@@ -136,14 +135,16 @@ class Run:
     def _agree(self, asked: bool, result: StepResult) -> bool:
         """Decides whether to stop. All processes must agree, or one would wait for the others forever."""
         clock = self._clock
-        diverged = not math.isfinite(sum(result.losses.values()))
         stop, broken, clock.seconds, clock.validating = self.group.all_reduce_max(
-            [asked, diverged, clock.read(), clock.validating]
+            [asked, result.diverged, clock.read(), clock.validating]
         )
         if broken:
+            remedy = "begin again"
+            if self.state_path.exists():
+                remedy = f"{self.folder} keeps the last good state, go on from it by --resume"
             raise TrainingError(
-                f"The loss is no longer finite at step {self.state.step}; {self.folder} keeps the last "
-                "good state, go on from it with --resume and a lower optimiser.rate."
+                f"The loss or its gradient is no longer finite at step {self.state.step}: {remedy} "
+                "with a lower optimiser.rate."
             )
         return bool(stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,8 @@ class StepResult(NamedTuple):
     """Losses by name, weighted as they are minimised, including that of the discriminators."""
     psnr: float
     """Mean PSNR of the step's crops in RGB, dB."""
+    diverged: bool
+    """Whether a loss or a gradient is not finite. If a gradient is not, the weights are unchanged."""
 
 
 def new_train_state(
@@ -175,9 +178,10 @@ def train_step(
         part = slice(at, at + size)
         last = at + size == len(crops)
         found.append(_learn(state, rainy[part], clean[part], crops[part], config, last=last))
-    _update(state, settings)
+    updated = _update(state, settings)
     means = {name: torch.stack([part[name] for part in found]).mean().item() for name in found[0]}
-    return StepResult(means, means.pop("psnr"))
+    psnr = means.pop("psnr")
+    return StepResult(means, psnr, diverged=not (updated and math.isfinite(sum(means.values()))))
 
 
 def _all_optimisers(state: TrainState) -> tuple[torch.optim.Optimizer, ...]:
@@ -221,12 +225,20 @@ def _on_device(side: Tensor, device: torch.device) -> Tensor:
     return moved.to(memory_format=torch.channels_last)
 
 
-def _update(state: TrainState, config: OptimiserConfig) -> None:
+def _update(state: TrainState, config: OptimiserConfig) -> bool:
+    """Updates the weights if the gradient is finite.
+
+    Returns:
+        Whether training can go on. fp16 leaves a step out now and then, and lowers its scale.
+    """
     for optimiser in state.optimisers:
         state.scaler.unscale_(optimiser)
-    nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
-    for optimiser in _all_optimisers(state):
-        state.scaler.step(optimiser)
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip)
+    finite = bool(norm.isfinite())
+    if finite:
+        for optimiser in _all_optimisers(state):
+            state.scaler.step(optimiser)
+        state.average.update_parameters(state.network)
     state.scaler.update()
-    state.average.update_parameters(state.network)
     state.step += 1
+    return finite or state.scaler.is_enabled()

@@ -153,6 +153,31 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(folder: P
     assert all(parameter.isfinite().all() for parameter in resumed.state.network.parameters())
 
 
+def test_a_gradient_that_is_not_finite_reaches_no_weights(folder: Path) -> None:
+    """Although the loss of the same step is finite, and a validation saves the state after it."""
+    run = make_run(folder, "run", "validate_every=1")
+    weight = next(run.state.network.parameters())
+    weight.register_hook(lambda gradient: gradient * torch.nan if run.state.step == 2 else gradient)
+    with pytest.raises(TrainingError, match=r"step 3.*last good state"):
+        run.train(ignore)
+    resumed = make_run(folder, "run", resume=True)
+    assert resumed.state.step == 2
+    assert all(parameter.isfinite().all() for parameter in resumed.state.network.parameters())
+
+
+def test_an_overflow_of_fp16_leaves_out_the_step_of_every_optimiser(folder: Path) -> None:
+    run = make_run(folder, "run", "optimiser.steps=1")
+    run.state.scaler = scaler = torch.amp.GradScaler("cpu")  # fp16 needs CUDA, its scaler does not
+    _, muon = run.state.optimisers
+    muon.param_groups[0]["params"][0].register_hook(lambda gradient: gradient * torch.nan)
+    before = {name: value.clone() for name, value in run.state.network.state_dict().items()}
+    scale = scaler.get_scale()
+    run.train(ignore)
+    assert scaler.get_scale() < scale
+    for name, value in run.state.network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
 def test_the_resolved_config_lies_in_the_run_folder(folder: Path) -> None:
     make_run(folder, "run", "optimiser.rate=0.5")
     resolved = json.loads((folder / "run/config.json").read_text())
