@@ -8,11 +8,10 @@ from statistics import fmean
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deraincli.datasets.image_pool import pair_files
+from deraincli.datasets.image_pool import ImageSource, pair_files
 from deraincli.errors import InputError
 from deraincli.evaluation.metrics import PROTOCOLS, Score, intersection_over_union, mean_score, score
 from deraincli.imaging.display import shrink_to
@@ -22,6 +21,8 @@ from deraincli.models.balnet.targets import attention_targets
 from deraincli.models.base import NetworkOutput, RestorationNetwork
 from deraincli.pixels import Picture
 
+PROTOCOL = PROTOCOLS["prenet"]
+"""Protocol of the scores."""
 SAMPLES = 4
 """Number of pictures shown."""
 SAMPLE_SIDE = 320
@@ -52,7 +53,7 @@ class ValidationSet:
     pairs: list[Views]
     """The rainy and the clean picture of each pair, each H×W×3 uint8 of one size."""
     skipped: list[str]
-    """A sentence for each pair left out because it is unreadable or its sizes differ."""
+    """A sentence for each pair left out because it is unreadable, too small, or its sizes differ."""
 
     def __init__(self, folder: Path, *, strict: bool = False) -> None:
         """Reads every pair.
@@ -68,7 +69,7 @@ class ValidationSet:
         self.skipped = []
         for file in pair_files(folder):
             try:
-                self.pairs.append(file.read())
+                self.pairs.append(_read(file))
             except InputError as error:
                 if strict:
                     raise
@@ -89,11 +90,10 @@ class ValidationSet:
         samples: list[Picture] = []
         dead = {"RAM", "CAM"}
         for rainy, clean in self.pairs:
-            x, target = (_tensor(side, device) for side in (rainy, clean))
-            output = _restore(network, x, precision)
+            output = _restore(network, rainy, device, precision)
             image = _picture(output.image)
-            scores.append(score(image, clean, PROTOCOLS["prenet"]))
-            iou = _ram_iou(output, x, target)
+            scores.append(score(image, clean, PROTOCOL))
+            iou = _ram_iou(output, *(_tensor(side, device) for side in (rainy, clean)))
             ious.append(iou)
             if iou is not None:
                 dead &= _saturated_maps(output)
@@ -107,14 +107,28 @@ class ValidationSet:
         return Validation(mean.psnr, mean.ssim, ram_iou, tuple(samples), tuple(sorted(dead) if found else ()))
 
 
-def _restore(network: RestorationNetwork, x: Tensor, precision: str) -> NetworkOutput:
-    """Restores a whole picture, 1×3×H×W of any size. Outputs have the same H×W."""
-    height, width = x.shape[2:]
+def _read(file: ImageSource) -> Views:
+    """Reads a pair. Raises InputError if that fails, or if the pair is too small to be scored."""
+    views = file.read()
+    try:
+        PROTOCOL.check_size(views[0])
+    except InputError as error:
+        raise InputError(f"'{file.path}': {error}") from None
+    return views
+
+
+def _restore(
+    network: RestorationNetwork, rainy: Picture, device: torch.device, precision: str
+) -> NetworkOutput:
+    """Restores a whole picture, H×W×3 of any size. Outputs have the same H×W."""
+    height, width = rainy.shape[:2]
     multiple = network.size_multiple
-    padded = F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    # NumPy reflects a side as often as needed, PyTorch only once.
+    padded = np.pad(rainy, ((0, -height % multiple), (0, -width % multiple), (0, 0)), mode="reflect")
+    x = _tensor(padded, device).to(memory_format=torch.channels_last)
     dtype = PRECISIONS[precision]
-    with torch.inference_mode(), torch.autocast(x.device.type, dtype, enabled=precision != "fp32"):
-        output = network(padded.to(memory_format=torch.channels_last))
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=precision != "fp32"):
+        output = network(x)
     ram, cam = (None if m is None else m[:, :, :height, :width] for m in (output.ram, output.cam))
     return NetworkOutput(output.image[:, :, :height, :width], ram, cam)
 

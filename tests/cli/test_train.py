@@ -133,7 +133,7 @@ def test_what_is_left_out_is_said_and_strict_fails(config: Path, derain) -> None
 
 
 @pytest.mark.parametrize("half", ["input", "target"])
-@pytest.mark.parametrize("spoil", ["damaged", "of another size"])
+@pytest.mark.parametrize("spoil", ["damaged", "of another size", "too small to be scored"])
 def test_a_bad_validation_pair_is_left_out_and_strict_fails(
     config: Path, derain, half: str, spoil: str
 ) -> None:
@@ -142,6 +142,9 @@ def test_a_bad_validation_pair_is_left_out_and_strict_fails(
     bad.write_bytes(bad.read_bytes()[:200])
     if spoil == "of another size":
         write_picture(bad, scene(2, 48, 63))
+    if spoil == "too small to be scored":
+        for side in ("input", "target"):
+            write_picture(config.parent / "valid" / side / "2.png", scene(2, 10, 64))
     lenient = derain("train", config, "--out", config.parent / "a")
     assert lenient.code == 0, lenient.err
     assert "1 pictures or pairs cannot be used" in lenient.err

@@ -25,6 +25,16 @@ class Identity(nn.Module):
         return NetworkOutput(rainy)
 
 
+class Coarse(Identity):
+    """Takes the sides of balnet-lite only."""
+
+    size_multiple = 32
+
+    def forward(self, rainy: Tensor) -> NetworkOutput:
+        assert not any(side % 32 for side in rainy.shape[2:])
+        return super().forward(rainy)
+
+
 class Maps(nn.Module):
     """Answers with a RAM and a CAM of one value each, except for the first pixel of RAM."""
 
@@ -63,8 +73,13 @@ def test_saturated_maps_are_right_where_there_is_no_rain(tmp_path: Path) -> None
     assert validation.dead_maps == ()
 
 
-def score(folder: Path) -> float:
-    return ValidationSet(folder).score(Identity(), torch.device("cpu"), precision="fp32").psnr
+def score(folder: Path, network: Identity | None = None) -> float:
+    return ValidationSet(folder).score(network or Identity(), torch.device("cpu"), precision="fp32").psnr
+
+
+def test_pictures_smaller_than_the_padding_are_scored(tmp_path: Path) -> None:
+    write_set(tmp_path, count=1, height=12, width=16)
+    assert score(tmp_path, Coarse()) == score(tmp_path)
 
 
 def test_a_pair_without_rain_counts_100_db_and_leaves_the_mean_finite(tmp_path: Path) -> None:
