@@ -16,7 +16,7 @@ from deraincli.training.data.config import Count, DataConfig, Share
 from deraincli.training.losses import AttentionLoss, ReconstructionLoss
 from deraincli.training.vgg import FROM_TORCHVISION
 
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 MAX_KEY_PARTS = 100
 """Largest number of parts of a key that is read, because Python's reader needs seconds for thousands."""
@@ -98,7 +98,7 @@ class TrainingConfig:
     """
     compile: bool = False
     """Whether torch.compile makes the training step faster, at the cost of a slow start."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     """Seed of the initial weights and of all crops."""
     validate_every: Count = 1000
     """Steps between validations. Each validation also saves the state."""

@@ -230,6 +230,10 @@ def test_options_that_stand_for_keys_reach_the_config(config: Path, derain) -> N
         (["--set", "network=resnet"], 2, "network = 'resnet'"),
         (["--set", "optimizer.steps=3"], 2, "--set optimizer.steps=3: unknown key optimizer"),
         (["--warm-start", "nowhere.safetensors"], 1, "nowhere.safetensors"),
+        (["--max-minutes", "inf"], 2, "max_minutes: Input should be a finite number"),
+        (["--set", "optimiser.rate=inf"], 2, "optimiser.rate: Input should be a finite number"),
+        (["--set", f"seed={2**64}"], 2, "seed: Input should be less than"),
+        (["--set", 'data.paired=[{folder="valid", weight=inf}]'], 2, "weight: Input should be a finite"),
     ],
 )
 def test_mistakes_are_one_sentence(config: Path, derain, arguments: list[str], code: int, says: str) -> None:

@@ -19,7 +19,7 @@ class PairedSource:
 
     folder: str
     """A paired data set, in any layout `derain eval` recognises."""
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     """Share of all crops, 0–1; clean photos give what is left. Without clean photos, weights count relative
     to each other."""
 
