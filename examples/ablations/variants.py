@@ -70,13 +70,8 @@ class SteeredDecoderUNet(nn.Module):
 
     def forward(self, x: Tensor, maps: tuple[Tensor, Tensor]) -> Tensor:
         """Maps B×inputs×h×w to B×outputs×h×w, steered by RAM and CAM at the picture's resolution."""
-        net, skips = self.net, []
-        features = net.stem(x)
-        for level, blocks in enumerate(net.encoder):
-            if level > 0:
-                skips.append(features)
-                features = net.down[level - 1](features)
-            features = blocks(net.inject[level](features, *maps))
+        net = self.net
+        features, skips = net.encode(x, maps)
         for level in reversed(range(len(skips))):
             features = net.up[level](features, skips[level])
             features = net.decoder[level](self.inject[level](features, *maps))

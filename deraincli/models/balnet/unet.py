@@ -80,6 +80,13 @@ class MultiScaleUNet(nn.Module):
 
     def forward(self, x: Tensor, maps: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Maps B×inputs×h×w to B×outputs×h×w, steered by RAM and CAM at the picture's resolution."""
+        features, skips = self.encode(x, maps)
+        for level in reversed(range(len(skips))):
+            features = self.decoder[level](self.up[level](features, skips[level]))
+        return self.head(features)
+
+    def encode(self, x: Tensor, maps: tuple[Tensor, Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        """Computes the features of the bottleneck, and those of every level above it for the decoder."""
         skips: list[Tensor] = []
         features = self.stem(x)
         for level, blocks in enumerate(self.encoder):
@@ -89,9 +96,7 @@ class MultiScaleUNet(nn.Module):
             if maps is not None:
                 features = self.inject[level](features, *maps)
             features = blocks(features)
-        for level in reversed(range(len(skips))):
-            features = self.decoder[level](self.up[level](features, skips[level]))
-        return self.head(features)
+        return features, skips
 
     def _pairs(self, level: int, count: int, stride: int) -> nn.Sequential:
         c = self.config
