@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from paired import scene, write_picture, write_set
 
+from deraincli.inference.backends.torch_device import choose_device, choose_precision
+
 ROOT = Path(__file__).parents[1]
 paper = runpy.run_path(str(ROOT / "examples/paper/tables.py"))
 TABLES: dict[str, Any] = paper["TABLES"]
@@ -81,9 +83,14 @@ def test_the_classical_methods_have_the_shape_of_the_page(printed, tmp_path: Pat
     assert shape(printed("classical", tmp_path)) == shape(on_page("classical"))
 
 
-def test_speeds_have_the_shape_of_the_page(printed) -> None:
-    for name, arguments in {"all-speeds": (), "speed": ("--short",)}.items():
-        assert shape(printed(name, "--size", 32, *arguments)) == shape(on_page(name))
+def test_speeds_have_the_shape_of_the_page_and_say_how_they_ran(monkeypatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    script = runpy.run_path(str(ROOT / TABLES["speed"].script[0]))
+    how, rows = script["measured"](32)
+    assert how == f"{choose_precision('auto', choose_device('auto'))}, 1 thread"
+    assert shape(paper["first_table"](script["table"](rows))) == shape(on_page("all-speeds"))
+    label = on_page("speed").splitlines()[2].split("|")[1].strip()
+    assert shape(paper["first_table"](script["short_table"](label, rows, 320))) == shape(on_page("speed"))
 
 
 def test_the_ablations_have_the_shape_of_the_page() -> None:
