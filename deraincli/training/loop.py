@@ -97,7 +97,8 @@ class Run:
         resolved = dump_config(config)
         self.changed = _changes(folder / CONFIG_FILE, resolved) if self.state.step else ()
         """Keys of the config whose values differ from those of the last start."""
-        write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
+        if group.rank == 0:
+            write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
         self._clock = Clock(seconds, limit=60 * config.max_minutes)
 
     def train(self, report: Report) -> Best:

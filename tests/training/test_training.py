@@ -153,6 +153,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(folder: P
     assert all(parameter.isfinite().all() for parameter in resumed.state.network.parameters())
 
 
+def test_a_changed_config_is_seen_although_another_process_began_first(folder: Path) -> None:
+    make_run(folder, "run").train(ignore)
+    config = load_config(folder / "config.toml", ("optimiser.steps=7",))
+    for rank in (1, 0):
+        run = Run(config, folder, folder / "run", ProcessGroup(rank), resume=True)
+    assert run.changed == ("optimiser.steps",)
+
+
 def test_a_gradient_that_is_not_finite_reaches_no_weights(folder: Path) -> None:
     """Although the loss of the same step is finite, and a validation saves the state after it."""
     run = make_run(folder, "run", "validate_every=1")
