@@ -73,7 +73,7 @@ class Row:
             "load_ms": round(1000 * start, 3) if start else None,
             "runs": self.latency.runs if self.latency else 0,
             "images_per_second": round(rate, 3) if rate else None,
-            "peak_memory_mb": round(self.peak.bytes / 2**20, 1) if self.peak else None,
+            "peak_memory_mb": round(self.peak.bytes / 1e6, 1) if self.peak else None,
             "precision": self.precision,
             "backend": self.backend,
             "document_seconds": paper.seconds if paper else None,

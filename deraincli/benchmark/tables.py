@@ -33,7 +33,7 @@ SIZE = (
     Column("weights", lambda row, _: row.target.weights),
     PARAMETERS,
     Column("GFLOP", lambda row, _: short(row.flops / 1e9) if row.flops else ""),
-    Column("peak MB", lambda row, _: f"{row.peak.bytes / 2**20:,.0f}" if row.peak else ""),
+    Column("peak MB", lambda row, _: f"{row.peak.bytes / 1e6:,.0f}" if row.peak else ""),
 )
 HOW = (
     Column("precision", lambda row, _: row.precision),
@@ -197,7 +197,7 @@ def footnote(report: SizeReport) -> str:
     idle = {row.peak.idle for row in report.rows if row.peak and row.peak.idle}
     memory = " peak MB: of the device." if any(row.peak for row in report.rows) else ""
     if idle:
-        memory = f" peak MB: of a whole process, {min(idle) / 2**20:.0f} of it Python and PyTorch."
+        memory = f" peak MB: of a whole process, {min(idle) / 1e6:.0f} of it Python and PyTorch."
         exports = {row.backend for row in report.rows if row.peak and row.backend in EXPORT_BACKENDS}
         if exports:
             memory += f" PyTorch is not needed for {' and '.join(sorted(exports))} outside this benchmark."

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deraincli.benchmark.environment import describe
 from deraincli.benchmark.flops import count_flops, count_parameters
-from deraincli.benchmark.memory import Pass, peak_in_own_process
+from deraincli.benchmark.memory import Pass, Peak, peak_in_own_process
+from deraincli.benchmark.results import Row, SizeReport
 from deraincli.benchmark.roofline import MatrixProduct, slowest_layers
+from deraincli.benchmark.tables import footnote, sizes
 from deraincli.benchmark.targets import all_names, compared_names, find_target
 from deraincli.errors import ModelError
 from deraincli.models.base import NetworkOutput
@@ -49,6 +52,15 @@ def test_the_profiler_blames_the_heavy_layer() -> None:
     assert any(name.startswith("elsewhere: aten::add") for name in found)
     assert not network.heavy._forward_hooks
     assert not network.heavy._forward_pre_hooks
+
+
+def test_a_megabyte_is_a_million_bytes_everywhere() -> None:
+    row = Row(find_target("ddn"), "fp32", "eager", 1, 64, peak=Peak(600_000_000, 200_000_000))
+    report = SizeReport(64, describe(torch.device("cpu")), [row], {})
+    assert row.record()["peak_memory_mb"] == 600
+    headings, (cells,) = sizes(report)
+    assert cells[headings.index("peak MB")] == "600"
+    assert "200 of it Python" in footnote(report)
 
 
 @pytest.mark.parametrize("as_convolution", [False, True])
