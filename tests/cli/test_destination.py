@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 from paired import scene, write_picture
 
+from deraincli.runtime.installation import is_installed
+
 every_command = pytest.mark.parametrize(("command", "name"), [("image", "in.png"), ("video", "in.mp4")])
 
 
 @pytest.fixture(autouse=True)
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A photo, and a file in place of a video, because destinations are checked before it is opened."""
+    """A photo and, if videos can be read, a video."""
     write_picture(tmp_path / "in.png", scene(0))
-    (tmp_path / "in.mp4").write_text("no video")
+    if is_installed("av"):
+        from clips import write_clip
+
+        write_clip(tmp_path / "in.mp4")
     monkeypatch.chdir(tmp_path)
 
 

@@ -28,7 +28,7 @@ from deraincli.inference.working_size import USUAL_SIDE, coarser_sides, reduced,
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import ModelDerainer
 from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
-from deraincli.restoration.window_trial import LEAST_CHANGE, windows_show_drops
+from deraincli.restoration.window_trial import CHANGE_RATIO, LEAST_CHANGE, windows_show_drops
 from deraincli.serve import page_files
 from deraincli.serve.static_site import choice_record
 
@@ -193,7 +193,7 @@ def test_windows_show_drops_where_they_do_in_python(modules, height: int, width:
     whole = darkening("drop", 1).restore(judged).image
     change = np.abs(unit_range(whole) - unit_range(judged)).mean()
     shares = [float(share) for share in np.linspace(0.8, 1.2, 9) * LEAST_CHANGE / change]
-    streak = darkening("streak", shares[4] / 32)
+    streak = darkening("streak", shares[4] / (2 * CHANGE_RATIO))
     expected = [windows_show_drops(judged, streak, darkening("drop", share)) for share in shares]
     assert set(expected) == {True, False}
     body = f"""const specialist = {SPECIALIST}, [picture, inBytes, streak, shares, trial] = given;
