@@ -193,13 +193,14 @@ def test_windows_show_drops_where_they_do_in_python(modules, height: int, width:
     whole = darkening("drop", 1).restore(judged).image
     change = np.abs(unit_range(whole) - unit_range(judged)).mean()
     shares = [float(share) for share in np.linspace(0.8, 1.2, 9) * LEAST_CHANGE / change]
-    streak = darkening("streak", shares[4] / (2 * CHANGE_RATIO))
+    slight = shares[4] / (2 * CHANGE_RATIO)
+    streak = darkening("streak", slight)
     expected = [windows_show_drops(judged, streak, darkening("drop", share)) for share in shares]
     assert set(expected) == {True, False}
     body = f"""const specialist = {SPECIALIST}, [picture, inBytes, streak, shares, trial] = given;
         return Promise.all(shares.map(share => it.windowsShowDrops(
           planes(picture), {{streak: specialist(streak), drop: specialist(share)}}, inBytes, trial)))"""
-    given = (as_planes(unit_range(judged)), judged is picture, shares[4] / 32, shares)
+    given = (as_planes(unit_range(judged)), judged is picture, slight, shares)
     found = run(modules, "window_trial.js", body, *given, choice_record()["trial"])
     assert found == expected
 
