@@ -17,7 +17,7 @@ from typing import Literal
 from deraincli.datasets.layouts import HALVES, LAYOUTS, Layout, Matches
 from deraincli.errors import InputError, UsageError
 from deraincli.files.walk import walk
-from deraincli.imaging.decode import decode, open_regular
+from deraincli.imaging.decode import decode, file_sha256
 from deraincli.pixels import Pixels
 from deraincli.runtime.parallel import ordered_map
 
@@ -154,8 +154,7 @@ def digest(pair: Pair) -> str:
     """
     sha = hashlib.sha256()
     for path in (pair.rainy, pair.clean):
-        with open_regular(path) as file:
-            sha.update(hashlib.file_digest(file, "sha256").digest())
+        sha.update(bytes.fromhex(file_sha256(path)))
     sha.update((pair.rainy_half or "").encode())
     return sha.hexdigest()
 

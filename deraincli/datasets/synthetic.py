@@ -9,7 +9,6 @@ This writes `input/NAME.png`, `target/NAME.png` and `mask/NAME.png`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import unicodedata
@@ -26,7 +25,7 @@ from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.text_hash import text_sha256
 from deraincli.files.walk import natural_path, walk
-from deraincli.imaging.decode import content_format, decode, open_regular
+from deraincli.imaging.decode import content_format, decode, file_sha256
 from deraincli.imaging.display import to_display_rgb
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
@@ -224,9 +223,7 @@ def _note(planned: PlannedPair, request: SynthesisRequest) -> bytes:
     Raises:
         InputError: The photo cannot be read.
     """
-    with open_regular(planned.photo) as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    photo = {"photo": planned.name, "sha256": sha256, "copy": planned.copy}
+    photo = {"photo": planned.name, "sha256": file_sha256(planned.photo), "copy": planned.copy}
     facts = {"deraincli": __version__, **photo, "seed": request.seed}
     return b"Comment\0" + json.dumps(facts | asdict(request.recipe)).encode()
 

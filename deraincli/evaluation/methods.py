@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from deraincli.errors import InputError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.walk import walk
-from deraincli.imaging.decode import decode, open_regular
+from deraincli.imaging.decode import decode, file_sha256
 from deraincli.imaging.encode import encode
 from deraincli.imaging.image import Image
 from deraincli.pixels import Pixels
@@ -116,10 +115,7 @@ class PrecomputedResults:
             InputError: The file cannot be read.
         """
         path = self._files.get(pair.name)
-        if path is None:
-            return "missing"
-        with open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return "missing" if path is None else file_sha256(path)
 
     def keeps(self, pair: Pair) -> bool:
         """Returns True, because `identity` has read the file."""

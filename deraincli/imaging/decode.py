@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import logging
 import stat
 import struct
@@ -172,6 +173,19 @@ def open_regular(path: Path) -> Iterator[BufferedReader]:
         raise missing(path) from error
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a regular file in hexadecimal digits.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: As `open_regular`.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> bytes:

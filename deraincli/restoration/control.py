@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Stamp, stamp
 from deraincli.geometry import Size, row_bands
-from deraincli.imaging.decode import open_regular
+from deraincli.imaging.decode import file_sha256
 from deraincli.restoration.mask import Mask, read_mask
 
 MAX_STRENGTH = 1.5
@@ -204,5 +203,4 @@ def _mixed(before: NDArray[Any], after: NDArray[Any], share: NDArray[np.float32]
 
 @lru_cache(maxsize=2)  # all pictures of a batch may share one mask to restore and one to protect
 def _sha256(file: Path, stamped: Stamp | None) -> str:
-    with open_regular(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return file_sha256(file)
