@@ -121,12 +121,14 @@ def remove_leftovers(folder: Path) -> None:
     Args:
         folder: The folder. Its sub-folders are not searched.
     """
+    leftovers: list[Path] = []
     with suppress(OSError):
-        for path in folder.iterdir():
-            if re.fullmatch(r"\.[0-9a-f]{16}\.derain", path.name):
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > LEFTOVER_SECONDS:
-                    path.unlink()
+        leftovers = [path for path in folder.iterdir() if re.fullmatch(r"\.[0-9a-f]{16}\.derain", path.name)]
+    for path in leftovers:
+        with suppress(OSError):  # of one file, which must not keep the others
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > LEFTOVER_SECONDS:
+                path.unlink()
 
 
 def _sync(file: BinaryIO) -> None:

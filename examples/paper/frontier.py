@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="score only the first pairs")
     parser.add_argument("-o", "--out", type=Path, default=Path("runs/frontier"))
     asked = parser.parse_args()
-    models, backends = asked.models.split(","), asked.backends.split(",")
+    models, backends = (list(dict.fromkeys(names.split(","))) for names in (asked.models, asked.backends))
     pairs = find_pairs(asked.pairs).pairs[: asked.limit]
     rainy = quality(pairs, lambda picture: picture)
     rows, titles, times, scores = [["rainy input", "", f"{rainy.psnr:.2f}", f"{rainy.ssim:.4f}"]], [], [], []
