@@ -1,8 +1,8 @@
 """Synthetic rain that looks as in photos, rather than as in the data sets.
 
 In photos, streaks are veils of grey light that hide the background instead of adding light to it. They fall
-at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. The photo is a JPEG.
-Ranges were set by eye, by comparison with real rainy photos.
+at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. Light rain leaves a few
+short streaks. The photo is a JPEG. Ranges were set by eye, by comparison with real rainy photos.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ MIST_SHARE = 0.35
 """Share of the scenes with mist, 0–1."""
 NIGHT_SHARE = 0.2
 """Share of the other scenes that are dark, 0–1."""
+SPARSE_SHARE = 0.4
+"""Share of the scenes with few separate streaks instead of a veil, 0–1."""
 
 
 def rainy_scene(photo: Picture, rng: np.random.Generator) -> Picture:
@@ -75,10 +77,13 @@ def as_jpeg(picture: Picture, quality: int) -> Picture:
 
 
 def _streaks(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """Draws far, middle and sometimes near rain of similar angles, as opacity H×W."""
+    """Draws a veil of far, middle and sometimes near rain, or a few streaks, as opacity H×W."""
     angle = float(rng.uniform(-45, 45) if rng.random() < 0.5 else rng.normal(0, 12))
     strength = log_uniform(rng, 0.15, 0.65)
-    styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]
+    if rng.random() < SPARSE_SHARE:
+        styles = [_sparse, _sparse]
+    else:
+        styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]
     seen_through = np.ones((height, width), np.float32)
     for style in styles:
         seen_through *= 1 - streak_layer(height, width, style(angle, strength, rng), rng)
@@ -120,4 +125,22 @@ def _near(angle: float, strength: float, rng: np.random.Generator) -> StreakStyl
         coverage=float(rng.uniform(0.03, 0.15)),
         peak=strength * float(rng.uniform(0.4, 1)),
         clustering=float(rng.uniform(0.5, 1)),
+    )
+
+
+def _sparse(angle: float, strength: float, rng: np.random.Generator) -> StreakStyle:
+    """Short separate streaks, as light rain leaves in a photo or a frame of a video.
+
+    They are at least five times as long as wide, so that they do not look like snow.
+    """
+    length = log_uniform(rng, 8, 60)
+    return StreakStyle(
+        length=length,
+        defocus=min(float(rng.uniform(0.4, 1.4)), length / 10),
+        angle=angle + float(rng.normal(0, 3)),
+        convergence=0.0,
+        coverage=log_uniform(rng, 0.005, 0.06),
+        peak=strength * float(rng.uniform(0.4, 1)),
+        clustering=float(rng.uniform(0, 1)),
+        gusts=float(rng.uniform(0, 1)),
     )

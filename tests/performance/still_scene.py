@@ -21,7 +21,13 @@ import deraincli
 from deraincli.datasets.still_scene import still_scene
 from deraincli.evaluation.metrics import psnr
 from deraincli.model_zoo.catalogue import SHIPPED
+from deraincli.pixels import Picture
 from deraincli.reporting.markdown import markdown_table
+
+
+def upright(frame: av.VideoFrame) -> Picture:
+    """The picture as players show it. Networks expect rain to fall downwards there."""
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
 
 
 def main() -> None:
@@ -31,7 +37,7 @@ def main() -> None:
     parser.add_argument("--scored", type=int, default=4, help="frames among them that are restored")
     asked = parser.parse_args()
     with av.open(str(asked.video)) as container:
-        frames = [f.to_ndarray(format="rgb24") for f in islice(container.decode(video=0), asked.frames)]
+        frames = [upright(frame) for frame in islice(container.decode(video=0), asked.frames)]
     truth = still_scene(frames)
     places = np.linspace(0, len(frames) - 1, asked.scored + 2).round().astype(int)[1:-1]
     rainy = [frames[place] for place in places]
