@@ -48,6 +48,9 @@ class Server:
     def get(self, path: str, headers: Mapping[str, str] = {}) -> Answer:
         return self._ask("GET", path, None, headers)
 
+    def head(self, path: str) -> Answer:
+        return self._ask("HEAD", path, None, {})
+
     def post(self, path: str, body: bytes, headers: Mapping[str, str] = {}) -> Answer:
         return self._ask("POST", path, body, headers)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -14,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
@@ -22,10 +24,10 @@ from deraincli.errors import DerainError
 from deraincli.serve.loaded_models import LoadedModels, OfferedModel
 from deraincli.serve.options import RequestOptions, sentence
 from deraincli.serve.page_files import HEADERS, page_files
-from deraincli.serve.refusals import CLIENT_CLOSED, RefusalError, answer_error, answer_refusal
+from deraincli.serve.refusals import CLIENT_CLOSED, RefusalError, answer_bug, answer_error, answer_refusal
 from deraincli.serve.request_queue import RequestQueue
 from deraincli.serve.restoring import restore_upload
-from deraincli.serve.uploads import MASKS, PICTURE, Uploads
+from deraincli.serve.uploads import MASKS, PICTURE, Uploads, refuse_repeated
 
 LARGE_UPLOADS = 4
 """Number of bodies of the largest size that the server holds at the same time. Smaller ones may be more."""
@@ -91,6 +93,7 @@ def create_app(loaded: LoadedModels, limits: ServerLimits) -> FastAPI:
 
     app = _empty_app(limits, queue)
 
+    @app.head("/api/health", include_in_schema=False)
     @app.get("/api/health")
     async def health() -> dict[str, object]:
         """Reports that the server runs, and how much it has done."""
@@ -119,6 +122,7 @@ def create_app(loaded: LoadedModels, limits: ServerLimits) -> FastAPI:
     async def derain(request: Request, options: Annotated[RequestOptions, Query()]) -> Response:
         """Removes rain from a picture, and answers with the bytes that `derain image` writes."""
         async with uploads.receive(request) as upload:
+            refuse_repeated([*(name for name, _ in request.query_params.multi_items()), *upload.fields])
             chosen = _merged(options, upload.fields, request.headers.get("accept", ""))
             job = partial(restore_upload, loaded, upload, chosen, limits.max_pixels)
             answer = await queue.run(job, partial(_gone, request))
@@ -147,9 +151,12 @@ def _empty_app(limits: ServerLimits, queue: RequestQueue) -> FastAPI:
         lifespan=lifespan,
         exception_handlers={
             DerainError: answer_error,
+            MemoryError: answer_error,
             RefusalError: answer_refusal,
             RequestValidationError: _answer_invalid,
+            HTTPException: _answer_unknown,
             ClientDisconnect: _answer_nobody,
+            Exception: answer_bug,
         },
     )
     if limits.origins:
@@ -164,14 +171,16 @@ def _empty_app(limits: ServerLimits, queue: RequestQueue) -> FastAPI:
 
 
 def _add_page(app: FastAPI) -> None:
-    """Adds the files of the page, for all addresses that nothing else answers."""
-    files = page_files()
+    """Adds the files of the page."""
+    for name, file in page_files().items():
+        app.add_route(f"/{name}", _sender(file), include_in_schema=False)
 
-    @app.get("/{name:path}", include_in_schema=False)
-    async def page(name: str) -> FileResponse:
-        if name not in files:
-            raise RefusalError(404, "There is no such page: see /docs.")
-        return FileResponse(files[name], headers=HEADERS)
+
+def _sender(file: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def send(request: Request) -> Response:
+        return FileResponse(file, headers=HEADERS)
+
+    return send
 
 
 def _check_client(limits: ServerLimits, request: Request) -> None:
@@ -201,6 +210,16 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Returns the answer to options in the address that are wrong."""
     assert isinstance(error, RequestValidationError)
     return JSONResponse({"detail": sentence(error.errors())}, 422)
+
+
+async def _answer_unknown(request: Request, error: Exception) -> JSONResponse:
+    """Returns the answer to an address, or a method of an address, that there is not."""
+    assert isinstance(error, HTTPException)
+    allowed = (error.headers or {}).get("Allow")
+    detail = (
+        f"This address takes {allowed} alone: see /docs." if allowed else "There is no such page: see /docs."
+    )
+    return JSONResponse({"detail": detail}, error.status_code, error.headers)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:

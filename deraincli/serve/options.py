@@ -51,5 +51,5 @@ def sentence(errors: Sequence[Mapping[str, Any]]) -> str:
     name = first["loc"][-1]
     if first["type"] == "extra_forbidden":
         return f"There is no option {name!r}: choose from {', '.join(RequestOptions.model_fields)}."
-    reason = first["msg"].removeprefix("Input should be ")
-    return f"The option {name!r} takes {reason}, not {first['input']!r}."
+    rule = first["msg"].removeprefix("Input ").partition(", unable to")[0]
+    return f"The option {name!r} {rule}, not {first['input']!r}."

@@ -45,13 +45,18 @@ async def answer_error(request: Request, error: Exception) -> JSONResponse:
     The sentences on pictures and options are those of the command line. Errors of the server itself may name
     its files, so the client gets a general sentence, and the log gets the whole one.
     """
-    assert isinstance(error, DerainError)
+    assert isinstance(error, DerainError | MemoryError)
     if isinstance(error, TooLargeError):
         return JSONResponse({"detail": str(error)}, 413)
     if isinstance(error, InputError | OutputError | UsageError):
         return JSONResponse({"detail": str(error)}, 422)
-    log.error("%s", error)
-    if isinstance(error, DeviceError):
+    log.error("%s", error or "Memory runs out.")
+    if isinstance(error, DeviceError | MemoryError):
         detail = "The server has too little memory for this picture: send a smaller one, or try again later."
         return JSONResponse({"detail": detail}, 503)
-    return JSONResponse({"detail": "The server's model failed: ask who runs it to read its log."}, 500)
+    return await answer_bug(request, error)
+
+
+async def answer_bug(request: Request, error: Exception) -> JSONResponse:
+    """Returns the answer to a request at which the server itself failed."""
+    return JSONResponse({"detail": "The server failed: ask who runs it to read its log."}, 500)

@@ -59,7 +59,7 @@ class RequestQueue:
         """
         if self.unfinished >= self._places:
             seconds = max(1, math.ceil(self._seconds * self.unfinished))
-            detail = f"{self.unfinished} pictures wait already: try again in {seconds} s."
+            detail = f"The queue is full: try again in {seconds} s."
             raise RefusalError(429, detail, {"Retry-After": str(seconds)})
         stop = threading.Event()
         self._stops.add(stop)

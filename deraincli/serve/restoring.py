@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import stop_when
+from deraincli.geometry import Size
 from deraincli.imaging.formats import HEAD_BYTES, format_named, recognise, result_format
 from deraincli.restoration.control import Control
 from deraincli.restoration.mask import decode_mask, mask_file
@@ -77,7 +78,7 @@ def restore_upload(
 
     derainer = models.open(options.model, options.task)
     notes += derainer.notes
-    control = _control(options, upload, max_pixels)
+    control = _control(options, upload, Size(*picture.pixels.shape[:2]), max_pixels)
     restored = restore_picture(
         derainer,
         picture,
@@ -91,13 +92,16 @@ def restore_upload(
     return Answer(restored.data, named, record, _map_file(restored.maps.ram), _map_file(restored.maps.cam))
 
 
-def _control(options: RequestOptions, upload: Upload, max_pixels: int) -> Control:
-    """Returns the strength and the masks of a request."""
+def _control(options: RequestOptions, upload: Upload, size: Size, max_pixels: int) -> Control:
+    """Returns the strength and the masks of a request, which fit a picture of a size."""
     masks = {
         name: decode_mask(data, f"The file '{name}'", max_pixels=max_pixels)
         for name, data in upload.masks.items()
     }
-    return Control(options.strength, masks.get("mask"), masks.get("protect"))
+    control = Control(options.strength, masks.get("mask"), masks.get("protect"))
+    control.check(size)
+    control.refuse_empty_mask()
+    return control
 
 
 def _map_file(values: NDArray[np.float32] | None) -> bytes | None:

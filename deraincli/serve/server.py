@@ -50,16 +50,16 @@ def url_of(listening: socket.socket, token: str | None) -> str:
         token: The token, which the page reads from the part of the address that browsers do not send.
     """
     host, port = listening.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:  # all interfaces, which is not an address that every browser opens
+        host = "127.0.0.1" if address.version == 4 else "::1"
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}/" + (f"#token={quote(token, safe='')}" if token else "")
 
 
-def is_loopback(host: str) -> bool:
-    """Returns whether only this machine can reach a host."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def is_loopback(listening: socket.socket) -> bool:
+    """Returns whether only this machine can reach a socket."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
 
 
 def run(app: FastAPI, listening: socket.socket, *, access_log: bool) -> None:

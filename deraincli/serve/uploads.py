@@ -7,7 +7,7 @@ it has sent, and never a place in the queue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,24 @@ class Upload:
     """Contents of the masks' files, by a name of MASKS."""
     fields: dict[str, str] = field(default_factory=dict)
     """The other fields of the form, by name."""
+
+
+def refuse_repeated(names: Iterable[str]) -> None:
+    """Checks that a request gives nothing twice, because all but one value would be ignored.
+
+    Args:
+        names: Names of the files and options of the request.
+
+    Raises:
+        RefusalError: A name is there twice.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise RefusalError(
+                422, f"The request holds {name!r} twice: send one picture, and each option once."
+            )
+        seen.add(name)
 
 
 class Uploads:
@@ -84,7 +102,7 @@ class Uploads:
                 yield chunk
 
         try:
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
                 yield await _parse_form(request, counted(), self._max_body)
             else:
                 yield Upload(b"".join([chunk async for chunk in counted()]))
@@ -127,6 +145,7 @@ async def _parse_form(request: Request, body: AsyncGenerator[bytes, None], max_b
             400, f"The form cannot be read ({error.message}): send multipart/form-data."
         ) from None
     try:
+        refuse_repeated(name for name, _ in form.multi_items())
         files = {name: await value.read() for name, value in form.items() if isinstance(value, UploadFile)}
     finally:
         await form.close()

@@ -18,7 +18,7 @@ import PIL.Image
 import PIL.ImageCms
 import pytest
 from paired import scene
-from serving import Server, serving
+from serving import BOUNDARY, Server, serving
 
 pytest.importorskip("fastapi")
 from deraincli.cli import values
@@ -133,6 +133,13 @@ def test_a_mask_that_does_not_fit_is_refused(server) -> None:
     assert server.send_form("/api/derain", {"picture": picture, "portrait": wide}).status == 422
 
 
+def test_a_mask_that_is_black_everywhere_gets_the_sentence_of_the_command_line(server) -> None:
+    picture, black = saved(photo(1), "PNG"), saved(PIL.Image.new("L", (64, 48)), "PNG")
+    answer = server.send_form("/api/derain", {"picture": picture, "mask": black})
+    assert answer.status == 422
+    assert "black everywhere" in answer.detail
+
+
 def test_jpeg_xl_is_written_on_request(server) -> None:
     pytest.importorskip("pillow_jxl")
     answer = server.post("/api/derain?format=jxl", saved(photo(1), "PNG"))
@@ -188,9 +195,12 @@ def test_the_automatic_choice_is_explained_and_a_task_overrules_it(derain, tmp_p
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("quality=0", "'quality' takes greater than or equal to 1"),
-        ("task=snow", "'task' takes 'auto', 'streak' or 'drop', not 'snow'"),
-        ("format=heic", "'format' takes"),
+        ("quality=0", "'quality' should be greater than or equal to 1, not '0'."),
+        ("quality=good", "'quality' should be a valid integer, not 'good'."),
+        ("maps=maybe", "'maps' should be a valid boolean, not 'maybe'."),
+        ("task=snow", "'task' should be 'auto', 'streak' or 'drop', not 'snow'"),
+        ("task=drop&task=streak", "holds 'task' twice"),
+        ("format=heic", "'format' should be"),
         ("colour=blue", "no option 'colour'"),
         ("model=/etc/passwd", "no model '/etc/passwd': choose small"),
         ("model=hf:owner/name", "no model 'hf:owner/name'"),
@@ -200,6 +210,19 @@ def test_wrong_options_are_named(server, query: str, says: str) -> None:
     answer = server.post(f"/api/derain?{query}", saved(photo(), "PNG"))
     assert answer.status == 422
     assert says in answer.detail
+
+
+def test_nothing_that_is_given_twice_is_ignored(server) -> None:
+    picture, end = saved(photo(), "PNG"), f"--{BOUNDARY}--\r\n"
+    assert (
+        "holds 'task' twice"
+        in server.send_form("/api/derain?task=drop", {"picture": picture}, task="drop").detail
+    )
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
+    form = 2 * (head.encode() + picture + b"\r\n") + end.encode()
+    answer = server.post("/api/derain", form, {"Content-Type": f"Multipart/Form-Data; boundary={BOUNDARY}"})
+    assert answer.status == 422
+    assert "holds 'picture' twice" in answer.detail
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"\x89PNG\r\n\x1a\n", with_metadata()[:700]])
@@ -238,6 +261,17 @@ def test_no_answer_names_a_path_of_the_server(server, small_model: Path) -> None
         assert str(small_model.parent).encode() not in answer.body.replace(str(small_model).encode(), b"")
 
 
+def test_an_address_that_takes_another_method_says_so(server) -> None:
+    for path in ("/", "/docs", "/api/health"):
+        answer = server.head(path)
+        assert (answer.status, answer.body) == (200, b"")
+    refused = server.get("/api/derain")
+    assert (refused.status, refused.headers["Allow"]) == (405, "POST")
+    assert "takes POST alone" in refused.detail
+    assert server.post("/", b"").status == 405
+    assert server.post("/api/nothing", b"").status == 404
+
+
 def test_the_page_may_use_its_own_server_alone(server) -> None:
     for path in ("/", "/docs", "/main.js", "/comparison_slider.js"):
         answer = server.get(path)
@@ -260,7 +294,7 @@ def test_health_and_the_description_of_the_interface(server) -> None:
 @pytest.fixture(scope="module")
 def strict(small_model: Path) -> Iterator[Server]:
     """A server with low limits, a token, an open address, and another page that may use it."""
-    limits = ("--max-pixels", 5000, "--max-body", 1, "--token", "sesame", "--cors", "https://other.example")
+    limits = ("--max-pixels", 5000, "--max-body", 1, "--token", "sesame", "--cors", "https://Other.example/")
     with serving("-m", small_model, *FP32, *limits, "--host", "0.0.0.0") as running:
         yield running
 
@@ -322,8 +356,34 @@ def test_other_web_pages_may_use_the_server_only_if_allowed(server: Server, stri
 
 
 def test_a_server_that_others_reach_says_so(server: Server, strict: Server) -> None:
-    assert "Every machine that reaches 0.0.0.0 can use this server" in strict.greeting
+    assert "Every machine that knows the token and reaches 0.0.0.0 can use this server" in strict.greeting
     assert "can use this server" not in server.greeting
+
+
+def test_the_page_of_all_interfaces_has_an_address_that_browsers_open() -> None:
+    with serve_server.listen("0.0.0.0", 0) as listening:
+        assert not serve_server.is_loopback(listening)
+        assert urlsplit(serve_server.url_of(listening, None)).hostname == "127.0.0.1"
+    with serve_server.listen("127.1", 0) as listening:
+        assert serve_server.is_loopback(listening)
+
+
+@pytest.mark.parametrize("origin", ["other.example", "https://other.example/page", ""])
+def test_what_is_no_origin_is_refused(derain, origin: str) -> None:
+    refused = derain("serve", "--port", 0, "--cors", origin)
+    assert refused.code == 2
+    assert "--cors takes an origin" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("options", "ignored"), [("--static site -m small", "--model"), ("--overwrite", "--overwrite")]
+)
+def test_no_option_is_ignored(derain, tmp_path: Path, monkeypatch, options: str, ignored: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = derain("serve", *options.split())
+    assert refused.code == 2
+    assert f"leave {ignored} out" in refused.err
+    assert not any(tmp_path.glob("site*"))
 
 
 def begin(server: Server, picture: bytes, query: str = "") -> socket.socket:

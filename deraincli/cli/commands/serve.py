@@ -22,6 +22,7 @@ EXAMPLES = examples(
 
 
 def command(
+    context: typer.Context,
     host: Annotated[
         str, typer.Option(metavar="NAME", rich_help_panel=SERVER, help="Interface to listen on.")
     ] = "127.0.0.1",
@@ -89,9 +90,13 @@ def command(
         raise UsageError(
             "A token is one or more visible ASCII characters without spaces: choose another --token."
         )
+    origins = tuple(map(_origin, cors or ()))
     if static is not None:
+        _refuse_served(context)
         _write_static(static, overwrite, out)
         return
+    if overwrite:
+        raise UsageError("A server writes no files: leave --overwrite out, or add --static.")
     from deraincli.serve import require_server
 
     require_server()
@@ -107,15 +112,37 @@ def command(
             models = LoadedModels(asked)
         for note in models.default.notes:
             out.note(note)
-        if not server.is_loopback(host):
-            out.note(f"Every machine that reaches {host} can use this server. See docs/serve.md on safety.")
-        limits = ServerLimits(max_pixels, max_body * 2**20, queue, token, tuple(cors or ()))
+        if not server.is_loopback(listening):
+            told = "" if token is None else "knows the token and "
+            out.note(
+                f"Every machine that {told}reaches {host} can use this server. See docs/serve.md on safety."
+            )
+        limits = ServerLimits(max_pixels, max_body * 2**20, queue, token, origins)
         url = server.url_of(listening, token)
         out.line(f"Serving {models.default.name} on {models.default.device} at {url}  (Ctrl-C stops it)")
         if open:
             webbrowser.open(url)
         server.run(create_app(models, limits), listening, access_log=verbose)
     out.line("Stopped.")
+
+
+def _origin(text: str) -> str:
+    """Returns an origin as browsers send it. Raises UsageError if it is none."""
+    origin = text.lower().removesuffix("/")
+    if not re.fullmatch(r"\*|null|[a-z][a-z0-9+.-]*://[^/?#\s]+", origin):
+        raise UsageError(f"--cors takes an origin such as https://example.org, or *, not {text!r}.")
+    return origin
+
+
+def _refuse_served(context: typer.Context) -> None:
+    """Raises UsageError for an option of the server, which --static would ignore."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        typed = source is not None and source.name == "COMMANDLINE"
+        if typed and name not in ("static", "overwrite", "quiet", "verbose"):
+            option = max(parameter.opts, key=len)
+            raise UsageError(f"--static serves nothing and writes all models: leave {option} out.")
 
 
 def _write_static(folder: Path, overwrite: bool, out: Output) -> None:
