@@ -316,7 +316,7 @@ def _import_error(modules: str) -> str | None:
 
 def _write_error(folder: Path) -> str | None:
     """Returns why a folder, which may not exist yet, cannot be written, or None. Leaves no trace."""
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:  # noqa: PTH110  # it may be closed
         folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -116,7 +118,7 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
     candidates = runs.candidates(precision)
     for target, candidate in candidates:
         path = cached_export(model, candidate, target)
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises an error if the cache is closed
             return path
     if model.entry is not None and ("onnx", "fp32") in candidates:
         return shipped_graph(model)
@@ -126,7 +128,7 @@ def find_export(model: ModelFile, precision: str = "auto", engine: str = "onnxru
             f"`{install_command()}`, or name an export that was made elsewhere."
         )
     target, candidate = candidates[0]
-    command = f"derain weights export {model.given} --to {target}"
+    command = f"derain weights export {shlex.quote(model.given)} --to {target}"
     if precision != "auto":
         command += f" --precision {candidate}"
     if candidate == "int8":

@@ -13,9 +13,10 @@ import http.client
 import io
 import tarfile
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
-from deraincli.errors import InputError
+from deraincli.errors import InputError, OutputError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.files.locations import cache_folder
@@ -77,11 +78,13 @@ def _member(archive: tarfile.TarFile, name: str) -> bytes:
 
 def _package() -> bytes:
     kept = cache_folder() / "npm" / f"{NAME}-{VERSION}.tgz"
-    if kept.is_file() and _is_pinned(data := kept.read_bytes()):
-        return data
+    with suppress(OSError):
+        if _is_pinned(data := kept.read_bytes()):
+            return data
     data = _fetched(kept)
-    make_folder(kept.parent)
-    write_atomically(kept, data, overwrite=True)
+    with suppress(OutputError):  # a cache that cannot be written only costs another download
+        make_folder(kept.parent)
+        write_atomically(kept, data, overwrite=True)
     return data
 
 

@@ -8,6 +8,8 @@ import pytest
 from closed import permissions_bind
 from paired import scene, write_picture
 
+from deraincli.diagnostics.doctor import check_caches
+
 
 @pytest.mark.parametrize(
     "arguments",
@@ -77,3 +79,23 @@ def test_a_closed_folder_among_others_is_never_left_out_in_silence(
         closed.chmod(0o700)
     assert done.code in (1, 3), done.err
     assert "photos/closed' cannot be listed" in done.err
+
+
+def test_a_closed_cache_costs_neither_a_result_nor_the_diagnosis(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    cache = tmp_path / "closed" / "in"
+    cache.mkdir(parents=True)
+    write_picture(tmp_path / "open.png", scene(0))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    (tmp_path / "closed").chmod(0)
+    options = ("-m", "balnet-lite-streak", "--backend", "onnxruntime")
+    try:
+        with permissions_bind():
+            done = derain("image", tmp_path / "open.png", "-o", tmp_path / "clean.png", *options)
+            found = {finding.check: finding for finding in check_caches()}["cache"]
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+    assert done.code == 0, done.err
+    assert (found.state, "Permission denied" in found.found) == ("warn", True)

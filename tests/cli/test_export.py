@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -55,6 +56,18 @@ def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_
         np.asarray(PIL.Image.open(tmp_path / f"{name}.png"), int) for name in ("onnxruntime", "eager")
     )
     assert np.abs(ours - theirs).max() <= 1
+
+
+def test_the_command_that_makes_an_export_works_with_any_path(
+    derain, small_model: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "my models" / "it's.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(small_model.read_bytes())
+    done = derain("image", EXAMPLE, "-o", tmp_path / "o.png", "-m", model, "--backend", "onnxruntime")
+    assert done.code == 1
+    command = shlex.split(" ".join(done.err.split()).split("`")[1])
+    assert command == ["derain", "weights", "export", str(model), "--to", "onnx"]
 
 
 def test_openvino_runs_exports_in_both_forms(derain, small_model: Path, tmp_path: Path) -> None:
