@@ -1,8 +1,8 @@
 """Synthetic rain that looks as in photos, rather than as in the data sets.
 
 In photos, streaks are veils of grey light that hide the background instead of adding light to it. They fall
-at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. Light rain leaves a few
-short streaks. The photo is a JPEG. Ranges were set by eye, by comparison with real rainy photos.
+at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. Light rain leaves a
+few short streaks. The photo is a JPEG. Ranges were set by eye, by comparison with real rainy photos.
 """
 
 from __future__ import annotations
