@@ -14,6 +14,7 @@ from watchdog.observers import Observer
 from deraincli.batch.jobs import collisions
 from deraincli.batch.outcome import Outcome, RestoreSettings
 from deraincli.batch.run import Engine, run_batch
+from deraincli.errors import InputError
 from deraincli.files.manifest import Job, Stamp, stamp
 
 QUIET_SECONDS = 1.0
@@ -49,6 +50,7 @@ def watch(
         The outcomes. A picture that changes gets a new outcome each time.
 
     Raises:
+        InputError: A folder cannot be watched, or is gone.
         OutputError: A folder of results cannot be created or is not writable.
     """
     news = False
@@ -88,7 +90,7 @@ def _may_be_on_its_way(outcome: Outcome) -> bool:
 
 
 class _Alarm(FileSystemEventHandler):
-    """Sets an event when a file is written. Reading, which the program does itself, does not count."""
+    """Sets an event when a file is written or removed. Reading does not count: the program itself reads."""
 
     def __init__(self, changed: Event) -> None:
         self._changed = changed
@@ -96,16 +98,19 @@ class _Alarm(FileSystemEventHandler):
     def on_created(self, event: FileSystemEvent) -> None:
         self._changed.set()
 
-    on_modified = on_moved = on_closed = on_created
+    on_modified = on_moved = on_closed = on_deleted = on_created
 
 
 @contextmanager
 def _changes(folders: Sequence[Path]) -> Iterator[Event]:
     changed = Event()
     observer = Observer()
-    for folder in folders:
-        observer.schedule(_Alarm(changed), str(folder), recursive=True)
-    observer.start()
+    try:
+        for folder in folders:
+            observer.schedule(_Alarm(changed), str(folder), recursive=True)
+        observer.start()
+    except OSError as error:  # a folder that is gone, or a limit of the system on watched folders
+        raise InputError(f"The folders cannot be watched: {error.strerror or error}.") from error
     try:
         yield changed
     finally:

@@ -107,6 +107,9 @@ class Worker:
             return self._restore(job)
         except ExistsError:
             return self._met(job)
+        except MemoryError:
+            remedy = "restore it by itself, with fewer --jobs, or where there is more memory"
+            return Outcome(job, "failed", f"The memory does not suffice for '{job.source}': {remedy}.")
         except DerainError as error:
             unreadable = isinstance(error, InputError)
             fatal = _storage_gave_up(error)

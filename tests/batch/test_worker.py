@@ -58,3 +58,9 @@ def test_a_result_that_is_not_replaced_says_why(jobs, settings, derainer):
     shutil.rmtree(job.root / Manifest.FOLDER)
     assert "does not know it" in Worker(settings, [derainer])(job).error
     assert job.destination.read_bytes() == b"edited"
+
+
+def test_a_picture_for_which_memory_runs_out_does_not_end_the_run(jobs, settings, derainer):
+    too_large = Worker(settings, [derainer], on_start=lambda job: np.empty(1 << 60, np.uint8))(jobs[0])
+    assert (too_large.status, too_large.fatal) == ("failed", False)
+    assert f"does not suffice for '{jobs[0].source}'" in too_large.error

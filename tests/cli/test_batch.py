@@ -605,6 +605,19 @@ def row_of(report: Path) -> list[str]:
     return next(table["rows"][0] for table in embedded(report)["tables"] if table["caption"] == "In all")
 
 
+def test_watch_ends_when_its_folder_is_gone(tmp_path):
+    (tmp_path / "photos").mkdir()
+    run = start(tmp_path / "photos", "--watch")
+    assert run.stderr is not None
+    while "Watching" not in run.stderr.readline():
+        assert run.poll() is None
+    (tmp_path / "photos").rmdir()
+    _, said = run.communicate()
+    assert run.returncode == 1
+    assert "There is no picture or folder" in said or "cannot be watched" in said
+    assert "Traceback" not in said
+
+
 def test_watch_ends_with_what_failed_last(photos, random_model):
     (photos / "broken.png").write_text("no picture")
     os.utime(photos / "broken.png", (0, 0))
