@@ -14,7 +14,7 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 
 Libraries raise these; only `deraincli.cli` turns them into text and an exit code. It does the same with an
 OSError of a full or failing disk, or of permissions and names of paths that the user gave
-(`cli/refusals.py`). Anything else is our own bug and keeps its traceback.
+(`cli/refusals.py`), and with a MemoryError. Anything else is our own bug and keeps its traceback.
 """
 
 from __future__ import annotations

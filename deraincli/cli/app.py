@@ -116,6 +116,9 @@ def run() -> None:
                 raise
             output.error(missing_sentence(module))
             sys.exit(ExitCode.FAILED)
+        except MemoryError:
+            output.error("Memory ran out: close other programs, or use smaller images.")
+            sys.exit(ExitCode.FAILED)
         except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
             sys.exit(ExitCode.FAILED)
         except OSError as error:

@@ -75,10 +75,14 @@ def decode_errors(name: str, format: str) -> Iterator[None]:
         format: Format in the error message.
 
     Raises:
-        UnreadableImageError: The decoder failed.
+        UnreadableImageError: The decoder failed, or memory ran out.
     """
     try:
         yield
+    except MemoryError as error:
+        raise UnreadableImageError(
+            f"{name} does not fit in the free memory: close other programs, or use a smaller copy of it."
+        ) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableImageError(

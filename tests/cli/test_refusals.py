@@ -128,3 +128,11 @@ def test_a_thread_of_a_library_is_judged_alike(derain, tmp_path, monkeypatch, er
     assert said in done.err
     assert done.err.count("Traceback") == said.count("Traceback")
     assert done.err.endswith("Error: The end.\n")
+
+
+def test_exhausted_memory_is_no_bug(derain, tmp_path, monkeypatch) -> None:
+    """An array of an exabyte, which no machine has."""
+    monkeypatch.setattr(dataset_summary, "inspect", lambda *_: bytearray(2**60))
+    done = derain("data", "inspect", tmp_path)
+    assert done.code == 1
+    assert done.err == "Error: Memory ran out: close other programs, or use smaller images.\n"
