@@ -300,8 +300,7 @@ def model_names(
     Raises:
         UsageError: Both options are given, or a name is empty.
     """
-    source = context.get_parameter_source("model")
-    typed = source is not None and source.name == "COMMANDLINE"
+    typed = is_typed(context, "model")
     if models is not None:
         if typed:
             raise UsageError("--model and --models exclude each other: put all of them in --models.")
@@ -310,6 +309,17 @@ def model_names(
             raise UsageError(f"--models {models!r} has an empty name: put one comma between two models.")
         return list(dict.fromkeys(names))
     return [model] if typed or not optional else []
+
+
+def is_typed(context: typer.Context, name: str | None) -> bool:
+    """Returns whether an option is on the command line. Defaults and environment variables do not count.
+
+    Args:
+        context: Context of the command.
+        name: Name of the option's parameter.
+    """
+    source = context.get_parameter_source(name or "")
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def path(text: str | Path) -> Path:

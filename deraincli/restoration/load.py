@@ -71,8 +71,8 @@ def load(
         working_side: Finest shorter side in pixels at which pictures are restored, before coarser ones down
             to 400. "auto" chooses at most 1000. "full" restores at the picture's own size only. See
             `deraincli.inference.working_size`.
-        max_seconds: Seconds after which a classical method (dsc, gmm) stops with its best result so far. None
-            sets no limit.
+        max_seconds: Seconds after which a classical method (dsc, gmm) ends a pass with its best result so
+            far. Large pictures take several passes, and `ensemble` doubles them. None sets no limit.
         provider: What ONNX Runtime computes with: auto, cuda, rocm, directml, coreml, openvino or cpu. auto
             takes the first that is there.
         ensemble: Whether to average the results for each tile and for its mirror image. It takes twice as

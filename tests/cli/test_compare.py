@@ -171,6 +171,7 @@ def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
         (("a=small.png",), 1, "20×10"),
         (("a=blurred.png", "--target", "small.png"), 1, "20×10"),
         (("a=blurred.png", "--protocol", "all"), 2, "--protocol"),
+        (("a=blurred.png", "--protocol", "rgb"), 2, "--target"),
         (("a=blurred.png", "--protocol", "nope"), 2, "agan or rgb, not 'nope'"),
         (("a=blurred.png", "-o", "out.txt"), 2, "out.txt"),
         (("a=blurred.png", "-o", "out.pdf"), 2, "or .html for a page"),

@@ -224,6 +224,7 @@ def test_another_set_than_expected_is_refused(derain_eval, dataset):
         (("set", "--layout", "agan"), 1, "layout agan"),
         (("set", "--left", "rainy", "--layout", "agan"), 2, "--left"),
         (("set", "--results", "missing"), 1, "is not a folder"),
+        (("set", "--results", "set/input", "--save", "new"), 2, "--model"),
         (("set", "--results", "set/input", "--report", "missing/r.html"), 1, "folder"),
     ],
 )

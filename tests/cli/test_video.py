@@ -689,6 +689,13 @@ def test_impossible_wishes_are_refused(
     refuse(derain, tmp_path, code, says, "in.mkv", *options, "-m", random_model)
 
 
+def test_json_reports_what_is_no_file_at_all(derain) -> None:
+    done = derain("video", ".", "--json")
+    record = json.loads(done.out)
+    assert (done.code, record["status"], record["source"]) == (1, "failed", ".")
+    assert done.err == f"Error: {record['error']}\n"
+
+
 def test_the_absence_of_pyav_is_one_sentence(derain, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("deraincli.video.find_spec", lambda name: None)
     refuse(derain, tmp_path, 1, "[video]'", "in.mp4", "-o", tmp_path / "out.mp4")

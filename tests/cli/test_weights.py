@@ -78,6 +78,7 @@ def test_verify_answers_by_its_exit_code(derain, random_model: Path) -> None:
     assert done.out.decode().startswith(f"{name}: sha256 ok")
     done = derain("weights", "verify", "missing.safetensors", "--json")
     assert (done.code, json.loads(done.out)["passed"]) == (1, False)
+    assert derain("weights", "verify", "no-such-model").code == 2
 
 
 @pytest.fixture

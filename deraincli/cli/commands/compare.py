@@ -84,13 +84,13 @@ def command(
         ),
     ] = None,
     protocol: Annotated[
-        str,
+        str | None,
         typer.Option(
             **one_of(*PROTOCOLS) | {"metavar": "NAME"},
             rich_help_panel=IN_OUT,
-            help=f"How to compute PSNR and SSIM: {listed(PROTOCOLS)}.",
+            help=f"With --target, how to compute PSNR and SSIM: {listed(PROTOCOLS)}. Default: prenet.",
         ),
-    ] = "prenet",
+    ] = None,
     task: options.Task = "auto",
     model: options.ModelOrMethod = None,
     models: Annotated[
@@ -138,7 +138,9 @@ def command(
     format = _sheet_format(destination)
     if blind and (format or target):
         raise UsageError("--blind writes a page and takes no --target: name -o PAGE.html, or leave it out.")
-    measure = metrics.PROTOCOLS[protocol]
+    if protocol and not target:
+        raise UsageError("--protocol needs the ground truth: add --target CLEAN, or leave it out.")
+    measure = metrics.PROTOCOLS[protocol or "prenet"]
     asked = options.load_options(
         None, task, device, precision, backend, tile, overlap, working_side, provider
     )

@@ -156,6 +156,8 @@ def command(
         check_destination(report, overwrite=overwrite)
 
     names = options.model_names(context, model, models, optional=results is not None)
+    if save is not None and not names:
+        raise UsageError("--save keeps the results of models, and none is named: add --model NAME.")
     side = working_side or job.working_side
     asked = options.load_options(
         None, task, device, precision, backend, tile, overlap, side, provider, ensemble

@@ -95,7 +95,7 @@ def command(
             min=0,
             metavar="N",
             rich_help_panel=SPEED,
-            help="With -m dsc or gmm: stop after N seconds with the best so far.",
+            help="With -m dsc or gmm: end each pass after N seconds, with the best so far.",
         ),
     ] = None,
     quiet: options.Quiet = False,

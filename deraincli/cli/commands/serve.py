@@ -137,10 +137,8 @@ def _origin(text: str) -> str:
 def _refuse_served(context: typer.Context) -> None:
     """Raises UsageError for an option of the server, which --static would ignore."""
     for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        typed = source is not None and source.name == "COMMANDLINE"
-        if typed and name not in ("static", "overwrite", "quiet", "verbose"):
+        heeded = parameter.name in ("static", "overwrite", "quiet", "verbose")
+        if not heeded and options.is_typed(context, parameter.name):
             option = max(parameter.opts, key=len)
             raise UsageError(f"--static serves nothing and writes all models: leave {option} out.")
 

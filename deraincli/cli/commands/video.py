@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from deraincli.cli import options
-from deraincli.cli.destination import STREAM, check_output, note_other_suffix, output_path
+from deraincli.cli.destination import STREAM, check_output, is_stdout, note_other_suffix, output_path
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.output import Meter, Output
 from deraincli.cli.result_line import files_and_size, how_restored
@@ -115,15 +115,15 @@ def command(
     Sound, subtitles, timestamps and metadata are kept. Run the same command again to resume.
     """
     out = options.make_output(quiet, verbose, json)
-    target = _destination(source, destination, format)
-    if json and target is None:
+    if json and is_stdout(source, destination):
         raise UsageError("--json and a video cannot share standard output: give -o a file name.")
-    shown_target = STREAM if target is None else str(target)
-    record: dict[str, Any] = {"source": source, "output": shown_target, "status": "failed", "error": None}
+    record: dict[str, Any] = {"source": source, "output": destination, "status": "failed", "error": None}
     asked = options.load_options(
         model, task, device, precision, backend, tile, overlap, working_side, provider, ensemble
     )
     try:
+        target = _destination(source, destination, format)
+        record["output"] = STREAM if target is None else str(target)
         _refuse_picture(source)
         span = _span(start, end)
         with _opened(source, span) as video:

@@ -11,7 +11,7 @@ from deraincli.cli import options, output
 from deraincli.cli.commands import export, push
 from deraincli.cli.help import IN_OUT, Command, Group, examples
 from deraincli.cli.values import IMPORTED_NETWORKS, one_of, suggest_models
-from deraincli.errors import ExitCode, InputError, ModelError, UsageError
+from deraincli.errors import ExitCode, InputError, ModelError, UnknownModelError, UsageError
 
 app = typer.Typer(cls=Group, help="List, check, download, publish and convert models.", no_args_is_help=True)
 
@@ -139,6 +139,8 @@ def _verified(model: str, device: str, out: output.Output) -> bool:
 
     try:
         checks = check(model, device=device)
+    except UnknownModelError:
+        raise
     except ModelError as error:
         if out.json:
             out.result({"name": model, "passed": False, "checks": [], "error": str(error)}, "")

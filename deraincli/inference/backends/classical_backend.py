@@ -43,7 +43,8 @@ class ClassicalBackend:
             method: The classical method.
             device: `auto` or `cpu`.
             precision: `auto` or `fp32`.
-            max_seconds: Seconds after which to stop with the best result so far. None lets the method finish.
+            max_seconds: Seconds after which to end a pass with the best result so far. None lets the method
+                finish.
 
         Raises:
             DeviceError: The device or the precision is another one.
