@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,9 +76,13 @@ class _GuardedOutput(io.RawIOBase):
             return len(data)
         if self._stream is None:
             raise OutputError("Standard output is closed: redirect it to a file, or give -o FILE.")
-        buffer = self._stream.buffer
+        buffer = getattr(self._stream.buffer, "raw", self._stream.buffer)
         try:
-            return int(getattr(buffer, "raw", buffer).write(data))
+            while (
+                count := buffer.write(data)
+            ) is None:  # a pipe that is full, and that does not wait by itself
+                select.select([], [self._stream], [])
+            return int(count)
         except OSError as error:
             if not self._vital:
                 return len(data)

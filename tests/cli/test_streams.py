@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import shlex
 import subprocess
 import sys
@@ -88,6 +89,23 @@ def test_messages_that_nobody_can_read_do_not_end_the_work(
 def test_a_reader_that_has_seen_enough_ends_it_in_silence(tmp_path: Path) -> None:
     done = shell(tmp_path, "derain --help | true; exit ${PIPESTATUS[0]}")
     assert (done.returncode in (0, 1), done.stderr) == (True, b"")
+
+
+def test_a_slow_reader_of_a_pipe_that_does_not_wait_gets_everything(
+    picture: Path, random_model: Path
+) -> None:
+    PIL.Image.open(picture).resize((400, 300)).save(picture)  # more than a pipe holds
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = ["image", picture, "-qo", "-", "--format", "bmp", "-m", random_model]
+    done = subprocess.Popen(
+        [sys.executable, "-m", "deraincli", *command], stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    select.select([reader], [], [])
+    with os.fdopen(reader, "rb") as pipe:
+        assert PIL.Image.open(io.BytesIO(pipe.read())).size == (400, 300)
+    assert done.communicate() == (None, b"")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-16"])

@@ -129,6 +129,6 @@ class GraphReplay:
                 self._network(self._input)
         torch.cuda.current_stream(rainy.device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=stream):  # by default, a stream of the current device
             self._answer = self._network(self._input)
         self._graph = graph

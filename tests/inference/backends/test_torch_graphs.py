@@ -83,10 +83,11 @@ def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @torch.inference_mode()
 def test_a_replayed_graph_is_what_the_network_says_at_every_size() -> None:
-    network = Layer().cuda()
+    device = f"cuda:{torch.cuda.device_count() - 1}"  # the current device is the first
+    network = Layer().to(device)
     replay = GraphReplay(network)
     for side in (16, 16, 24, 16):
-        picture = torch.rand(1, 3, side, side, device="cuda")
+        picture = torch.rand(1, 3, side, side, device=device)
         earlier = replay(picture)
         replay(torch.rand_like(picture))
         for mine, expected in zip(earlier, network(picture), strict=True):
