@@ -96,7 +96,7 @@ class Output:
         from rich.text import Text
 
         console = Console(file=self.stdout, width=None if self.stdout.isatty() else PIPE_WIDTH)
-        table = Table(title=Text(title), title_justify="left")
+        table = Table(title=Text(printable(title)), title_justify="left")
         cells = [list(row) for row in rows]
         for place, column in enumerate(columns):
             numbers = all(row[place][:1] in "-0123456789" for row in cells)

@@ -129,7 +129,8 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     (derainer,) = derainers
     known = found.files[0].entry
     if known is not None and options.task not in ("auto", *known.tasks):
-        derainer.notes += (f"{found.name} is for {' and '.join(known.tasks)} alone, whatever --task says.",)
+        tasks = " and ".join(known.tasks)
+        derainer.notes += (f"{found.name} is for the task {tasks} alone, whatever --task says.",)
     return derainer
 
 

@@ -72,6 +72,15 @@ def test_a_table_shows_every_text_whole(
         assert "".join(cells).replace(" ", "") == text.replace(" ", "")
 
 
+def test_a_table_cannot_control_the_terminal(derain, tmp_path) -> None:
+    folder = tmp_path / "a\x1b[31mb"
+    folder.mkdir()
+    PIL.Image.new("RGB", (20, 20)).save(folder / "photo.png")
+    done = derain("data", "inspect", folder)
+    assert (done.code, b"\x1b" in done.out) == (0, False)
+    assert "a\N{REPLACEMENT CHARACTER}[31mb".encode() in done.out
+
+
 @pytest.mark.parametrize(
     ("command", "step"),
     [

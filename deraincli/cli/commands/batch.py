@@ -204,7 +204,7 @@ def command(
         asked, resolve_model(model, task), named, quality, metadata == "keep", max_pixels, overwrite, control
     )
     page = None if report is None else _page(report, destination, request, settings)
-    found = _find(request, settings, out)
+    found = _find(request, settings, out, watch=watch)
     if fail_fast and found.unlisted:
         out.note("Stopped at the first failure, as --fail-fast asks.")
         raise typer.Exit(ExitCode.SOME_FAILED)
@@ -238,7 +238,7 @@ def _page(
     return BatchReport(file, request.inputs, settings)
 
 
-def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Found:
+def _find(request: BatchRequest, settings: RestoreSettings, out: Output, *, watch: bool) -> Found:
     """Finds the jobs, checks that no two write the same file, and reports what is left out."""
     from deraincli.batch.jobs import refuse_collisions
 
@@ -254,6 +254,8 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output) -> Foun
         out.note(_unsupported(found.unsupported))
     for error in found.unlisted.values():
         output.error(str(error))
+    if watch:  # there is something to do once a picture comes
+        return found
     if not found.jobs:
         out.note(f"There are no pictures to restore in {', '.join(request.inputs)}: nothing to do.")
     elif not request.share(found.jobs):
