@@ -21,8 +21,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         file = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-        raise OutputError(
-            f"'{file}' is not a folder: choose another place for the results with -o."
-        ) from error
+        raise OutputError(f"'{file}' is not a folder: choose another place for the results.") from error
     except OSError as error:
         raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror or error}.") from error

@@ -118,6 +118,16 @@ def test_hidden_files_results_and_links_out_of_the_tree_are_left_out(tmp_path):
     assert found.links == 3
 
 
+def test_what_derain_image_wrote_beside_its_picture_is_left_out(tmp_path):
+    touch(tmp_path, "p/a.jpg", "p/a.derained.jpg", "p/b/c.png", "p/b/c.derained.webp")
+    touch(tmp_path, "p/alone.derained.jpg", "p/b/a.derained.jpg", "p/.derained.jpg")
+    found = find_jobs([str(tmp_path / "p")], Naming())
+    assert [job.name for job in found.jobs] == ["a.jpg", "alone.derained.jpg", "b/a.derained.jpg", "b/c.png"]
+    assert found.results == 2
+    found = find_jobs([str(tmp_path / "p" / "*.derained.jpg")], Naming())
+    assert ([job.name for job in found.jobs], found.results) == (["alone.derained.jpg"], 1)
+
+
 def test_a_picture_is_taken_once(tmp_path):
     touch(tmp_path, "p/a.jpg")
     inputs = [str(tmp_path / "p" / "a.jpg"), str(tmp_path / "p"), f"{tmp_path}/p/*"]

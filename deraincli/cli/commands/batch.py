@@ -247,9 +247,7 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output, *, watc
     if found.links:
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
-        out.note(
-            f"{found.results} files that were written by derain batch are not pictures to restore again."
-        )
+        out.note(f"{found.results} files that were written by derain are not pictures to restore again.")
     if found.unsupported:
         out.note(_unsupported(found.unsupported))
     for error in found.unlisted.values():
