@@ -439,6 +439,7 @@ def test_another_commands_page_is_not_replaced_unasked(derain, photos, random_mo
         (("--device", "cpu,abacus"), 2, "abacus"),
         (("-m", "nowhere.safetensors"), 1, "nowhere.safetensors"),
         (("--watch", "--engine", "ray"), 2, "--watch"),
+        (("--ray-address", "auto"), 2, "--engine ray"),
         (("--watch", __file__), 2, f"'{__file__}' is none"),
         (("--engine", "ray", "--device", "cpu,cuda"), 2, "--"),
         (("-o", "/proc/out"), 1, "/proc/out"),

@@ -37,6 +37,7 @@ NAMED_FAILURES = 20
 
 
 def command(
+    context: typer.Context,
     inputs: Annotated[
         list[str], typer.Argument(metavar="IN", help="Folders (with their sub-folders), photos, or globs.")
     ],
@@ -195,6 +196,8 @@ def command(
         Shard.parse(shard) if shard else None,
         control.files,
     )
+    if engine == "local" and options.is_typed(context, "ray_address"):
+        raise UsageError("--ray-address is for Ray alone: add --engine ray, or leave it out.")
     if watch and engine == "ray":
         raise UsageError("--watch works on this machine alone: leave out --engine ray.")
     asked = options.load_options(
