@@ -254,7 +254,8 @@ def check_restoration() -> Iterator[Finding]:
             derainer = load(device=device)
             gap = float(np.abs(derainer(picture) - expected).mean())
         except (DerainError, RuntimeError) as error:  # drivers fail with a RuntimeError
-            yield Finding(name, "fail", str(error).splitlines()[0], "update the driver, or add --device cpu")
+            found = str(error).partition("\n")[0] or type(error).__name__
+            yield Finding(name, "fail", found, "update the driver, or add --device cpu")
             continue
         seconds = time.perf_counter() - start
         found = f"{SIDE}×{SIDE} in {derainer.precision}, loaded and restored in {seconds:.1f} s"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from deraincli.diagnostics.known_picture import known_pair
 from deraincli.evaluation.metrics import PROTOCOLS, score
 from deraincli.model_zoo.resolve import resolve_model
-from deraincli.models.header import read_header
+from deraincli.models.header import blob_sha256, read_header
 from deraincli.restoration.derainer import Derainer
 from deraincli.restoration.load import LoadOptions, open_model
 
@@ -48,7 +47,7 @@ def verify(model: str | None, *, device: str = "auto") -> list[Check]:
     found = resolve_model(model)
     file = found.files[0]
     entry, header = file.entry, read_header(file.path)
-    expected = entry.sha256 if entry else _hash_on_the_hub(file.path)
+    expected = entry.sha256 if entry else blob_sha256(file.path)
     checks = [Check("sha256", file.sha256 == expected if expected else None, file.sha256)]
     derainer = open_model(LoadOptions(model, device=device, precision="fp32", tile="off"), found)
     checks.append(Check("keys", True, f"all {len(header.shapes)} tensors fit"))
@@ -73,10 +72,3 @@ def restored_psnr(derainer: Derainer, task: str) -> tuple[float, float]:
     rainy, clean = known_pair(task)
     protocol = PROTOCOLS["rgb"]
     return score(rainy, clean, protocol).psnr, score(derainer(rainy), clean, protocol).psnr
-
-
-def _hash_on_the_hub(file: Path) -> str | None:
-    """Returns the SHA-256 that the Hub reported for a file, None if it is not from there."""
-    from deraincli.model_zoo.hub import blob_sha256  # here, because a small installation lacks the library
-
-    return blob_sha256(file)

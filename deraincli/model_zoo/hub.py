@@ -36,7 +36,7 @@ from deraincli.model_zoo.hub_errors import (
     quiet_library,
     status_of,
 )
-from deraincli.models.header import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, sha256
+from deraincli.models.header import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, blob_sha256, sha256
 
 ONNX_FILE = "model.onnx"
 RAINY_FILE, RESTORED_FILE = "rainy.jpg", "restored.jpg"
@@ -47,7 +47,6 @@ MAX_TEXT = 1_000_000
 """Largest size of a config, card or licence in bytes. Larger ones are not downloaded."""
 PREFIX = "hf:"
 ADDRESS = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
-SHA256 = re.compile(r"[0-9a-f]{64}")
 ATTEMPTS = 3
 PAUSE = 1.0
 """Seconds before the second attempt. The pause before the third is twice as long."""
@@ -216,19 +215,6 @@ def remove(address: HubAddress) -> int:
             deletion.execute()
             return deletion.expected_freed_size
     raise ModelError(f"{address} is not in the cache: `derain weights list` shows what is.")
-
-
-def blob_sha256(weights: Path) -> str | None:
-    """Returns the SHA-256 that the Hub reported for a file in its cache.
-
-    Args:
-        weights: The file. The cache names large files after their hash.
-
-    Returns:
-        The hash in hexadecimal, None if the cache does not name the file after it.
-    """
-    name = weights.resolve().name
-    return name if SHA256.fullmatch(name) else None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,19 @@ def sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def blob_sha256(weights: Path) -> str | None:
+    """Returns the SHA-256 that the Hugging Face Hub reported for a file in its cache.
+
+    Args:
+        weights: The file. The cache names large files after their hash.
+
+    Returns:
+        The hash in hexadecimal, None if the cache does not name the file after it.
+    """
+    name = weights.resolve().name
+    return name if re.fullmatch("[0-9a-f]{64}", name) else None
 
 
 def _description(metadata: dict[str, str], path: Path) -> tuple[dict[str, Any], Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,9 @@ def test_damage_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_mo
     monkeypatch.setitem(catalogue.SHIPPED, name, dataclasses.replace(entry, known_psnr=entry.known_psnr + 1))
     assert passed(name) == {"sha256": True, "keys": True, "picture": False}
     assert passed(str(random_model)) == {"sha256": None, "keys": True, "picture": False}
+
+
+def test_a_file_is_verified_without_the_library_of_the_hub(monkeypatch, small_model: Path) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delitem(sys.modules, "deraincli.model_zoo.hub", raising=False)
+    assert passed(str(small_model))["keys"]
