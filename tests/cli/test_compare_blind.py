@@ -63,6 +63,16 @@ def test_answers_become_counts_and_a_sign_test(derain, photos: Path, tmp_path: P
     assert {picture["name"] for picture in result["pictures"]} == {f"sub/{n}.png" for n in range(6)}
 
 
+@pytest.mark.parametrize(("name", "said"), [("empty", "no photos"), ("missing.png", "no file")])
+def test_photos_are_missed_before_a_model_is_loaded(
+    derain, random_model: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = derain("compare", tmp_path / name, "-o", tmp_path / "a.html", "--blind", "-v", "-m", random_model)
+    assert (done.code, done.err.count("\n")) == (1, 1)  # --verbose names a model that is loaded
+    assert said in done.err
+
+
 def test_what_cannot_be_judged_is_refused(derain, photos: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert derain("compare", photos, "-o", page, "--blind", "--models", "a.safetensors,b,c").code != 0

@@ -56,8 +56,8 @@ def write_page(
         names.insert(0, INPUT)
     if len(names) != 2:
         raise UsageError(f"--blind compares two versions, not {len(names)}: name two models or results.")
-    derainers = {name: options.open_model(asked, out, found) for name, found in models.items()}
     photos = _photos(source)
+    derainers = {name: options.open_model(asked, out, found) for name, found in models.items()}
     version = partial(_version, source, derainers, dict(ready), max_pixels)
     with out.progress("blind page") as meter:
 
@@ -98,8 +98,10 @@ def write_result(answers: Path, destination: Path, out: Output, *, overwrite: bo
 def _photos(source: Path) -> list[str]:
     """Lists the photos of a folder, or the name of the only photo. Raises InputError if not all are seen."""
     from deraincli.files.walk import walk
+    from deraincli.imaging.decode import content_format
 
     if not source.is_dir():
+        content_format(source)
         return [source.name]
     names = walk(source).all_names()
     if not names:
