@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import InputError
 from deraincli.geometry import Size
+from deraincli.imaging import metadata
+from deraincli.imaging.arrays import upright
 from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.passes import restore_in_passes
@@ -108,7 +110,8 @@ class Derainer(ABC):
 
         Args:
             image: A PIL image of mode L, LA, RGB or RGBA, or an array H×W×3 (RGB), H×W×1 or H×W (grey) of
-                uint8, uint16, or floats in 0–1.
+                uint8, uint16, or floats in 0–1. A PIL image is turned upright as its EXIF says, because rain
+                falls downwards in the picture as displayed.
             strength: Share of the change that is applied, 0 to 1.5. 0 returns the picture as it was, and
                 values above 1 exaggerate the change.
             mask: A picture whose white parts are restored, and grey ones in part: a PIL image, or an array
@@ -118,7 +121,8 @@ class Derainer(ABC):
             return_maps: Whether to return the attention maps, too.
 
         Returns:
-            A PIL image with the mode and the alpha channel of `image`, or an array with its shape and dtype.
+            An upright PIL image with the mode and the alpha channel of `image`, or an array with the shape
+            and the dtype of `image`.
             With `return_maps`, a tuple of the picture and its AttentionMaps.
 
         Raises:
@@ -326,9 +330,8 @@ def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.
             f"PIL images of mode {image.mode} are not restored: convert it first, image.convert('RGB')."
         )
     array = np.asarray(image)
-    if image.mode == "L":
-        return array[..., None], None
-    if image.mode == "RGB":
+    array = upright(array[..., None] if array.ndim == 2 else array, metadata.orientation(image))
+    if image.mode in ("L", "RGB"):
         return array, None
     return np.ascontiguousarray(array[..., :-1]), array[..., -1]
 
@@ -339,4 +342,8 @@ def _to_pillow(
     array = pixels if alpha is None else np.dstack([pixels, alpha])
     result = PIL.Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
     result.info.update(source.info)  # ICC profile, EXIF, XMP
+    if metadata.orientation(source) != 1:
+        exif, xmp, _ = metadata.corrected(source.info.get("exif"), source.info.get("xmp"), result.size)
+        corrected = {"exif": exif and b"Exif\0\0" + exif, "xmp": xmp}
+        result.info |= {name: value for name, value in corrected.items() if name in source.info}
     return result

@@ -18,6 +18,7 @@ from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.backend_choice import choose_backend
 from deraincli.restoration.derainer import Derainer, ModelDerainer
 from deraincli.restoration.rain_kind import shipped_classifier
+from deraincli.runtime.process import default_variable
 
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
@@ -161,8 +162,9 @@ def _backend(file: ModelFile, options: LoadOptions, backend: str, precision: str
             precision=precision,
             provider=options.provider,
         )
-    from deraincli.inference.backends.torch_backend import TorchBackend
-    from deraincli.models.checkpoint import load_model
+    with default_variable("OMP_WAIT_POLICY", "PASSIVE"):  # see `deraincli.__main__`
+        from deraincli.inference.backends.torch_backend import TorchBackend
+        from deraincli.models.checkpoint import load_model
 
     network, _ = load_model(file.path)
     return TorchBackend(network, device=options.device, precision=precision, backend=backend)

@@ -1,7 +1,7 @@
 """Settings of the whole process: those of a process of our own, and those that last for a block.
 
-Importing the package and loading a model change none of them, because the process may belong to a notebook
-or a server. The command line and the workers of a batch call `prepare`.
+Importing the package and loading a model change none of them for good, because the process may belong to a
+notebook or a server. The command line and the workers of a batch call `prepare`.
 """
 
 from __future__ import annotations

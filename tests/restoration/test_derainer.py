@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
+from PIL.ExifTags import Base
 
 import deraincli
 from deraincli import Derainer
@@ -37,6 +44,41 @@ def test_grey_comes_back_in_the_shape_that_it_came_in(one: Derainer, convert: Ca
     assert (clean.shape, clean.dtype, maps.ram.shape) == (flat.shape, flat.dtype, (20, 30))
     np.testing.assert_array_equal(clean, one(flat[..., None])[..., 0])
     assert not np.array_equal(clean, flat)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_photo_that_lies_on_its_side_is_turned_upright(one: Derainer, orientation: int, mode: str) -> None:
+    stored = PIL.Image.fromarray(noise(20, 30, 4)).convert(mode)
+    exif = PIL.Image.Exif()
+    exif[Base.Orientation], exif[Base.Model] = orientation, "camera"
+    file = io.BytesIO()
+    stored.save(file, "PNG", exif=exif)
+    photo = PIL.Image.open(file)
+    clean, maps = one(photo, return_maps=True)
+    upright = PIL.ImageOps.exif_transpose(photo)
+    assert (clean.size, maps.ram.shape[::-1]) == (upright.size, upright.size)
+    np.testing.assert_array_equal(clean, one(upright))
+    again = io.BytesIO()
+    clean.save(again, "PNG", exif=clean.info["exif"])
+    saved = PIL.Image.open(again).getexif()
+    assert (saved[Base.Orientation], saved[Base.Model]) == (1, "camera")
+
+
+def test_threads_of_a_loaded_model_sleep_while_they_wait(small_model: Path) -> None:
+    """GNU's OpenMP prints what it goes by when PyTorch loads it."""
+    load = f"import deraincli, os; deraincli.load({str(small_model)!r})"
+    code = f"{load}; print(os.environ.get('OMP_WAIT_POLICY'))"
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env | {"OMP_DISPLAY_ENV": "true"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"OMP_WAIT_POLICY\s*=\s*'PASSIVE'", ran.stderr)
+    assert ran.stdout == "None\n"
 
 
 def test_a_model_is_named_by_a_path_object_too(small_model: Path) -> None:
