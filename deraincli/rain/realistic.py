@@ -2,7 +2,8 @@
 
 In photos, streaks are veils of grey light that hide the background instead of adding light to it. They fall
 at any angle, in front of mist or in the dark. Near streaks are thick and out of focus. Light rain leaves a
-few short streaks. The photo is a JPEG. Ranges were set by eye, by comparison with real rainy photos.
+few short streaks, and dense rain very many thin ones. The photo is a JPEG, and often sharpened. Ranges were
+set by eye, by comparison with real rainy photos.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ MIST_SHARE = 0.35
 """Share of the scenes with mist, 0–1."""
 NIGHT_SHARE = 0.2
 """Share of the other scenes that are dark, 0–1."""
-SPARSE_SHARE = 0.4
+SPARSE_SHARE = 0.3
 """Share of the scenes with few separate streaks instead of a veil, 0–1."""
+FINE_SHARE = 0.4
+"""Share of the scenes with a veil of short lines, one or two pixels wide, 0–1."""
+SHARPENED_SHARE = 0.4
+"""Share of the pictures that are sharpened, as after a reduction for the web, 0–1."""
 
 
 def rainy_scene(photo: Picture, rng: np.random.Generator) -> Picture:
@@ -76,12 +81,29 @@ def as_jpeg(picture: Picture, quality: int) -> Picture:
     return np.asarray(decoded, np.uint8)
 
 
+def sharpened(picture: Picture, amount: float) -> Picture:
+    """Sharpens a picture with an unsharp mask of one pixel.
+
+    Args:
+        picture: The picture, H×W×3 RGB.
+        amount: Share of the difference from the blurred picture that is added, from 0.
+
+    Returns:
+        The sharper picture, H×W×3 RGB.
+    """
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1)
+    return np.asarray(cv2.addWeighted(picture, 1 + amount, blurred, -amount, 0), np.uint8)
+
+
 def _streaks(height: int, width: int, rng: np.random.Generator) -> Layer:
-    """Draws a veil of far, middle and sometimes near rain, or a few streaks, as opacity H×W."""
-    angle = float(rng.uniform(-45, 45) if rng.random() < 0.5 else rng.normal(0, 12))
+    """Draws a veil of far, middle and sometimes near rain, a fine veil, or a few streaks, as opacity H×W."""
+    angle = float(rng.uniform(-55, 55) if rng.random() < 0.5 else rng.normal(0, 12))
     strength = log_uniform(rng, 0.15, 0.65)
-    if rng.random() < SPARSE_SHARE:
+    kind = rng.random()
+    if kind < SPARSE_SHARE:
         styles = [_sparse, _sparse]
+    elif kind < SPARSE_SHARE + FINE_SHARE:
+        styles = [_fine, _fine, _sparse] if rng.random() < 0.4 else [_fine, _fine]
     else:
         styles = [_far, _middle, _near] if rng.random() < 0.4 else [_far, _middle]
     seen_through = np.ones((height, width), np.float32)
@@ -125,6 +147,20 @@ def _near(angle: float, strength: float, rng: np.random.Generator) -> StreakStyl
         coverage=float(rng.uniform(0.03, 0.15)),
         peak=strength * float(rng.uniform(0.4, 1)),
         clustering=float(rng.uniform(0.5, 1)),
+    )
+
+
+def _fine(angle: float, strength: float, rng: np.random.Generator) -> StreakStyle:
+    """Very many short thin lines, as dense rain leaves in a photo that was reduced for the web."""
+    return StreakStyle(
+        length=log_uniform(rng, 6, 30),
+        defocus=float(rng.uniform(0.3, 0.6)),
+        angle=angle + float(rng.normal(0, 3)),
+        convergence=0.0,
+        coverage=float(rng.uniform(0.3, 0.9)),
+        peak=strength * float(rng.uniform(0.3, 1)),
+        clustering=float(rng.uniform(0.3, 1)),
+        gusts=float(rng.uniform(0, 0.8)),
     )
 
 

@@ -7,6 +7,7 @@ import io
 import cv2
 import numpy as np
 import PIL.Image
+import PIL.ImageFilter
 import pytest
 import skimage.data
 
@@ -17,6 +18,7 @@ from deraincli.rain.realistic import (
     as_jpeg,
     rain_before,
     rainy_scene,
+    sharpened,
 )
 
 PHOTO = skimage.data.coffee()[:200, :300]
@@ -103,3 +105,11 @@ def test_jpeg_is_that_of_other_encoders(quality: int) -> None:
     ours = as_jpeg(PHOTO, quality).astype(int)
     assert np.abs(ours - theirs).mean() < 0.5
     assert np.abs(ours - PHOTO).mean() > 1
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.3, 1.0])
+def test_sharpening_is_that_of_other_programs(amount: float) -> None:
+    mask = PIL.ImageFilter.UnsharpMask(radius=1, percent=round(100 * amount), threshold=0)
+    theirs = np.asarray(PIL.Image.fromarray(PHOTO).filter(mask)).astype(int)
+    assert np.abs(sharpened(PHOTO, amount) - theirs).mean() < 0.6  # Pillow blurs with boxes
+    assert (np.abs(sharpened(PHOTO, amount) - PHOTO.astype(int)).mean() > 1) == (amount > 0)

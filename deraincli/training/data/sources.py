@@ -15,7 +15,7 @@ from deraincli.pixels import Picture
 from deraincli.rain.drops import add_drops
 from deraincli.rain.patterns import add_pattern
 from deraincli.rain.perspective_streaks import perspective_rain
-from deraincli.rain.realistic import as_jpeg, rain_before, rainy_scene
+from deraincli.rain.realistic import SHARPENED_SHARE, as_jpeg, rain_before, rainy_scene, sharpened
 from deraincli.rain.recorded_drops import RecordedDrops
 from deraincli.rain.recorded_streaks import RecordedLayers
 from deraincli.rain.streak_frames import StreakFrames, rain_size
@@ -130,6 +130,9 @@ class SyntheticRain:
         )
         scene = rainy_scene(photo, rng)
         rainy = scene if rain_free else rain_before(scene, rng)
+        if rng.random() < SHARPENED_SHARE:
+            amount = float(rng.uniform(0.2, 1))
+            rainy, scene = sharpened(rainy, amount), sharpened(scene, amount)
         if rng.random() < JPEG_SHARE:
             quality = int(rng.integers(60, 96))
             return as_jpeg(rainy, quality), as_jpeg(scene, quality)

@@ -12,9 +12,11 @@ from paired import rain_on, scene, write_picture, write_set
 
 from deraincli.errors import InputError, UsageError
 from deraincli.models.config_io import parse_config
+from deraincli.rain.realistic import SHARPENED_SHARE
 from deraincli.training.data.augmentation import crop_alike, crop_tilted
 from deraincli.training.data.batches import TrainingData
 from deraincli.training.data.config import DataConfig
+from deraincli.training.data.sources import JPEG_SHARE
 
 
 def data(root: Path, seed: int = 0, share: range = range(64), **values: object) -> TrainingData:
@@ -269,15 +271,16 @@ def test_pairs_that_are_all_unusable_are_one_sentence(tmp_path: Path) -> None:
         data(tmp_path, paired=[{"folder": "set"}], crop=200)
 
 
-def test_rain_as_in_photos_is_kept_as_a_jpeg_in_half_of_the_crops(tmp_path: Path) -> None:
-    """Rain alone never darkens, what JPEG makes of it does; dry scenes are their own targets."""
+def test_rain_as_in_photos_is_at_times_sharpened_and_kept_as_a_jpeg(tmp_path: Path) -> None:
+    """Rain alone never darkens, what both make of it does; dry scenes are their own targets."""
     for n in range(3):
         write_picture(tmp_path / f"clean/{n}.png", scene(n))
     settings = {"clean": ["clean"], "realistic_share": 1}
     rainy, clean = (side.float() for side in data(tmp_path, **settings)[0])
     assert (rainy != clean).flatten(1).any(1).float().mean() > 0.9
     darker = (rainy < clean).flatten(1).any(1)
-    assert 0.3 < darker.float().mean() < 0.7
+    changed = 1 - (1 - JPEG_SHARE) * (1 - SHARPENED_SHARE)
+    assert darker.float().mean() == pytest.approx(changed, abs=0.15)
     settings |= {"clean_share": 1, "share": range(300)}
     dry, itself = data(tmp_path, **settings)[0]
     assert torch.equal(dry, itself)
