@@ -194,7 +194,7 @@ def test_the_photo_and_folder_commands_work(derain, workplace: Path) -> None:
     lines = shell_lines(text, section="Restore a photo") + shell_lines(text, section="Restore a folder")
     assert len(lines) >= 7
     for line in lines:
-        words, _, source = line.partition(" < ")
+        words, _, source = line.partition(" > ")[0].partition(" < ")
         given = (workplace / source).read_bytes() if source else b""
         arguments = [word if word != "cuda" else "cpu" for word in shlex.split(words)[1:]]
         assert derain(*arguments, stdin=given).code == 0, line
@@ -232,7 +232,7 @@ def test_the_recipes_for_photos_work_line_after_line(
         lines = shell_lines(text, section=section)
         assert lines
         for line in lines:
-            words, _, source = line.partition(" < ")
+            words, _, source = line.partition(" > ")[0].partition(" < ")
             given = Path(source).read_bytes() if source else b""
             done = derain(*shlex.split(words)[1:], stdin=given)
             assert done.code == 0, f"{line}\n{done.err}"

@@ -82,6 +82,20 @@ def refuse_same(option: str, file: Path | None, others: Iterable[str | Path | No
         raise UsageError(f"{option} '{file}' is another file of this command: choose another name.")
 
 
+def note_lossless(format: str, quality: int | None, out: Output) -> None:
+    """Notes that --quality has no effect on a lossless format.
+
+    Args:
+        format: A key of `imaging.formats.FORMATS`.
+        quality: The value of --quality.
+        out: Where the note goes.
+    """
+    from deraincli.imaging.formats import LOSSLESS
+
+    if quality is not None and format in LOSSLESS:
+        out.note(f"{format} is lossless, so --quality has no effect.")
+
+
 def note_other_suffix(target: Path | None, suffixes: Collection[str], format: str, out: Output) -> None:
     """Notes that the suffix of the output names another format than --format, which counts.
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import LoadOptions
 
+PAGE_SUFFIXES = (".html", ".htm")
+
 
 def _model(*methods: str, help: str) -> Any:
     """Declares --model.
@@ -211,7 +213,7 @@ ImageFormat = Annotated[
         metavar="NAME",
         autocompletion=suggest(*IMAGE_FORMATS),
         rich_help_panel=IN_OUT,
-        help=f"Format of the result: {listed(IMAGE_FORMATS)}. Default: by the suffix.",
+        help=f"Format of the result: {listed(IMAGE_FORMATS)}. Default: by the suffix, or as IN.",
     ),
 ]
 Quality = Annotated[
@@ -347,6 +349,18 @@ def folder(text: str) -> Path:
     files = PICTURE_SUFFIXES | OTHER_PICTURE_SUFFIXES | VIDEO_SUFFIXES
     if given.suffix.lower() in files and not os.path.lexists(given):
         raise UsageError(f"'{text}' looks like a file, and the results need a folder: name a folder with -o.")
+    return given
+
+
+def page(text: str) -> Path:
+    """Returns the path of a page to write.
+
+    Raises:
+        UsageError: It is not a path, or its suffix is not that of a page.
+    """
+    given = path(text)
+    if given.suffix.lower() not in PAGE_SUFFIXES:
+        raise UsageError(f"'{text}' does not end in the suffix of a page: use .html.")
     return given
 
 

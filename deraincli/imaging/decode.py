@@ -109,11 +109,11 @@ def decode(source: Path | bytes, *, max_pixels: int) -> Image:
     return image
 
 
-def content_format(path: Path) -> str:
+def content_format(source: Path | bytes) -> str:
     """Recognises the format of a file by its first bytes.
 
     Args:
-        path: The file.
+        source: A regular file, or the bytes of one.
 
     Returns:
         A key of `formats.FORMATS`.
@@ -122,8 +122,10 @@ def content_format(path: Path) -> str:
         InputError: The file is missing or cannot be read.
         UnreadableImageError: The file is empty or not of a supported kind.
     """
-    with open_regular(path) as file:
-        return _known_format(file.read(HEAD_BYTES), path)
+    if isinstance(source, bytes):
+        return _known_format(source[:HEAD_BYTES], source)
+    with open_regular(source) as file:
+        return _known_format(file.read(HEAD_BYTES), source)
 
 
 def _known_format(head: bytes, source: Path | bytes) -> str:

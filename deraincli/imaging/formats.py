@@ -266,6 +266,9 @@ def avif_supported() -> bool:
 WRITTEN = tuple(name for name, format in FORMATS.items() if not format.instead)
 """The formats that are written, where their libraries are installed."""
 
+LOSSLESS = ("PNG", "TIFF", "BMP")
+"""The written formats whose encoders take no quality."""
+
 PICTURE_SUFFIXES = frozenset(
     suffix
     for name, format in FORMATS.items()

@@ -127,7 +127,7 @@ def choose_tiling(side: int | None, overlap: OverlapChoice, *, margin: int, mult
         raise UsageError(f"An overlap of {overlap} pixels is impossible: ask for 0 or more, or 'auto'.")
     if side is None:
         return Tiling(None, 0, multiple)
-    side = max(round_down(side, multiple), multiple)
+    given, side = side, max(round_down(side, multiple), multiple)
     if overlap == "auto":
         part, whole = LARGEST_SHARE
         largest = round_down(part * side // whole, multiple)
@@ -135,7 +135,7 @@ def choose_tiling(side: int | None, overlap: OverlapChoice, *, margin: int, mult
     shared = round_up(overlap, multiple)
     if 2 * shared > side:
         raise UsageError(
-            f"An overlap of {shared} pixels needs tiles of at least {2 * shared}, not {side}: "
+            f"An overlap of {overlap} pixels needs tiles of at least {2 * shared}, not {given}: "
             "ask for larger tiles or less overlap."
         )
     return Tiling(side, shared, multiple)

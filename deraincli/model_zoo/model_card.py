@@ -38,8 +38,9 @@ IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 USE = """\
 ## Use it
 
+Install deraincli from a copy of its source code: run `pip install .` in its folder. Then:
+
 ```sh
-pip install deraincli
 derain image rainy.jpg -o clean.jpg -m {address}
 ```
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -128,12 +129,17 @@ class ControlOptions:
     """White parts are left alone."""
 
     def __post_init__(self) -> None:
-        """Checks the strength.
+        """Checks the strength and that there are two masks if both are given.
 
         Raises:
-            UsageError: The strength is not in 0 to MAX_STRENGTH.
+            UsageError: The strength is not in 0 to MAX_STRENGTH, or both masks are the same file or folder.
         """
         check_strength(self.strength)
+        if self.mask and self.protect and os.path.realpath(self.mask) == os.path.realpath(self.protect):
+            raise UsageError(
+                f"'{self.mask}' is both the mask and what to protect, which leaves hardly anything to "
+                "restore: give it once."
+            )
 
     def load(self, *, max_pixels: int) -> Control:
         """Reads the masks.

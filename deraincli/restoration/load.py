@@ -23,6 +23,9 @@ from deraincli.runtime.process import default_variable
 if TYPE_CHECKING:
     from deraincli.models.classical.registry import ClassicalMethod
 
+_REMOVED = {"streak": "streaks", "drop": "drops on the lens"}
+"""What a model for a task removes."""
+
 
 @dataclass(frozen=True)
 class LoadOptions:
@@ -130,8 +133,9 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     (derainer,) = derainers
     known = found.files[0].entry
     if known is not None and options.task not in ("auto", *known.tasks):
-        tasks = " and ".join(known.tasks)
-        derainer.notes += (f"{found.name} is for the task {tasks} alone, whatever --task says.",)
+        removed = " and ".join(_REMOVED[task] for task in known.tasks)
+        note = f"{found.name} removes {removed} only, so --task {options.task} has no effect."
+        derainer.notes += (note,)
     return derainer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from paired import scene, write_picture, write_set
 
 PATH = "PATH"
 """Stands for the awkward path."""
+PAGE = "PAGE"
+"""Stands for the same path with the suffix of a page."""
 
 PICTURES = {
     "image": ("image", PATH, "-o", "out.png"),
@@ -38,9 +41,9 @@ OTHERS = {
 }
 OUTPUTS = {
     "image": ("image", "photo.png", "-o", PATH),
-    "batch --report": ("batch", "set", "-o", "results", "--report", PATH),
+    "batch --report": ("batch", "set", "-o", "results", "--report", PAGE),
     "compare": ("compare", "photo.png", "same=photo.png", "-o", PATH),
-    "eval --report": ("eval", "set", "--results", "set/target", "--report", PATH),
+    "eval --report": ("eval", "set", "--results", "set/target", "--report", PAGE),
 }
 FOLDERS = {
     "attn": ("attn", "photo.png", "-o", PATH, "--figure", "none"),
@@ -92,9 +95,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         'network = "prenet"\n[data]\nvalidation = "set"\ncrop = 32\n[[data.paired]]\nfolder = "set"\n'
     )
     Path("broken.png").symlink_to("nowhere")
-    Path("circle.png").symlink_to("circle.png")
+    for name in ("circle.png", "circle.html"):
+        Path(name).symlink_to(name)
     Path("zero.png").symlink_to("/dev/zero")
-    os.mkfifo("pipe.png")
+    for name in ("pipe.png", "pipe.html"):
+        os.mkfifo(name)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.png")
     for name in ("closed", "closed.png"):
@@ -107,7 +112,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def check(derain, command: tuple[str, ...], path: str) -> None:
     """The command fails with one sentence and leaves no result."""
     before = set(Path().rglob("*.*"))
-    done = derain(*(word.replace(PATH, path) for word in command))
+    page = re.sub(r"\.png$", ".html", path)
+    done = derain(*(word.replace(PATH, path).replace(PAGE, page) for word in command))
     assert done.code in (1, 2, 3), done.err
     assert done.err.count("Error: ") == 1, done.err
     assert not [file for file in set(Path().rglob("*.*")) - before if file.parts[0] != "cache"]

@@ -226,6 +226,7 @@ def test_another_set_than_expected_is_refused(derain_eval, dataset):
         (("set", "--results", "missing"), 1, "is not a folder"),
         (("set", "--results", "set/input", "--save", "new"), 2, "--model"),
         (("set", "--results", "set/input", "--report", "missing/r.html"), 1, "folder"),
+        (("set", "--results", "set/input", "--report", "page.txt"), 2, "use .html"),
     ],
 )
 def test_bad_requests_are_one_sentence(derain_eval, dataset, monkeypatch, arguments, code, said):

@@ -175,6 +175,7 @@ def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
         (("--mask", "text.png"), 1, "'text.png' is none of"),
         (("--mask", "."), 1, "'.' is a folder"),
         (("--mask", ""), 2, "A path needs a name"),
+        (("--mask", "left.png", "--protect", "./left.png"), 2, "is both the mask and what to protect"),
         (("--mask", "left.png", "-o", "left.png"), 2, "another file of this command"),
         (("--save-mask", "in.png"), 2, "another file of this command"),
         (("--save-mask", "./out.png"), 2, "another file of this command"),

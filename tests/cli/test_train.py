@@ -62,12 +62,14 @@ def test_a_run_ends_with_a_model_and_says_where(config: Path, derain) -> None:
 
 def test_a_finished_run_is_refused_or_left_as_it_is(config: Path, derain) -> None:
     out = config.parent / "run"
-    derain("train", config, "--out", out)
+    begun = derain("train", config, "--out", out, "--resume")
+    assert f"There is no run in {out} to resume. A new run begins." in begun.err
     again = derain("train", config, "--out", out)
     assert again.code == 1
     assert "--resume" in again.err
     before = (out / "state.pt").read_bytes()
-    assert derain("train", config, "--out", out, "--resume").code == 0
+    resumed = derain("train", config, "--out", out, "--resume")
+    assert (resumed.code, "A new run begins" in resumed.err) == (0, False)
     assert (out / "state.pt").read_bytes() == before
 
 

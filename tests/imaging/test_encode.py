@@ -33,7 +33,7 @@ from deraincli.errors import OutputError, UsageError
 from deraincli.imaging.colour import to_8_bit
 from deraincli.imaging.decode import decode
 from deraincli.imaging.encode import encode, fit_to_format
-from deraincli.imaging.formats import avif_supported, format_of
+from deraincli.imaging.formats import LOSSLESS, WRITTEN, available, avif_supported, format_of
 from deraincli.imaging.image import Image
 
 LIMIT = 10**6
@@ -132,6 +132,14 @@ def test_default_quality_is_high(format: str, decibels: float) -> None:
     assert len(data) < astronaut().nbytes / 4
     smaller = encode(image, format, quality=50)
     assert len(smaller) < len(data) / 2
+
+
+@pytest.mark.parametrize("format", WRITTEN)
+def test_the_quality_has_an_effect_unless_the_format_is_lossless(format: str) -> None:
+    if not available(format):
+        pytest.skip(f"{format} cannot be written here")
+    small, large = (encode(picture(), format, quality=quality) for quality in (10, 90))
+    assert (small == large) == (format in LOSSLESS)
 
 
 def test_jpeg_keeps_full_colour_resolution() -> None:

@@ -91,5 +91,5 @@ def test_halving_ends_at_tiles_of_two_overlaps(tiling: Tiling) -> None:
 
 @pytest.mark.parametrize(("side", "overlap"), [(0, "auto"), (-8, 0), (256, -1), (256, 130), (64, 33)])
 def test_impossible_sizes_are_refused(side: int, overlap: int | str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=str(overlap if side > 0 and overlap != "auto" else side)):
         choose_tiling(side, overlap, margin=64, multiple=32)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deraincli.cli import options, output
+from deraincli.cli.destination import note_lossless
 from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
 from deraincli.cli.output import BatchProgress, Output
 from deraincli.cli.result_line import files_and_size, how_restored
@@ -67,7 +68,7 @@ def command(
             metavar="FILE.html",
             rich_help_panel=IN_OUT,
             help="Write a page with failures, counts and the photos.",
-            parser=options.path,
+            parser=options.page,
         ),
     ] = None,
     format: options.ImageFormat = None,
@@ -188,6 +189,8 @@ def command(
     for given in inputs:
         options.path(given)
     named = None if format is None else format_named(format)
+    if named is not None:
+        note_lossless(named, quality, out)
     control = ControlOptions(strength, mask, protect)
     check_shared(control, max_pixels=max_pixels)
     request = BatchRequest(

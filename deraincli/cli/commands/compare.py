@@ -33,7 +33,6 @@ EXAMPLES = examples(
     "derain compare photo.jpg -o models.html --models balnet-lite,balnet-small",
     "derain compare photos -o blind.html --blind --models balnet-lite,balnet-small",
 )
-PAGE_SUFFIXES = (".html", ".htm")
 ANSWERS_SUFFIX = ".json"
 
 
@@ -220,7 +219,7 @@ def _sheet_format(destination: Path) -> str | None:
     """Returns the format of a contact sheet, None for a page. Raises UsageError for any other suffix."""
     from deraincli.imaging.formats import format_of
 
-    if destination.suffix.lower() in PAGE_SUFFIXES:
+    if destination.suffix.lower() in options.PAGE_SUFFIXES:
         return None
     try:
         return format_of(destination)

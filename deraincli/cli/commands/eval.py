@@ -60,7 +60,7 @@ def command(
             metavar="FILE.html",
             rich_help_panel=IN_OUT,
             help="Write a page that shows every image.",
-            parser=options.path,
+            parser=options.page,
         ),
     ] = None,
     save: Annotated[

@@ -18,6 +18,7 @@ from deraincli.cli.destination import (
     STREAM,
     check_output,
     is_stdout,
+    note_lossless,
     note_other_suffix,
     output_path,
     refuse_same,
@@ -44,7 +45,12 @@ EXAMPLES = examples(
 
 def command(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="IN", help="A photo, or - for standard input.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN", help="A photo, or - to read standard input and write to standard output."
+        ),
+    ],
     destination: options.OutputFile = None,
     overwrite: options.Overwrite = False,
     format: options.ImageFormat = None,
@@ -117,14 +123,16 @@ def command(
         asked = replace(asked, max_seconds=max_seconds)
         target = _destination(source, destination, format)
         record["output"] = STREAM if target is None else str(target)
-        save = _save_options(target, format, quality, out, keep_metadata=metadata == "keep")
         given = _control_options(strength, mask, protect)
         refuse_same("--output", target, [mask, protect])
         check_output(target, "A picture", overwrite=overwrite)
         if save_mask is not None:
             refuse_same("--save-mask", save_mask, [source, target, mask, protect])
             _check_mask_file(save_mask, overwrite=overwrite)
-        picture, seconds = _read(source, save, max_pixels, out)
+        content = _read_stdin() if source == STREAM else Path(source)
+        save_format = _format(target, format, content, out)
+        save = _save_options(save_format, quality, out, keep_metadata=metadata == "keep")
+        picture, seconds = _read(content, save, max_pixels, out)
         control = _read_masks(given, picture, max_pixels, out)
         derainer, restored = _restore(source, picture, save, asked, control, save_mask is not None, out)
         if save_mask is None:
@@ -175,21 +183,23 @@ def _suffix(source: Path, format: str | None, content: str | None) -> str:
     return result_suffix(FORMATS[named or content or "PNG"].suffixes[0])
 
 
-def _save_options(
-    target: Path | None, format: str | None, quality: int | None, out: Output, *, keep_metadata: bool
-) -> SaveOptions:
-    from deraincli.imaging.formats import FORMATS, format_named, format_of
-    from deraincli.restoration.restore_file import SaveOptions
+def _format(target: Path | None, format: str | None, content: Path | bytes, out: Output) -> str:
+    """Returns the format of the result. On standard output, it is that of the input if it can be written."""
+    from deraincli.imaging.decode import content_format
+    from deraincli.imaging.formats import FORMATS, format_named, format_of, result_format
 
     if format is not None:
         named = format_named(format)
         note_other_suffix(target, FORMATS[named].suffixes, named, out)
-        return SaveOptions(named, quality, keep_metadata)
-    if target is None:
-        raise UsageError(
-            "Standard output has no suffix that names the format: add, for example, --format png."
-        )
-    return SaveOptions(format_of(target), quality, keep_metadata)
+        return named
+    return format_of(target) if target is not None else result_format(content_format(content))
+
+
+def _save_options(format: str, quality: int | None, out: Output, *, keep_metadata: bool) -> SaveOptions:
+    from deraincli.restoration.restore_file import SaveOptions
+
+    note_lossless(format, quality, out)
+    return SaveOptions(format, quality, keep_metadata)
 
 
 def _control_options(strength: float, mask: Path | None, protect: Path | None) -> ControlOptions:
@@ -218,13 +228,12 @@ def _read_masks(given: ControlOptions, picture: Image, max_pixels: int, out: Out
     return control
 
 
-def _read(source: str, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:
+def _read(content: Path | bytes, save: SaveOptions, max_pixels: int, out: Output) -> tuple[Image, float]:
     """Decodes the input, before a model is loaded. Returns it with the seconds that this took."""
     from deraincli.restoration.restore_file import read_for
 
-    given: Path | bytes = _read_stdin() if source == STREAM else Path(source)
     start = time.perf_counter()
-    image = read_for(save, given, max_pixels=max_pixels, on_note=out.note)
+    image = read_for(save, content, max_pixels=max_pixels, on_note=out.note)
     return image, time.perf_counter() - start
 
 

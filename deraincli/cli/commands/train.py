@@ -51,7 +51,7 @@ def command(
         ),
     ] = Path("runs/run"),
     resume: Annotated[
-        bool, typer.Option("--resume", rich_help_panel=IN_OUT, help="Resume the run in --out.")
+        bool, typer.Option("--resume", rich_help_panel=IN_OUT, help="Resume the run in --out, or begin it.")
     ] = False,
     strict: Annotated[
         bool,
@@ -107,6 +107,8 @@ def command(
         if group.rank > 0:
             run.train(_silence)
             return
+        if resume and not run.state_path.exists():
+            messages.note(f"There is no run in {out} to resume. A new run begins.")
         if run.changed:
             messages.note(f"The config has changed in {', '.join(run.changed)} since the run began.")
         _report_left_out([*run.data.skipped, *run.validation.skipped], messages)
