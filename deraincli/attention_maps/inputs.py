@@ -27,6 +27,8 @@ class Jobs:
     """Number of symbolic links left out because they lead to folders or out of this one."""
     results: int = 0
     """Number of pictures left out because an earlier run wrote them."""
+    unsupported: tuple[Path, ...] = ()
+    """Videos, and pictures of formats that cannot be read here."""
     unlisted: tuple[InputError, ...] = ()
     """An error for each sub-folder that cannot be listed."""
 
@@ -95,6 +97,7 @@ def _below(folder: Path, results: Path) -> Jobs:
         {},
         links=found.folder_links + len(found.outside),
         results=len(written) + len(own),
+        unsupported=tuple(folder / name for name in found.unsupported),
         unlisted=tuple(found.unlisted.values()),
     )
 

@@ -142,19 +142,20 @@ class Output:
             _print(text)
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Meter]:
+    def progress(self, label: str, pieces: str = "parts") -> Iterator[Meter]:
         """Shows progress on a terminal if the block takes longer than a second.
 
         Without a terminal, a line appears every LINE_SECONDS.
 
         Args:
             label: What is being done.
+            pieces: Name of the pieces of work that the meter counts.
 
         Yields:
             The meter, to be called with the progress.
         """
         lines = None if self._live else RareLines(self)
-        meter = Meter(label, shown=self._live, patience=PATIENCE, lines=lines)
+        meter = Meter(label, shown=self._live, patience=PATIENCE, lines=lines, pieces=pieces)
         try:
             yield meter
         finally:
@@ -170,7 +171,7 @@ class Output:
         try:
             yield
         except KeyboardInterrupt:
-            self.note("Finished pictures are kept: run the same command again to continue.")
+            self.note("What is finished is kept: run the same command again to continue.")
             raise
 
     def training_meter(self) -> Meter:
@@ -208,7 +209,15 @@ class RareLines:
 class Meter:
     """A spinner with a label, and a bar as soon as there are pieces of work to count."""
 
-    def __init__(self, label: str, *, shown: bool, patience: float, lines: RareLines | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        *,
+        shown: bool,
+        patience: float,
+        lines: RareLines | None = None,
+        pieces: str = "parts",
+    ) -> None:
         """Starts the clock.
 
         Args:
@@ -216,8 +225,10 @@ class Meter:
             shown: Whether the meter ever appears.
             patience: Seconds before it appears.
             lines: What prints the progress if the meter never appears. None prints nothing.
+            pieces: Name of the pieces of work in these lines.
         """
         self._label = label
+        self._pieces = pieces
         self._lines = lines
         self._bar = _meter_bar(label) if shown else None
         self._lock = Lock()
@@ -239,7 +250,7 @@ class Meter:
         count = f"{done}/{total}" if total > 1 else ""
         self._update(completed=done, total=total if count else None, count=count, text=printable(text))
         if self._lines is not None and count:
-            self._lines(f"{self._label}: {done} of {total} parts done")
+            self._lines(f"{self._label}: {done} of {total} {self._pieces} done")
 
     def label(self, text: str) -> None:
         """Changes the label.

@@ -268,15 +268,15 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
     orientation = 1 if format == "TIFF" else metadata.orientation(picture)
     turned = max(stored, orientation) >= metadata.FIRST_TURNED
     size = size[::-1] if orientation >= metadata.FIRST_TURNED else size
-    exif, notes = metadata.read_exif(picture, size, turned=turned)
+    exif, damaged = metadata.read_exif(picture, size, turned=turned)
     packet = _read_xmp(picture)
     true_packet = xmp.without_claims(xmp.upright(packet, size, turned=turned)) if packet else None
-    more_notes = beside.notes(picture, data, format, claimed=xmp.claims_more(packet))
+    left_out = (*damaged, *beside.notes(picture, data, format, claimed=xmp.claims_more(packet)))
     density = resolution.read(picture)
-    icc, notes = picture.info.get("icc_profile") or None, (*notes, *more_notes)
+    icc, notes = picture.info.get("icc_profile") or None, tuple[str, ...]()
     if picture.mode == "CMYK":
         converted, note = _cmyk_to_srgb(picture, icc)
-        icc, notes = None, (*notes, note)
+        icc, notes = None, (note,)
         colours, alpha = arrays.from_pillow(converted)
     else:
         colours, alpha = pixel_reader.read(picture, data, name)
@@ -292,6 +292,7 @@ def _decode(picture: ImageFile, data: bytes, format: str, name: str) -> Image:
         true_packet,
         notes,
         png_chunks=_colour_chunks(data, format, icc, turned=turned),
+        left_out=left_out,
         resolution=density[::-1] if density and turned else density,
         lossless_webp=format == "WEBP" and webp.is_lossless(data),
     )

@@ -46,11 +46,11 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image:
     if alpha is not None and picture.premultiplied_alpha:
         colours, alpha = _straight(colours, alpha)
     icc, packet = info.get("icc_profile"), info.get("xmp")
-    exif, true_packet, notes = metadata.corrected(info["exif"], packet, colours.shape[1::-1])
+    exif, true_packet, left_out = metadata.corrected(info["exif"], packet, colours.shape[1::-1])
     if len(file) > 1 or info["depth_images"] or info.get("aux") or xmp.claims_more(packet):
-        notes = (*notes, beside.BEHIND)
+        left_out = (*left_out, beside.BEHIND)
     chunks = () if icc else avif.colour_chunks(data)
-    return Image(colours, "HEIC", alpha, icc, exif, true_packet, notes, png_chunks=chunks)
+    return Image(colours, "HEIC", alpha, icc, exif, true_packet, left_out=left_out, png_chunks=chunks)
 
 
 def _check_names(data: bytes) -> None:

@@ -25,11 +25,13 @@ class Image:
     xmp: bytes | None = None
     """XMP packet with orientation 1, without thumbnails and without references to data outside it."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user on every difference from the file."""
+    """Sentences for the user on every difference from the file in pixels, alpha and colours."""
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     """Type and body of PNG chunks for colours and aspect. A PNG keeps all of them, an AVIF only cICP."""
     resolution: Resolution | None = None
     """Resolution of the upright picture in pixels per inch, as the file states it outside EXIF."""
+    left_out: tuple[str, ...] = ()
+    """Sentences for the user on what else the file holds and a restored file will not keep."""
     lossless_webp: bool = False
     """Whether the picture was read from a lossless WebP. As a WebP, it stays lossless by default."""
 

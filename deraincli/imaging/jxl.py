@@ -62,14 +62,14 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image | bytes:
     colours, alpha = arrays.split(samples)
     found = {box.box_type: box.data for box in boxes}
     packet = found.get(b"xml ")
-    exif, true_packet, notes = metadata.corrected(
+    exif, true_packet, left_out = metadata.corrected(
         _bare(found.get(b"Exif")), packet, (info.width, info.height)
     )
     if xmp.claims_more(packet):
-        notes = (*notes, beside.BEHIND)
+        left_out = (*left_out, beside.BEHIND)
     if icc and icc[4:8] == b"jxl " and any(name.encode("utf-16-be") in icc for name in _SRGB):
         icc = None
-    return Image(colours, "JXL", alpha, icc or None, exif, true_packet, notes)
+    return Image(colours, "JXL", alpha, icc or None, exif, true_packet, left_out=left_out)
 
 
 def encode(image: Image, quality: int | None) -> bytes:

@@ -69,11 +69,11 @@ def decode(data: bytes, name: str, max_pixels: int) -> Image:
                 auto_bright_thr=_CLIPPED,
                 output_color=rawpy.ColorSpace.sRGB,
             )
-    exif, notes = metadata.exif_of_raw(data)
+    exif, left_out = metadata.exif_of_raw(data)
     pixels = np.ascontiguousarray(pixels)
     if exif is not None:
-        exif, _, notes = metadata.corrected(exif, None, pixels.shape[1::-1])
-    return Image(pixels, "RAW", exif=exif, notes=notes)
+        exif, _, left_out = metadata.corrected(exif, None, pixels.shape[1::-1])
+    return Image(pixels, "RAW", exif=exif, left_out=left_out)
 
 
 def _check_whole(data: bytes) -> None:

@@ -97,7 +97,7 @@ def read_for(
     """
     image = decode(source, max_pixels=max_pixels)
     image = fit_to_format(image, options.format, keep_metadata=options.keep_metadata)
-    for note in image.notes:
+    for note in (*image.left_out, *image.notes):
         if on_note:
             on_note(note)
     return image

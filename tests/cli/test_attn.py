@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from paired import rain_on, scene, write_picture, write_set
+from PIL.PngImagePlugin import PngInfo
 from tiny_models import model_with_maps
 
 import deraincli
@@ -35,6 +36,12 @@ def photo(tmp_path):
     return write_picture(tmp_path / "photo.png", rain_on(scene(0), 0))
 
 
+def titled() -> PngInfo:
+    text = PngInfo()
+    text.add_text("Title", "Mine")
+    return text
+
+
 def written(folder: Path, name: str) -> set[str]:
     return {path.name.removeprefix(f"{name}.") for path in folder.iterdir()}
 
@@ -45,10 +52,12 @@ def pixels(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("tile", ["off", "64"])
 def test_files_hold_the_very_maps_that_steered_the_network(derain, model, tmp_path, tile):
-    photo = write_picture(tmp_path / "photo.png", rain_on(scene(0, 100, 150), 0))
+    photo = tmp_path / "photo.png"
+    PIL.Image.fromarray(rain_on(scene(0, 100, 150), 0)).save(photo, pnginfo=titled())
     out = tmp_path / "out"
     done = derain("attn", photo, "-o", out, "-m", model, *PLAIN, "--tile", tile)
     assert (done.code, done.out) == (0, b""), done.err
+    assert "Title" not in done.err  # maps hold no descriptions
     assert written(out, "photo") == FILES
 
     restorer = deraincli.load(
@@ -137,10 +146,11 @@ def test_a_broken_picture_of_a_folder_is_named_and_the_others_done(derain, model
 
 
 def test_an_interrupted_folder_goes_on_where_it_was(derain, model, tmp_path):
-    """What is done is skipped; what is missing, also in part, is made."""
+    """What is done is skipped; what is missing, also in part, is made. What is no picture is named."""
     folder, out = tmp_path / "photos", tmp_path / "out"
     for name in ("1.png", "2.png", "sub/1.png"):
         write_picture(folder / name, scene(1))
+    (folder / "moving.gif").touch()
     arguments = ("attn", folder, "-o", out, "-m", model, *PLAIN, "--json")
 
     def run(*more: str) -> tuple[int, list[str], str]:
@@ -154,6 +164,7 @@ def test_an_interrupted_folder_goes_on_where_it_was(derain, model, tmp_path):
     code, status, err = run()
     assert (code, sorted(status[:3]), status[3]) == (0, ["done", "done", "skipped"], None)
     assert "1 of 3 pictures are skipped" in err
+    assert f"1 ('{folder / 'moving.gif'}'); convert them first." in err
     assert run()[:2] == (0, ["skipped"] * 3)
     assert run("--overwrite")[:2] == (0, ["done", "done", "done", None])
 

@@ -353,7 +353,7 @@ def test_a_picture_that_the_decoder_marks_as_corrupt_repeats_the_last_good_one(v
 def test_damage_is_told_to_people_too(derain, tmp_path: Path, random_model: Path) -> None:
     source = damage(write_clip(tmp_path / "in.mov", codec="png", pix_fmt="rgb24"), (5, 6, 9))
     done = derain("video", source, "-o", tmp_path / "out.mkv", "--codec", "ffv1", "-m", random_model)
-    assert "12 pictures (3 repeated for damaged ones)" in done.err
+    assert "12 frames (3 repeated for damaged ones)" in done.err
 
 
 @pytest.mark.parametrize("sounds", [0, 1])

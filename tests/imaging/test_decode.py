@@ -101,7 +101,7 @@ def test_metadata_of_16_bit_png_is_that_of_8_bit(colour_type: int, after: bool) 
     if after:
         shallow, deep = (_with_metadata_last(data, extra) for data in (shallow, deep))
     images = [decode(data, max_pixels=LIMIT) for data in (shallow, deep)]
-    for name in ("exif", "xmp", "notes", "resolution", "png_chunks"):
+    for name in ("exif", "xmp", "left_out", "resolution", "png_chunks"):
         first, second = (getattr(image, name) for image in images)
         assert first == second, name
         assert first or name == "png_chunks"
@@ -323,7 +323,7 @@ def test_damaged_exif_is_dropped_with_a_note() -> None:
         image = decode(data, max_pixels=LIMIT)
         np.testing.assert_array_equal(image.pixels.shape, stored.shape)
         assert image.exif is None
-        assert "EXIF" in image.notes[0]
+        assert "EXIF" in image.left_out[0]
 
 
 def test_jpeg_with_further_pictures_inside_is_read_as_its_first() -> None:

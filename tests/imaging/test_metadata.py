@@ -153,14 +153,14 @@ def test_content_behind_the_picture_is_said_and_no_longer_claimed(properties: by
     image = decode(_with_xmp(properties) + behind, max_pixels=LIMIT)
     assert image.xmp is not None and b'dc:title="Mine"' in image.xmp
     assert b"MicroVideoOffset" not in image.xmp and b"hdrgm:Version" not in image.xmp
-    assert len(image.notes) == 1 and "beside the picture" in image.notes[0]
+    assert len(image.left_out) == 1 and "beside the picture" in image.left_out[0]
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP"])
 def test_content_behind_other_formats_is_said(format: str) -> None:
     data = saved(PICTURE, format)
-    assert decode(data + bytes(9), max_pixels=LIMIT).notes == ()
-    assert "beside the picture" in decode(data + VIDEO, max_pixels=LIMIT).notes[0]
+    assert decode(data + bytes(9), max_pixels=LIMIT).left_out == ()
+    assert "beside the picture" in decode(data + VIDEO, max_pixels=LIMIT).left_out[0]
 
 
 def test_loss_of_extended_xmp_is_said_and_no_longer_claimed() -> None:
@@ -169,7 +169,7 @@ def test_loss_of_extended_xmp_is_said_and_no_longer_claimed() -> None:
     note = b'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="' + name + b'"'
     image = decode(_with_xmp(note, _segment(0xE1, part)), max_pixels=LIMIT)
     assert image.xmp is not None and b"HasExtendedXMP" not in image.xmp
-    assert image.notes == ("Of the descriptions only EXIF and XMP are kept; left out: extended XMP.",)
+    assert image.left_out == ("Of the descriptions only EXIF and XMP are kept; left out: extended XMP.",)
 
 
 def test_loss_of_captions_and_comments_is_said() -> None:
@@ -184,9 +184,9 @@ def test_loss_of_captions_and_comments_is_said() -> None:
         (saved(PICTURE, "PNG", pnginfo=text), "text 'Title', text 'Author'"),
         (tiff(np.asarray(PICTURE), photometric="rgb", extratags=[tag]), "IPTC"),
     ):
-        (note,) = decode(data, max_pixels=LIMIT).notes
+        (note,) = decode(data, max_pixels=LIMIT).left_out
         assert note.endswith(f"left out: {kinds}.")
-    assert decode(saved(PICTURE, "PNG"), max_pixels=LIMIT).notes == ()
+    assert decode(saved(PICTURE, "PNG"), max_pixels=LIMIT).left_out == ()
 
 
 @pytest.mark.parametrize("format", METADATA_FORMATS)

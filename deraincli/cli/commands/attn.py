@@ -13,6 +13,7 @@ import typer
 
 from deraincli.cli import options, output
 from deraincli.cli.help import IN_OUT, MAPS, examples
+from deraincli.cli.left_out import note_other_kinds
 from deraincli.cli.output import Output
 from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.errors import DerainError, ExitCode, InputError, OutputError, UsageError
@@ -195,6 +196,7 @@ def _report_what_is_left_out(jobs: Jobs, out: Output) -> None:
         output.error(str(error))
     if jobs.unpaired:
         out.note(f"{len(jobs.unpaired)} pictures have no partner and are left out.")
+    note_other_kinds(jobs.unsupported, out, videos="extract the frames of videos")
     if jobs.links:
         out.note(f"{jobs.links} symbolic links to folders, or out of the folder given, were not followed.")
     if jobs.results:

@@ -13,6 +13,7 @@ import typer
 from deraincli.cli import options, output
 from deraincli.cli.destination import note_lossless
 from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
+from deraincli.cli.left_out import note_other_kinds
 from deraincli.cli.output import BatchProgress, Output
 from deraincli.cli.result_line import files_and_size, how_restored
 from deraincli.cli.values import DEVICES, GPU, one_of
@@ -254,8 +255,7 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output, *, watc
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
         out.note(f"{found.results} files that were written by derain are not pictures to restore again.")
-    if found.unsupported:
-        out.note(_unsupported(found.unsupported))
+    note_other_kinds(found.unsupported, out, videos="restore videos by `derain video`")
     for error in found.unlisted.values():
         output.error(str(error))
     if watch:  # there is something to do once a picture comes
@@ -265,20 +265,6 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output, *, watc
     elif not request.share(found.jobs):
         out.note(f"None of the {len(found.jobs)} pictures falls to this shard: nothing to do.")
     return found
-
-
-def _unsupported(files: Sequence[Path]) -> str:
-    """Counts and names the files that the user probably also wanted to restore."""
-    from deraincli.imaging.formats import VIDEO_SUFFIXES, missing_extras
-
-    named = ", ".join(f"'{file}'" for file in files[:NAMED_FAILURES])
-    more = f" and {len(files) - NAMED_FAILURES} more" if len(files) > NAMED_FAILURES else ""
-    videos = any(file.suffix.lower() in VIDEO_SUFFIXES for file in files)
-    advice = (
-        "restore videos by `derain video`, and convert other pictures" if videos else "convert them first"
-    )
-    left_out = f"Files of other kinds that were left out: {len(files)} ({named}{more}); {advice}."
-    return " ".join([left_out, *(f"{sentence}." for sentence in missing_extras(files))])
 
 
 @contextmanager
@@ -402,6 +388,7 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
 
 def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> None:
     """Reports how many photos changed, and what to try if some hardly did."""
+    from deraincli.geometry import Size
     from deraincli.restoration.advice import what_to_try
     from deraincli.restoration.control import WHOLE
 
@@ -412,6 +399,8 @@ def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> No
     changed = f"Changed {compared - len(little)} of {compared} photos"
     if little and settings.control == WHOLE:
         usual, _ = Counter(outcome.model or "" for outcome in little).most_common(1)[0]
-        others = what_to_try(asked.model, usual, asked.working_side, None)
+        sizes = (Size(outcome.height or 0, outcome.width or 0) for outcome in little)
+        largest = max(sizes, key=lambda size: min(size.height, size.width))
+        others = what_to_try(asked.model, usual, asked.working_side, largest)
         changed += f"; {len(little)} hardly changed. If rain is left in them, try {others}"
     out.line(f"{changed}.")

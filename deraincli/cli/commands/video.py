@@ -1,4 +1,4 @@
-"""`derain video` restores every picture of a video."""
+"""`derain video` restores every frame of a video."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def command(
             check_output(target, "A video", overwrite=overwrite)
             note_other_suffix(target, _suffixes(chosen.format), chosen.format, out)
             prepared = _prepare(video, chosen)
-        with out.progress(source) as meter:
+        with out.progress(source, "frames") as meter:
             restorer, job = _load(asked, chosen, meter, out)
             result = _restore(restorer, source, target, prepared, job, overwrite, out)
     except DerainError as error:
@@ -139,9 +139,9 @@ def command(
             out.result(record | {"error": str(error)}, "")
         raise
     record |= _describe(restorer, result) | {"ensemble": ensemble}
-    pictures = f"{result.frames} pictures{_exceptions(result)}"
+    frames = f"{result.frames} frames{_exceptions(result)}"
     how = how_restored(record, f"strength {strength}" if strength != 1 else "")
-    out.result(record, f"{files_and_size(record)}, {pictures}, {result.seconds:.1f} s, {how}")
+    out.result(record, f"{files_and_size(record)}, {frames}, {result.seconds:.1f} s, {how}")
 
 
 def _destination(source: str, destination: str | None, format: str | None) -> Path | None:
@@ -301,7 +301,7 @@ def _restore(
 
 
 def _exceptions(result: VideoResult) -> str:
-    """Describes how many pictures were not restored, for the summary."""
+    """Describes how many frames were not restored, for the summary."""
     counts = {"repeated for damaged ones": result.repeated, "left as they were": result.passed}
     parts = [f"{count} {what}" for what, count in counts.items() if count]
     return f" ({', '.join(parts)})" if parts else ""
