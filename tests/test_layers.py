@@ -154,6 +154,19 @@ def test_help_loads_neither_torch_nor_opencv(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize(
+    "arguments", [["bench", "--models", "foo"], ["weights", "info", "balnet-lit"], ["train", "none.toml"]]
+)
+def test_a_wrong_name_is_refused_before_torch_is_loaded(arguments: list[str]) -> None:
+    code = (
+        "import sys; from deraincli.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code in (1, 2), stop.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
 def test_a_restoration_loads_neither_the_compiler_nor_sympy() -> None:
     """Both take longer to import than a small photo takes to restore."""
     code = (

@@ -1,20 +1,24 @@
-"""Targets of benchmarks. These are models, networks without weights and classical methods."""
+"""Targets of benchmarks. These are models, networks without weights and classical methods.
+
+They are found without PyTorch, so that a wrong name is refused at once.
+"""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from deraincli.benchmark.paper_figures import PAPER_FIGURES, PaperFigures
 from deraincli.errors import ModelError, UnknownModelError
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import ModelFile, find_classical_method, resolve_model
-from deraincli.models.base import RestorationNetwork
-from deraincli.models.checkpoint import load_model
 from deraincli.models.classical.registry import CLASSICAL_METHODS, ClassicalMethod
-from deraincli.models.registry import NETWORKS
+from deraincli.models.names import NETWORKS, is_buildable
+
+if TYPE_CHECKING:
+    from deraincli.models.base import RestorationNetwork
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class Target:
         """
         if self.method is not None:
             return None
+        from deraincli.models.checkpoint import load_model
+        from deraincli.models.registry import NETWORKS
+
         if self.file is not None:
             return load_model(self.file.path)[0]
         kind = NETWORKS[self.name]
@@ -106,10 +113,10 @@ def find_target(name: str | None) -> Target:
 
 def all_names() -> list[str]:
     """Lists all shipped models, then all other networks that are installed, then the classical methods."""
-    networks = (name for name, kind in NETWORKS.items() if kind.installed)
+    networks = filter(is_buildable, NETWORKS)
     return list(dict.fromkeys([*SHIPPED, *networks, *CLASSICAL_METHODS]))
 
 
 def compared_names() -> list[str]:
     """Lists the systems of the tables in the authors' response, and the newer networks that are installed."""
-    return [name for name in PAPER_FIGURES if name not in NETWORKS or NETWORKS[name].installed]
+    return [name for name in PAPER_FIGURES if is_buildable(name)]

@@ -19,22 +19,6 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 BACKENDS = ("eager", "compile", "cudagraphs", "onnxruntime", "openvino")
 PROVIDERS = ("auto", "cuda", "rocm", "directml", "coreml", "openvino", "cpu")
-NETWORKS = (
-    "balnet",
-    "balnet-lite",
-    "balnet-small",
-    "ddn",
-    "jorder",
-    "did-mdn",
-    "nledn",
-    "eigen",
-    "agan",
-    "prenet",
-    "brn",
-    "rcdnet",
-    "mprnet",
-    "restormer",
-)
 CLASSICAL_METHODS = ("dsc", "gmm")
 PROTOCOLS = ("prenet", "mprnet", "basicsr-y", "agan", "rgb")
 LAYOUTS = ("input-target", "agan", "rain1400", "rain200", "rain100", "halves")

@@ -21,26 +21,35 @@ def describe_model(found: ResolvedModel) -> ModelFacts:
         found: The model. Its card is read if it lies beside its file.
 
     Returns:
-        The facts about it. Those of the automatic model are those of its first member.
+        The facts about it. Those of the automatic model are those of its first member, and of each member.
 
     Raises:
         ModelError: It is damaged.
     """
-    first = found.files[0]
-    if first.entry is None:
-        return _described(first, "cached" if first.given.startswith("hf:") else "file")
-    facts = replace(
-        _described(first, "shipped"),
-        licence=first.entry.licence,
-        provenance=first.entry.provenance,
-        scores=first.entry.scores,
-        datasets=first.entry.datasets,
+    members = tuple(map(_facts, found.files))
+    if len(members) == 1:
+        return members[0]
+    names = " or ".join(member.name for member in members)
+    return replace(
+        members[0],
+        name=found.name,
+        task="auto",
+        provenance=f"Chooses {names}, or both in turn, for each picture.",
+        members=members,
     )
-    if len(found.files) == 1:
-        return facts
-    members = " or ".join(file.name for file in found.files)
-    choice = f"Chooses {members} for each picture. The facts shown here are those of {first.name}."
-    return replace(facts, name=found.name, task="auto", provenance=choice)
+
+
+def _facts(file: ModelFile) -> ModelFacts:
+    """Describes the model of one file."""
+    if file.entry is None:
+        return _described(file, "cached" if file.given.startswith("hf:") else "file")
+    return replace(
+        _described(file, "shipped"),
+        licence=file.entry.licence,
+        provenance=file.entry.provenance,
+        scores=file.entry.scores,
+        datasets=file.entry.datasets,
+    )
 
 
 def list_models() -> Iterator[ModelFacts | DamagedModel]:

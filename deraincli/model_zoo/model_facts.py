@@ -33,7 +33,7 @@ class ModelFacts:
     task: str
     """`streak`, `drop` or `auto`."""
     parameters: int
-    """Number of learnable parameters."""
+    """Number of learnable parameters. For the automatic model, that of its first member."""
     sha256: str
     """SHA-256 of the file."""
     file: Path
@@ -46,11 +46,19 @@ class ModelFacts:
     """Scores on data sets."""
     datasets: tuple[str, ...] = ()
     """Short names of the data sets that the model was trained on."""
+    members: tuple[ModelFacts, ...] = ()
+    """The models between which the automatic model chooses. Empty for all others."""
+
+    @property
+    def parameter_count(self) -> str:
+        """Number of learnable parameters in words, for each member by itself."""
+        return " + ".join(f"{model.parameters:,}" for model in self.members or (self,))
 
     def record(self) -> dict[str, Any]:
         """Returns the facts as a dict for JSON."""
         scores = [score._asdict() for score in self.scores]
-        return asdict(self) | {"file": str(self.file), "scores": scores}
+        members = [member.record() for member in self.members]
+        return asdict(self) | {"file": str(self.file), "scores": scores, "members": members}
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _elsewhere(model: str, card: bool) -> ModelFile:
 def _unknown(model: str) -> UnknownModelError:
     """Returns the error for a name that no shipped model has."""
     from deraincli.models.classical.registry import CLASSICAL_METHODS
-    from deraincli.models.registry import NETWORKS
+    from deraincli.models.names import NETWORKS
 
     if model in CLASSICAL_METHODS:
         return UnknownModelError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from deraincli.errors import UsageError
@@ -35,13 +34,6 @@ class NetworkKind:
     """The default config, a frozen dataclass."""
     build: Callable[[Any], RestorationNetwork]
     """Builds the module with random weights from a config."""
-    package: str | None = None
-    """The optional package that builds it, None for a network of this package."""
-
-    @property
-    def installed(self) -> bool:
-        """Whether the network can be built here."""
-        return self.package is None or find_spec(self.package) is not None
 
 
 NETWORKS: dict[str, NetworkKind] = {
@@ -57,8 +49,8 @@ NETWORKS: dict[str, NetworkKind] = {
     "agan": NetworkKind(AGANConfig(), AGAN),
     "brn": NetworkKind(BRNConfig(), BRN),
     "rcdnet": NetworkKind(RCDNetConfig(), RCDNet),
-    "mprnet": NetworkKind(MPRNetConfig(), mprnet, "spandrel_extra_arches"),
-    "restormer": NetworkKind(RestormerConfig(), restormer, "spandrel_extra_arches"),
+    "mprnet": NetworkKind(MPRNetConfig(), mprnet),
+    "restormer": NetworkKind(RestormerConfig(), restormer),
 }
 
 

@@ -30,7 +30,7 @@ from deraincli.inference.backends.registry import BACKENDS
 from deraincli.inference.backends.torch_device import PRECISIONS
 from deraincli.model_zoo import exports
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
-from deraincli.models import convert_layouts
+from deraincli.models import convert_layouts, names
 from deraincli.models.classical.registry import CLASSICAL_METHODS
 from deraincli.models.registry import NETWORKS
 
@@ -135,9 +135,9 @@ def test_the_names_that_options_take_are_those_of_the_tables() -> None:
     assert ("auto", *PRECISIONS, "int8") == values.PRECISIONS  # which exports alone have
     assert BACKENDS == values.BACKENDS
     assert ("auto", *PROVIDERS) == values.PROVIDERS
-    assert set(values.NETWORKS) == set(NETWORKS)
+    assert set(names.NETWORKS) == set(NETWORKS)
     assert tuple(CLASSICAL_METHODS) == values.CLASSICAL_METHODS
-    assert set(all_names()) == {*SHIPPED, *values.NETWORKS, *values.CLASSICAL_METHODS}
+    assert set(all_names()) == {*SHIPPED, *names.NETWORKS, *values.CLASSICAL_METHODS}
     assert tuple(PROTOCOLS) == values.PROTOCOLS
     assert tuple(LAYOUTS) == values.LAYOUTS
     assert tuple(CODECS) == values.CODECS

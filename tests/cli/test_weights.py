@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save
 
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo import resolve
-from deraincli.model_zoo.catalogue import SHIPPED
+from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.runtime.installation import repair_command
 
+DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rainy_chelsea.jpg"
 
 KEYS = {"name", "task", "parameters", "sha256", "file", "licence", "provenance", "scores"}
@@ -35,6 +36,8 @@ def test_list_and_info_tell_what_scripts_rely_on(derain) -> None:
         assert model.keys() >= KEYS
         assert json.loads(derain("weights", "info", model["name"], "--json").out) == model
         assert Path(model["file"]).is_file()
+        if model["name"] == AUTO_MODEL.name:
+            assert [member["name"] for member in model["members"]] == list(AUTO_MODEL.members.values())
         for score in model["scores"]:
             assert score.keys() == {"dataset", "protocol", "psnr", "ssim"}
 
@@ -42,6 +45,14 @@ def test_list_and_info_tell_what_scripts_rely_on(derain) -> None:
 def test_list_and_info_for_reading(derain) -> None:
     table = derain("weights", "list").out.decode()
     assert all(name in table for name in SHIPPED)
+    members = [SHIPPED[name] for name in AUTO_MODEL.members.values()]
+    told = derain("weights", "info", AUTO_MODEL.name).out.decode()
+    for member in members:
+        assert member.sha256 in told
+        assert all(f"{score.psnr:.2f} dB" in told for score in member.scores)
+    for where in (table, (DOCS / "models-and-hub.md").read_text()):
+        (row,) = (line for line in where.splitlines() if re.search(rf"\W{AUTO_MODEL.name}\W.* \+ ", line))
+        assert " + ".join(f"{member.parameters:,}" for member in members) in row
     for name, entry in SHIPPED.items():
         told = derain("weights", "info", name).out.decode()
         assert entry.sha256 in told

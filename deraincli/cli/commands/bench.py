@@ -11,8 +11,9 @@ import typer
 from deraincli.cli import options, output
 from deraincli.cli.help import MEASURING, MESSAGES, MODEL, SPEED, examples
 from deraincli.cli.output import Output
-from deraincli.cli.values import BACKENDS, CLASSICAL_METHODS, NETWORKS, PRECISIONS, one_of, suggest_models
+from deraincli.cli.values import BACKENDS, CLASSICAL_METHODS, PRECISIONS, one_of, suggest_models
 from deraincli.errors import DeviceError, ExitCode, UsageError
+from deraincli.models.names import NETWORKS
 
 if TYPE_CHECKING:
     from deraincli.benchmark.results import SizeReport
@@ -141,13 +142,14 @@ def command(
     """Measure speed, memory and size of models on this machine."""
     if roofline:  # PyTorch's profiler reads this when PyTorch is loaded, else its log goes to stderr
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    from deraincli.benchmark.runner import BenchmarkRequest, benchmark
-
     out = options.make_output(quiet, verbose, json)
     if json and markdown:
         raise UsageError("--json and --markdown each want standard output for themselves: choose one.")
+    targets = _targets(options.model_names(context, model, models, optional=False), peers)
+    from deraincli.benchmark.runner import BenchmarkRequest, benchmark
+
     request = BenchmarkRequest(
-        targets=_targets(options.model_names(context, model, models, optional=False), peers),
+        targets=targets,
         sides=[_side(text) for text in _listed(size)],
         precisions=_listed(precision),
         backends=_listed(backend),

@@ -15,6 +15,7 @@ from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, TRAINING, examples
 from deraincli.cli.output import Output
 from deraincli.cli.values import suggest_models
+from deraincli.errors import missing
 from deraincli.runtime.installation import install_command
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def command(
 
     Ctrl-C saves the run, and --resume continues it. Under torchrun, several processes train together.
     """
+    if not config.exists():  # before PyTorch is imported, which takes seconds
+        raise missing(config)
     from deraincli.datasets.leakage import warning
     from deraincli.inference.backends.torch_device import choose_device
     from deraincli.training.config import load_config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from deraincli.cli.commands import export, push
 from deraincli.cli.help import IN_OUT, Command, Group, examples
 from deraincli.cli.values import IMPORTED_NETWORKS, one_of, suggest_models
 from deraincli.errors import ExitCode, InputError, ModelError, UnknownModelError, UsageError
+
+if TYPE_CHECKING:
+    from deraincli.model_zoo.model_facts import ModelFacts
 
 app = typer.Typer(cls=Group, help="List, check, download, publish and convert models.", no_args_is_help=True)
 
@@ -45,7 +48,7 @@ def list_(
         rows = [
             (model.name, "shipped", "damaged", "")
             if isinstance(model, DamagedModel)
-            else (model.name, model.origin, model.task, f"{model.parameters:,}")
+            else (model.name, model.origin, model.task, model.parameter_count)
             for model in models
         ]
         out.table("Models", ("name", "origin", "task", "parameters"), rows)
@@ -69,12 +72,19 @@ def info(
 
     out = options.make_output(quiet, verbose, json)
     known = describe_model(resolve_model(model, card=True))
+    described = "\n\n".join(map(_in_words, known.members or (known,)))
+    heading = f"{known.name}: {known.provenance}\n\n" if known.members else ""
+    out.answer(known.record(), heading + described)
+
+
+def _in_words(known: ModelFacts) -> str:
+    """Returns the facts about a model for reading."""
     rows = {
         "name": known.name,
         "origin": known.origin,
         "network": known.network,
         "task": known.task,
-        "parameters": f"{known.parameters:,}",
+        "parameters": known.parameter_count,
         "size": f"{known.file.stat().st_size / 1e6:.1f} MB",
         "sha256": known.sha256,
         "file": str(known.file),
@@ -86,8 +96,7 @@ def info(
         ("score", f"{score.psnr:.2f} dB / {score.ssim:.4f}  {score.dataset}, {score.protocol}")
         for score in known.scores
     ]
-    lines = [f"{name + ':':<12}{value}" for name, value in (*rows.items(), *scores)]
-    out.answer(known.record(), "\n".join(lines))
+    return "\n".join(f"{name + ':':<12}{value}" for name, value in (*rows.items(), *scores))
 
 
 @app.command("pull", cls=Command, epilog=examples("derain weights pull hf:OWNER/NAME"))
@@ -104,7 +113,7 @@ def pull(
     out = options.make_output(quiet, verbose, json)
     known = describe_model(resolve_model(model, card=True))
     said = "ships with the package" if known.origin == "shipped" else f"is in {known.file}"
-    out.answer(known.record(), f"{known.name}, {known.parameters:,} parameters, {said}")
+    out.answer(known.record(), f"{known.name}, {known.parameter_count} parameters, {said}")
 
 
 @app.command(
