@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from deraincli.callbacks import OnProgress
 from deraincli.datasets.pairs import find_pairs
 from deraincli.errors import ModelError
 from deraincli.export import int8, int8_nncf
@@ -59,6 +60,7 @@ def export_model(
     pairs: Path | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     on_step: OnStep = lambda text: None,
+    on_progress: OnProgress | None = None,
 ) -> Exported:
     """Exports a model file to a target of `options.TARGETS`.
 
@@ -69,6 +71,7 @@ def export_model(
         pairs: Folder of a paired set. int8 needs it: some pairs calibrate, the others measure the loss.
         max_pixels: Larger pictures of the set are refused.
         on_step: Receives one sentence about each next step.
+        on_progress: Receives the number of compared photos and of all.
 
     Returns:
         The file's content, its metadata and its comparison with PyTorch.
@@ -100,7 +103,7 @@ def export_model(
         converted = copy.deepcopy(network).half() if precision == "fp16" else network
         data = EXPORT_FORMATS[target].dump(converted, description)
     on_step("Comparing with PyTorch.")
-    gap = difference(network, EXPORT_FORMATS[target].load(data), rainy_photos(), multiple)
+    gap = difference(network, EXPORT_FORMATS[target].load(data), list(rainy_photos()), multiple, on_progress)
     if not gap.maximum <= TOLERANCES.get(precision, float("inf")):  # true for NaN as well
         raise ModelError(
             f"The export differs from PyTorch by {gap.maximum:.1e}, more than {TOLERANCES[precision]:.1e}, "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from deraincli.callbacks import OnProgress
 from deraincli.export.formats import RunExport
 from deraincli.geometry import round_up
 from deraincli.models.base import RestorationNetwork
@@ -44,7 +45,11 @@ def rainy_photos() -> Iterator[NDArray[np.uint8]]:
 
 
 def difference(
-    network: RestorationNetwork, run: RunExport, pictures: Iterable[NDArray[Any]], multiple: int
+    network: RestorationNetwork,
+    run: RunExport,
+    pictures: Sequence[NDArray[Any]],
+    multiple: int,
+    on_progress: OnProgress | None = None,
 ) -> Difference:
     """Compares an export with its fp32 network on whole pictures, both on the CPU.
 
@@ -53,6 +58,7 @@ def difference(
         run: Runs the export.
         pictures: Rainy pictures H×W×3, uint8 or uint16.
         multiple: Sides of the network's input are multiples of this.
+        on_progress: Receives the number of compared pictures and of all.
 
     Returns:
         The largest and the mean absolute difference, and the number of pictures.
@@ -65,6 +71,8 @@ def difference(
         gap = np.abs(run(rainy) - expected)
         maxima.append(gap.max())
         means.append(gap.mean())
+        if on_progress:
+            on_progress(len(means), len(pictures))
     return Difference(float(np.max(maxima)), float(np.mean(means)), len(means))  # NaN is kept
 
 

@@ -6,6 +6,9 @@ from deraincli.geometry import Size
 from deraincli.inference.working_size import FINEST_SIDE, SideChoice
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 
+FINER_SIDE = 2000
+"""Working side to try in large photos, pixels. Coarser sides follow it, which "full" leaves out."""
+
 
 def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | None) -> str:
     """Returns the options that may remove the rain which a restoration left, as text.
@@ -23,6 +26,7 @@ def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | No
         options.append(other_task[used])
     options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
     finest = FINEST_SIDE if side == "auto" else side
-    if finest != "full" and (image is None or min(image.height, image.width) > finest):
-        options.append("--working-side full")
+    own = FINER_SIDE if image is None else min(image.height, image.width)
+    if finest != "full" and finest < min(own, FINER_SIDE):
+        options.append(f"--working-side {FINER_SIDE}")
     return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)

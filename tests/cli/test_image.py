@@ -80,7 +80,7 @@ def test_how_much_was_changed_is_said(derain, jpeg: Path, random_model: Path) ->
         ((40, 40), (), "--task drop or --model balnet-small"),
         ((40, 40), ("--task", "drop"), "--task streak or --model balnet-small"),
         ((40, 40), ("-m", "balnet-small"), "--model balnet-lite"),
-        ((1010, 1010), (), "--task drop, --model balnet-small or --working-side full"),
+        ((1010, 1010), (), "--task drop, --model balnet-small or --working-side 2000"),
         ((1010, 1010), ("--working-side", "full"), "--task drop or --model balnet-small"),
     ],
 )

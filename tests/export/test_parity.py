@@ -41,7 +41,9 @@ def test_a_difference_is_seen(small_model: Path, gap: float) -> None:
         answer[:, :, 0] += gap  # one row of 64
         return answer
 
-    found = difference(network, run, pictures, 32)
+    told: list[tuple[int, int]] = []
+    found = difference(network, run, pictures, 32, lambda *progress: told.append(progress))
+    assert told == [(1, 2), (2, 2)]
     assert found.maximum == pytest.approx(gap, abs=1e-6)
     assert found.mean == pytest.approx(gap / 64, abs=1e-6)
     assert found.pictures == 2

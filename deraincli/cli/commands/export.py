@@ -87,7 +87,16 @@ def command(
     from deraincli.export.exporter import export_model
 
     for file, output in jobs:
-        exported = export_model(file, target, precision, pairs=pairs, max_pixels=max_pixels, on_step=out.line)
+        with out.progress(f"exporting {file.name}", "photos") as meter:
+            exported = export_model(
+                file,
+                target,
+                precision,
+                pairs=pairs,
+                max_pixels=max_pixels,
+                on_step=out.line,
+                on_progress=meter,
+            )
         write_atomically(output, exported.data, overwrite=overwrite)
         out.result(_record(exported, file.name, target, output), _summary(exported, output))
 
