@@ -10,23 +10,28 @@ FINER_SIDE = 2000
 """Working side to try in large photos, pixels. Coarser sides follow it, which "full" leaves out."""
 
 
-def what_to_try(asked: str | None, used: str, side: SideChoice, image: Size | None) -> str:
-    """Returns the options that may remove the rain which a restoration left, as text.
+def what_to_try(asked: str | None, task: str, used: str, side: SideChoice, image: Size) -> str:
+    """Returns what to do about rain that a restoration left, as the end of a sentence.
+
+    Following the advice never leads back to the same command.
 
     Args:
         asked: The model that the user chose. None stands for the default.
+        task: The task that the user chose.
         used: The model that restored the image.
         side: The working side that the user chose.
-        image: The image's size. None for several images.
+        image: The image's size.
     """
     options = []
     # Where both specialists restored an image in turn, there is no other task to try.
     other_task = {AUTO_MODEL.members["drop"]: "--task streak", AUTO_MODEL.members["streak"]: "--task drop"}
-    if asked in (None, AUTO_MODEL.name) and used in other_task:
+    if asked in (None, AUTO_MODEL.name) and used in other_task and task != "streak":
         options.append(other_task[used])
-    options.append("--model balnet-small" if used != "balnet-small" else f"--model {AUTO_MODEL.name}")
+    if used != "balnet-small":
+        options.append("--model balnet-small")
     finest = FINEST_SIDE if side == "auto" else side
-    own = FINER_SIDE if image is None else min(image.height, image.width)
-    if finest != "full" and finest < min(own, FINER_SIDE):
+    if finest != "full" and finest < min(image.height, image.width, FINER_SIDE):
         options.append(f"--working-side {FINER_SIDE}")
-    return " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)
+    if not options:
+        return "no shipped model recognises it"
+    return "try " + " or ".join([", ".join(options[:-1]), options[-1]] if options[1:] else options)

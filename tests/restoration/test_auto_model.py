@@ -11,6 +11,7 @@ import skimage.data
 from paired import DROPS
 
 import deraincli
+from deraincli.geometry import Size
 from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
@@ -100,7 +101,8 @@ def test_where_both_kinds_are_found_drops_are_removed_before_streaks(alone: dict
 
 def test_where_both_worked_no_other_task_is_advised() -> None:
     both = with_known_rain(RainKinds(0.9, 0.9)).select(with_drops("astronaut"))
-    advice = {name: what_to_try(None, name, "auto", None) for name in (both.name, STREAK, DROP)}
+    size = Size(40, 40)
+    advice = {name: what_to_try(None, "auto", name, "auto", size) for name in (both.name, STREAK, DROP)}
     assert [re.findall("--task [a-z]+", text) for text in advice.values()] == [
         [],
         ["--task drop"],

@@ -401,6 +401,6 @@ def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> No
         usual, _ = Counter(outcome.model or "" for outcome in little).most_common(1)[0]
         sizes = (Size(outcome.height or 0, outcome.width or 0) for outcome in little)
         largest = max(sizes, key=lambda size: min(size.height, size.width))
-        others = what_to_try(asked.model, usual, asked.working_side, largest)
-        changed += f"; {len(little)} hardly changed. If rain is left in them, try {others}"
+        advice = what_to_try(asked.model, asked.task, usual, asked.working_side, largest)
+        changed += f"; {len(little)} hardly changed. If rain is left in them, {advice}"
     out.line(f"{changed}.")
