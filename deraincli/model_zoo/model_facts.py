@@ -51,8 +51,10 @@ class ModelFacts:
 
     @property
     def parameter_count(self) -> str:
-        """Number of learnable parameters in words, for each member by itself."""
-        return " + ".join(f"{model.parameters:,}" for model in self.members or (self,))
+        """Number of learnable parameters in words, for each member by itself: `2 × 995,296` or `10 + 20`."""
+        counts = [f"{model.parameters:,}" for model in self.members or (self,)]
+        alike = len(counts) > 1 and len(set(counts)) == 1
+        return f"{len(counts)} × {counts[0]}" if alike else " + ".join(counts)
 
     def record(self) -> dict[str, Any]:
         """Returns the facts as a dict for JSON."""

@@ -331,7 +331,7 @@ def test_the_change_of_every_picture_is_reported_and_survives_a_restart(derain, 
     first = derain(*options)
     assert first.code == 0, first.err
     counted = re.search(
-        r"Changed (\d) of 4 photos(?:; (\d) hardly changed\. .*try --task drop.*)?", first.err
+        r"Changed (\d) of 4 photos(?:; (\d) hardly changed\. .*try --model balnet-small.*)?", first.err
     )
     assert counted
     assert "--working-side" not in counted[0]  # it changes nothing in pictures of 30 pixels

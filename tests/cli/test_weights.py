@@ -51,8 +51,8 @@ def test_list_and_info_for_reading(derain) -> None:
         assert member.sha256 in told
         assert all(f"{score.psnr:.2f} dB" in told for score in member.scores)
     for where in (table, (DOCS / "models-and-hub.md").read_text()):
-        (row,) = (line for line in where.splitlines() if re.search(rf"\W{AUTO_MODEL.name}\W.* \+ ", line))
-        assert " + ".join(f"{member.parameters:,}" for member in members) in row
+        (row,) = (line for line in where.splitlines() if re.search(rf"\W{AUTO_MODEL.name}\W.* × ", line))
+        assert {f"2 × {member.parameters:,}" in row for member in members} == {True}
     for name, entry in SHIPPED.items():
         told = derain("weights", "info", name).out.decode()
         assert entry.sha256 in told
