@@ -78,9 +78,8 @@ class _GuardedOutput(io.RawIOBase):
             raise OutputError("Standard output is closed: redirect it to a file, or give -o FILE.")
         buffer = getattr(self._stream.buffer, "raw", self._stream.buffer)
         try:
-            while (
-                count := buffer.write(data)
-            ) is None:  # a pipe that is full, and that does not wait by itself
+            # A full pipe that does not wait by itself takes nothing.
+            while (count := buffer.write(data)) is None:
                 select.select([], [self._stream], [])
             return int(count)
         except OSError as error:

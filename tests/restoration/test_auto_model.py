@@ -17,6 +17,7 @@ from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
 from deraincli.restoration.advice import what_to_try
 from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer
+from deraincli.restoration.load import LoadOptions
 from deraincli.restoration.window_trial import WINDOW, _windows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -102,7 +103,7 @@ def test_where_both_kinds_are_found_drops_are_removed_before_streaks(alone: dict
 def test_where_both_worked_no_other_task_is_advised() -> None:
     both = with_known_rain(RainKinds(0.9, 0.9)).select(with_drops("astronaut"))
     size = Size(40, 40)
-    advice = {name: what_to_try(None, "auto", name, "auto", size) for name in (both.name, STREAK, DROP)}
+    advice = {name: what_to_try(LoadOptions(), name, size) for name in (both.name, STREAK, DROP)}
     assert [re.findall("--task [a-z]+", text) for text in advice.values()] == [
         [],
         ["--task drop"],

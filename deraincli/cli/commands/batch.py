@@ -392,7 +392,6 @@ def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> No
     from deraincli.restoration.advice import what_to_try
     from deraincli.restoration.control import WHOLE
 
-    asked = settings.load
     compared, little = len(summary.compared), summary.hardly_changed
     if not compared or out.json:
         return
@@ -401,6 +400,6 @@ def _advise(summary: BatchSummary, settings: RestoreSettings, out: Output) -> No
         usual, _ = Counter(outcome.model or "" for outcome in little).most_common(1)[0]
         sizes = (Size(outcome.height or 0, outcome.width or 0) for outcome in little)
         largest = max(sizes, key=lambda size: min(size.height, size.width))
-        advice = what_to_try(asked.model, asked.task, usual, asked.working_side, largest)
+        advice = what_to_try(settings.load, usual, largest)
         changed += f"; {len(little)} hardly changed. If rain is left in them, {advice}"
     out.line(f"{changed}.")

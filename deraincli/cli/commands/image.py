@@ -318,5 +318,5 @@ def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
     from deraincli.restoration.advice import what_to_try
 
     if restored.change.little:
-        advice = what_to_try(asked.model, asked.task, restored.model, asked.working_side, restored.size)
+        advice = what_to_try(asked, restored.model, restored.size)
         out.note(f"Little of the picture was changed. If rain is left, {advice}.")
