@@ -364,6 +364,20 @@ def page(text: str) -> Path:
     return given
 
 
+def model_file(text: str) -> Path:
+    """Returns the path of a model file to write.
+
+    Raises:
+        UsageError: It is not a path, or its suffix is not that of a model file.
+    """
+    given = path(text)
+    if given.suffix != ".safetensors":
+        raise UsageError(
+            f"A model file has the suffix .safetensors, not '{given.suffix}': name -o otherwise."
+        )
+    return given
+
+
 def load_options(
     model: str | None,
     task: str,

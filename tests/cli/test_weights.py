@@ -206,3 +206,38 @@ def test_a_pull_of_what_ships_says_so(derain) -> None:
     assert done.code == 0
     assert b"ships" in done.out
     assert done.err == ""
+
+
+def test_average_writes_a_model_that_restores(derain, random_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "best.safetensors").write_bytes(random_model.read_bytes())
+    target = tmp_path / "mean.safetensors"
+    arguments = ["weights", "average", random_model, folder, "-o", target]
+    done = derain(*arguments, "--shares", "3,1", "--json")
+    assert (done.code, done.err) == (0, "")
+    shares = [(part["model"], part["share"]) for part in json.loads(done.out)["models"]]
+    assert shares == [(str(random_model), 0.75), (str(folder), 0.25)]
+    assert derain("image", EXAMPLE, "-o", tmp_path / "o.png", "-m", target).code == 0
+    before = target.read_bytes()
+    assert derain(*arguments).code == 1
+    assert target.read_bytes() == before
+    assert derain(*arguments, "--overwrite").code == 0
+
+
+def test_what_cannot_be_averaged_is_refused(derain, random_model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "mean.safetensors"
+    for models, options, code, says in (
+        ((random_model,), (), 2, "name another one"),
+        ((random_model, "balnet-lite"), (), 2, "balnet-lite-streak or balnet-lite-drop"),
+        ((random_model, "balnet-small"), (), 1, "another network"),
+        ((random_model, random_model), ("--shares", "1"), 2, "2 positive numbers"),
+        ((random_model, random_model), ("--shares", "1,-1"), 2, "2 positive numbers"),
+        ((random_model, random_model), ("--shares", "1,nan"), 2, "2 positive numbers"),
+        ((random_model, random_model), ("--shares", "1,x"), 2, "2 positive numbers"),
+        ((random_model, random_model), ("-o", tmp_path / "mean.pt"), 2, ".safetensors"),
+        ((random_model, tmp_path / "no.safetensors"), (), 1, "no.safetensors"),
+    ):
+        done = derain("weights", "average", *models, "-o", target, *options)
+        assert (done.code, done.out, says in done.err) == (code, b"", True), done.err
+    assert not list(tmp_path.iterdir())

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deraincli.cli import options, output
-from deraincli.cli.commands import export, push
+from deraincli.cli.commands import average, export, push
 from deraincli.cli.help import IN_OUT, Command, Group, examples
 from deraincli.cli.values import IMPORTED_NETWORKS, one_of, suggest_models
-from deraincli.errors import ExitCode, InputError, ModelError, UnknownModelError, UsageError
+from deraincli.errors import ExitCode, InputError, ModelError, UnknownModelError
 
 if TYPE_CHECKING:
     from deraincli.model_zoo.model_facts import ModelFacts
 
-app = typer.Typer(cls=Group, help="List, check, download, publish and convert models.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Group, help="List, check, download, publish, convert and average models.", no_args_is_help=True
+)
 
 ModelArgument = Annotated[
     str,
@@ -206,7 +208,7 @@ def import_(
             metavar="OUT",
             rich_help_panel=IN_OUT,
             help="Model file to write. Default: FILE with the suffix .safetensors.",
-            parser=options.path,
+            parser=options.model_file,
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -221,10 +223,6 @@ def import_(
     if checkpoint.is_dir():
         raise InputError(f"'{checkpoint}' is a folder: name a checkpoint in it.")
     target = destination or checkpoint.with_suffix(".safetensors")
-    if target.suffix != ".safetensors":
-        raise UsageError(
-            f"A model file has the suffix .safetensors, not '{target.suffix}': name -o otherwise."
-        )
     check_destination(target, overwrite=overwrite)
     from deraincli.models.convert import import_checkpoint
 
@@ -234,3 +232,4 @@ def import_(
 
 
 app.command("export", cls=Command, epilog=export.EXAMPLES)(export.command)
+app.command("average", cls=Command, epilog=average.EXAMPLES)(average.command)
