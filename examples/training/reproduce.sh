@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains weights of the kind that ships, from nothing, in the order of weights/README.md.
 #
-#     bash examples/training/reproduce.sh DATA OUT            # 17 hours on one thread of a Xeon with AMX, and 4.1 of an EPYC
+#     bash examples/training/reproduce.sh DATA OUT            # 17 hours on one thread of a Xeon with AMX, and 8.8 of an EPYC
 #     bash examples/training/reproduce.sh --rehearse [N] OUT  # an Nth of the steps (a hundredth) on data made here
 #
 # DATA has the layout of the research data, which is not distributed:
@@ -68,6 +68,13 @@ from() { # STAGE [WHICH]: the option that begins with its best, or last, weights
     echo "--warm-start=$out/$1/${2:-best}.safetensors"
 }
 
+average() { # STAGE SHARES FILE...: the mean of weights of earlier stages
+    local stage=$1 shares=$2 files=("${@:3}")
+    echo "== $stage: the mean of ${files[*]} by $shares"
+    mkdir -p "$out/$stage"
+    derain weights average --quiet "${files[@]/#/$out/}" --shares "$shares" -o "$out/$stage/best.safetensors" --overwrite
+}
+
 ship() { # STAGE NAME [WHICH]: the best, or last, weights in float16
     derain weights export --quiet "$out/$1/${3:-best}.safetensors" --to safetensors --precision fp16 -o "$out/$2.safetensors" --overwrite
 }
@@ -82,13 +89,23 @@ train streak-4 frames-streak 6200 "$(from streak-3)" --set data.pattern_share=0 
 train streak-5 frames-streak 3409 "$(from streak-4)"                      # 1 h
 train streak-6 frames-streak 2349 "$(from streak-5)" --set loss.frequency=1 --set data.heavy_share=0.12 \
     --set data.realistic_share=0.15 --set data.pattern_share=0.13         # 1.8 h on an AMD EPYC with AVX2
-ship streak-6 balnet-lite-streak
+train streak-7 frames-streak 1274 "$(from streak-6)" --set loss.frequency=1 --set data.heavy_share=0.12 \
+    --set data.realistic_share=0.3 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 1 h there
+train streak-8 frames-streak 900 "$(from streak-7 last)" --set loss.frequency=1 --set data.heavy_share=0.12 \
+    --set data.realistic_share=0.35 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 0.7 h there
+train streak-9 frames-streak 1765 "$(from streak-8 last)" --set loss.frequency=1 --set data.heavy_share=0.12 \
+    --set data.realistic_share=0.35 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 1.3 h there
+average streak-10 2,1,1 streak-6/best.safetensors streak-8/last.safetensors streak-9/last.safetensors
+ship streak-10 balnet-lite-streak
 
 # balnet-lite-drop
 train drop-1 lite-drop 5400 "$(from streak-1)" --set optimiser.muon_rate=0 --set optimiser.rate=1.5e-3  # ~1.4 h
 train drop-2 lite-drop 3332 "$(from drop-1)"                              # 0.9 h
 train drop-3 lite-drop 4738 "$(from drop-2)"                              # 1.3 h
-ship drop-3 balnet-lite-drop
+train drop-4 lite-drop 1924 "$(from drop-3)" --set data.crop=160 --set data.batch=5 --set data.clean_share=0.15 \
+    --set data.layer_share=0.55 --set loss.attention=0.1 --set optimiser.muon_rate=0.005  # 1.7 h on the EPYC
+average drop-5 1,2,1,1 drop-2/last.safetensors drop-3/best.safetensors drop-4/best.safetensors drop-4/last.safetensors
+ship drop-5 balnet-lite-drop
 
 # balnet-small
 train small-1 small-streak 4267 "$(from streak-2)"                        # 1.8 h

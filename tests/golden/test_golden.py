@@ -14,6 +14,8 @@ from golden_table import BACKENDS, inputs, outputs, read_sheet, read_table
 from deraincli.model_zoo.catalogue import SHIPPED
 
 ANEW = "run python tests/golden/rebuild.py, and name the change in CHANGELOG.md"
+CLIP_TURNED = 0.01
+"""Largest share of a clip's pixels that may differ by more than one level."""
 
 
 def test_the_table_is_of_the_weights_that_ship_and_whole() -> None:
@@ -32,6 +34,7 @@ def test_outputs_are_as_ever(model: str, backend: str) -> None:
 
     bf16 keeps eight bits of a number, and CPUs with and without instructions for it round in other places. So
     its outputs only have to stay about as near to fp32 as they were: at most twice the table's difference.
+    In a clip, one level can turn the decision whether a pixel takes from the next frames.
     """
     if backend == "onnxruntime":
         pytest.importorskip("onnxruntime")
@@ -43,4 +46,5 @@ def test_outputs_are_as_ever(model: str, backend: str) -> None:
             assert off.max() <= 2 * row.off_max + 1, name
             assert off.mean() <= 2 * row.off_mean + 0.1, name
         else:
-            assert off.max() <= 1, f"{name}: {ANEW}"
+            turned = (off.max(axis=-1) > 1).mean()
+            assert turned <= (CLIP_TURNED if name.startswith("clip") else 0), f"{name}: {ANEW}"

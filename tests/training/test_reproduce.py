@@ -57,6 +57,39 @@ def test_every_run_begins_with_weights_that_an_earlier_one_has_made(calls: list[
     assert all(config.optimiser.steps >= 400 for _, config, _ in runs)
 
 
+def averages(calls: list[list[str]]) -> dict[str, list[str]]:
+    """The folder of every average, and those of its parts."""
+    found = {}
+    for call in calls:
+        if call[:2] == ["weights", "average"]:
+            target, *_ = call[call.index("-o") + 1 :]
+            parts = [word for word in call[2 : call.index("--shares")] if word != "--quiet"]
+            found[str(Path(target).parent)] = [str(Path(part).parent) for part in parts]
+    return found
+
+
+def exports(calls: list[list[str]]) -> dict[str, Path]:
+    """The name of every model that ships, and the file of its weights."""
+    return {
+        Path(call[call.index("-o") + 1]).stem: Path(call[3])
+        for call in calls
+        if call[:2] == ["weights", "export"]
+    }
+
+
+def test_every_average_is_of_earlier_runs_of_one_history(calls: list[list[str]]) -> None:
+    starts = {folder: start and str(Path(start).parent) for folder, _, start in configs(calls)}
+    folders = list(starts)
+    assert averages(calls)
+    for parts in averages(calls).values():
+        *earlier, last = sorted(set(parts), key=folders.index)
+        history = [last]
+        while (before := starts[history[-1]]) is not None:
+            history.append(before)
+        assert earlier
+        assert set(earlier) <= set(history)
+
+
 def test_free_weights_see_no_research_data(calls: list[list[str]]) -> None:
     """Nor do the validation pairs choose them: the last weights of each stage go on."""
     free = [(config, start) for folder, config, start in configs(calls) if Path(folder).name[:4] == "free"]
@@ -65,18 +98,16 @@ def test_free_weights_see_no_research_data(calls: list[list[str]]) -> None:
         assert [Path(folder).name for folder in data.clean] == ["clean_free"]
         assert not (data.paired or data.streak_layers or data.streak_frames or data.drop_layers)
         assert start is None or Path(start).name == "last.safetensors"
-    ships = [call[3] for call in calls if call[0] == "weights" and "balnet-lite-free" in call[-2]]
-    assert [Path(path).name for path in ships] == ["last.safetensors"]
+    assert exports(calls)["balnet-lite-free"].name == "last.safetensors"
 
 
 def test_what_it_ships_are_the_shipped_models(calls: list[list[str]]) -> None:
     from deraincli.model_zoo.catalogue import SHIPPED
 
     runs = {folder: config for folder, config, _ in configs(calls)}
-    for call in calls:
-        if call[0] == "weights":
-            name = Path(call[call.index("-o") + 1]).stem
-            config = runs[str(Path(call[3]).parent)]
-            assert (config.task,) == SHIPPED[name].tasks
-            assert name.startswith(config.network)
-    assert {Path(call[call.index("-o") + 1]).stem for call in calls if call[0] == "weights"} == set(SHIPPED)
+    runs |= {folder: runs[parts[0]] for folder, parts in averages(calls).items()}
+    for name, weights in exports(calls).items():
+        config = runs[str(weights.parent)]
+        assert (config.task,) == SHIPPED[name].tasks
+        assert name.startswith(config.network)
+    assert exports(calls).keys() == SHIPPED.keys()
