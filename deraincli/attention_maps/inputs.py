@@ -84,9 +84,7 @@ def _below(folder: Path, results: Path) -> Jobs:
     if not pictures:
         if found.unlisted:
             raise next(iter(found.unlisted.values()))
-        raise InputError(
-            f"There are no pictures in '{folder}': name a picture or the folder that holds them."
-        )
+        raise found.no_pictures(folder)
     for same in pictures.values():
         if len(same) > 1:
             raise UsageError(

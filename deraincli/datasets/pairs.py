@@ -222,7 +222,7 @@ def _nothing_found(folder: Path, layout: str | None) -> str:
         return f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
     found = walk(folder)
     if not found.names and not found.outside:
-        return f"There are no pictures in '{folder}': name the folder that holds them."
+        return str(found.no_pictures(folder))
     inside = next((name for name in found.folders if "/" not in name and _holds_pairs(folder / name)), None)
     if inside is not None:
         return f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{folder / inside}'."

@@ -32,7 +32,8 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
     except InputError:
         if layout is not None or left is not None or not folder.is_dir():
             raise
-    found = walk(folder).all_names()
+    walked = walk(folder)
+    found = walked.all_names()
     written = results_among(folder, found)
     photos: dict[str, Path] = {}
     for file in found:
@@ -45,5 +46,5 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
             )
         photos[name] = folder / file
     if not photos:
-        raise InputError(f"There are no pictures in '{folder}': name the folder that holds them.")
+        raise walked.no_pictures(folder)
     return tuple(Pair(name, photo, photo) for name, photo in photos.items())

@@ -51,6 +51,19 @@ class Walk:
             raise error
         return [*self.names, *self.outside]
 
+    def no_pictures(self, folder: Path) -> InputError:
+        """Returns the error for a folder without pictures. It names files of other kinds, if there are some.
+
+        Args:
+            folder: The folder that was searched.
+        """
+        if not self.unsupported:
+            return InputError(f"There are no pictures in '{folder}': name the folder that holds them.")
+        return InputError(
+            f"There are no pictures in '{folder}' that can be read here, but {len(self.unsupported)} of "
+            f"other kinds, such as '{self.unsupported[0]}': convert them first."
+        )
+
 
 def walk(folder: Path, apart: Path | None = None) -> Walk:
     """Lists the pictures in a folder and its sub-folders, and the files that are left out.

@@ -1,8 +1,8 @@
-"""Averages the weights of models that continued from one another.
+"""Averages the weights of models that were trained on from one another.
 
-Such an average often keeps what each of the models is good at, at the cost of one: Wortsman et al., "Robust
-fine-tuning of zero-shot models", CVPR 2022, and "Model soups", ICML 2022. Models that were trained from
-different random weights have nothing in common, and their average restores nothing.
+Such an average often has the strengths of all of them, and takes the time of one: Wortsman et al., "Robust
+fine-tuning of zero-shot models", CVPR 2022, and "Model soups", ICML 2022. Models that began from different
+random weights have nothing in common, and their average restores nothing.
 """
 
 from __future__ import annotations

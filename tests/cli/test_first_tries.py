@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 
@@ -65,3 +66,12 @@ def test_a_file_cannot_stand_where_a_folder_is_written(
     assert not Path(name).exists()
     Path(name).mkdir()  # a folder with such a name is a folder
     assert "looks like a file" not in derain(*command, name).err
+
+
+@pytest.mark.parametrize("command", ["attn", "eval", "data inspect"])
+def test_a_folder_of_unsupported_pictures_names_one(derain, tmp_path: Path, command: str) -> None:
+    PIL.Image.new("RGB", (32, 24)).save(tmp_path / "a.gif")
+    done = derain(*command.split(), tmp_path)
+    assert (done.code, done.out) == (1, b"")
+    assert "'a.gif'" in done.err
+    assert "convert" in done.err

@@ -1,4 +1,4 @@
-"""`derain weights average` averages the weights of models that continued from one another."""
+"""`derain weights average` averages the weights of models that were trained on from one another."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def command(
     verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Average the weights of models of one training history.
+    """Average the weights of models that were trained on from one another.
 
-    Train one model on from the other first. The average often combines what both are good at, in the time
-    and memory of one. Models that began from different random weights cannot be averaged.
+    The average often has the strengths of all of them, and takes the time of one.
+    Models that began from different random weights cannot be averaged.
     """
     from deraincli.files.atomic import check_destination, write_atomically
     from deraincli.model_zoo.resolve import resolve_model
