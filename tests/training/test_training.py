@@ -109,13 +109,13 @@ def test_a_short_run_learns_and_its_ram_finds_the_rain(folder: Path) -> None:
     settings = (
         'network="balnet-lite"',
         "network_options={}",
-        "optimiser.steps=300",
+        "optimiser.steps=180",
         "optimiser.rate=0.002",
         "optimiser.warmup=10",
         "data.batch=8",
         "optimiser.ema=0.9",
         "data.heavy_share=0",
-        "validate_every=300",
+        "validate_every=180",
         'precision="auto"',
     )
     seen: list[Progress] = []
