@@ -70,7 +70,7 @@ def find_pairs(folder: Path, layout: str | None = None, left: Content | None = N
         raise InputError(f"'{folder}' is not a folder: name the one that holds the pictures.")
     chosen, matches = _match(folder, _candidates(layout, left))
     if not matches.pairs:
-        raise InputError(_nothing_found(folder, layout))
+        raise _nothing_found(folder, layout)
     half: Half | None = None
     if chosen is HALVES:
         half = "left" if left == "rainy" else "right"
@@ -217,16 +217,20 @@ def _holds_pairs(folder: Path) -> bool:
     return False
 
 
-def _nothing_found(folder: Path, layout: str | None) -> str:
+def _nothing_found(folder: Path, layout: str | None) -> InputError:
     if layout is not None:
-        return f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
+        return InputError(
+            f"No pairs in '{folder}' for layout {layout}: it expects {LAYOUTS[layout].description}."
+        )
     found = walk(folder)
     if not found.names and not found.outside:
-        return str(found.no_pictures(folder))
+        return found.no_pictures(folder)
     inside = next((name for name in found.folders if "/" not in name and _holds_pairs(folder / name)), None)
     if inside is not None:
-        return f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{folder / inside}'."
-    return (
+        return InputError(
+            f"No pairs in '{folder}' itself: name one of its sub-folders, such as '{folder / inside}'."
+        )
+    return InputError(
         f"No rainy and clean pictures pair by name in '{folder}': rename them to one of the layouts "
         f"{', '.join(LAYOUTS)}, or add --left rainy|clean if each picture holds both halves."
     )

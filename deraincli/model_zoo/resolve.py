@@ -71,6 +71,18 @@ class ResolvedModel:
         """
         return " ".join(file.sha256 for file in self.files)
 
+    @property
+    def only_file(self) -> ModelFile:
+        """The model's one file.
+
+        Raises:
+            UsageError: It is the automatic model, which has two.
+        """
+        if len(self.files) > 1:
+            names = " or ".join(file.name for file in self.files)
+            raise UsageError(f"{self.name} is two models, and one file holds one: name {names}.")
+        return self.files[0]
+
 
 def resolve_model_or_method(model: str | None, task: str = "auto") -> ResolvedModel:
     """Finds a model, as `resolve_model` does, or a classical method by its name."""

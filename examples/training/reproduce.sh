@@ -82,19 +82,17 @@ ship() { # STAGE NAME [WHICH]: the best, or last, weights in float16
 [ "$share" -eq 1 ] || [ -d "$data/train/streaks_light" ] || make_data
 
 # balnet-lite-streak
+frequency=(--set loss.frequency=1 --set data.heavy_share=0.12 --set data.pattern_share=0.13)
+more_rain=("${frequency[@]}" --set data.frame_share=0.7)  # as in photos
 train streak-1 lite-streak 15200                                          # ~3.7 h
 train streak-2 lite-streak-on 4847 "$(from streak-1)"                     # 1.2 h
 train streak-3 photographed-streak 6425 "$(from streak-2)"                # 1.9 h
 train streak-4 frames-streak 6200 "$(from streak-3)" --set data.pattern_share=0  # 1.8 h
 train streak-5 frames-streak 3409 "$(from streak-4)"                      # 1 h
-train streak-6 frames-streak 2349 "$(from streak-5)" --set loss.frequency=1 --set data.heavy_share=0.12 \
-    --set data.realistic_share=0.15 --set data.pattern_share=0.13         # 1.8 h on an AMD EPYC with AVX2
-train streak-7 frames-streak 1274 "$(from streak-6)" --set loss.frequency=1 --set data.heavy_share=0.12 \
-    --set data.realistic_share=0.3 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 1 h there
-train streak-8 frames-streak 900 "$(from streak-7 last)" --set loss.frequency=1 --set data.heavy_share=0.12 \
-    --set data.realistic_share=0.35 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 0.7 h there
-train streak-9 frames-streak 1765 "$(from streak-8 last)" --set loss.frequency=1 --set data.heavy_share=0.12 \
-    --set data.realistic_share=0.35 --set data.pattern_share=0.13 --set data.frame_share=0.7  # 1.3 h there
+train streak-6 frames-streak 2349 "$(from streak-5)" "${frequency[@]}" --set data.realistic_share=0.15  # 1.8 h on an AMD EPYC with AVX2
+train streak-7 frames-streak 1274 "$(from streak-6)" "${more_rain[@]}" --set data.realistic_share=0.3  # 1 h there
+train streak-8 frames-streak 900 "$(from streak-7 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 0.7 h there
+train streak-9 frames-streak 1765 "$(from streak-8 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 1.3 h there
 average streak-10 2,1,1 streak-6/best.safetensors streak-8/last.safetensors streak-9/last.safetensors
 ship streak-10 balnet-lite-streak
 

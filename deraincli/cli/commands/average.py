@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from deraincli.cli import options
 from deraincli.cli.help import IN_OUT, QUALITY, examples
 from deraincli.cli.values import suggest_models
 from deraincli.errors import UsageError
-
-if TYPE_CHECKING:
-    from deraincli.model_zoo.resolve import ResolvedModel
 
 EXAMPLES = examples(
     "derain weights average balnet-lite-streak runs/mine -o mean.safetensors",
@@ -66,7 +63,7 @@ def command(
     out = options.make_output(quiet, verbose, json)
     counts = _parsed(shares, len(models))
     check_destination(destination, overwrite=overwrite)
-    files = [_only_file(resolve_model(model)) for model in models]
+    files = [resolve_model(model).only_file.path for model in models]
     from deraincli.models.average import average_models
 
     data = average_models(files, counts)
@@ -75,14 +72,6 @@ def command(
     record = [{"model": model, "share": share} for model, share in parts]
     listed = ", ".join(f"{share:.0%} {model}" for model, share in parts)
     out.result({"models": record, "output": str(destination)}, f"{listed} → {destination}")
-
-
-def _only_file(model: ResolvedModel) -> Path:
-    """Returns a model's file. Raises UsageError for the automatic model, which has two."""
-    if len(model.files) > 1:
-        names = " or ".join(file.name for file in model.files)
-        raise UsageError(f"{model.name} is two models: name {names}.")
-    return model.files[0].path
 
 
 def _parsed(shares: str | None, count: int) -> list[float]:

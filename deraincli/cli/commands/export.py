@@ -120,10 +120,7 @@ def _files(model: str | None, destination: Path | None) -> Sequence[ModelFile]:
     from deraincli.model_zoo.resolve import resolve_model
 
     found = resolve_model(model)
-    if len(found.files) > 1 and destination is not None:
-        names = " or ".join(file.name for file in found.files)
-        raise UsageError(f"{found.name} is two models, and one file holds one: name {names}.")
-    return found.files
+    return found.files if destination is None else (found.only_file,)
 
 
 def _cached(model: ModelFile, target: str, precision: str) -> Path:
