@@ -88,9 +88,17 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file with every kind of layer of balnet-lite but few channels, so quick to export."""
+    """A model file with every kind of layer of balnet-lite but few channels."""
     file = tmp_path_factory.mktemp("model") / "small.safetensors"
     file.write_bytes(tiny_models.random_model(tiny_models.TINY))
+    return file
+
+
+@pytest.fixture(scope="session")
+def shallow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file of few layers. It exports in two seconds; the small model takes twenty."""
+    file = tmp_path_factory.mktemp("model") / "shallow.safetensors"
+    file.write_bytes(tiny_models.shallow_model())
     return file
 
 

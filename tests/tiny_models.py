@@ -1,4 +1,4 @@
-"""Model files for tests: a network of every kind of layer with few channels, and one of full size."""
+"""Model files for tests: every kind of layer with few channels, four layers only, and full size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 
 from deraincli.model_zoo.resolve import ModelFile, resolve_model
 from deraincli.models.balnet.config import BALNetConfig, UNetConfig
+from deraincli.models.baselines.jorder import JORDERConfig
 from deraincli.models.checkpoint import ModelInfo, model_bytes
 from deraincli.models.registry import NETWORKS
 
@@ -51,6 +52,15 @@ def random_model(config: BALNetConfig | None = None) -> bytes:
     network = kind.build(config)
     torch.nn.init.normal_(network.restorer.head.weight, std=0.02)
     return model_bytes(network, ModelInfo("balnet-lite", config, "auto"))
+
+
+def shallow_model() -> bytes:
+    """Returns a jorder of four convolutions, whose export takes a tenth of the time of TINY's."""
+    torch.manual_seed(0)
+    config = JORDERConfig(width=4, pairs=1)
+    network = NETWORKS["jorder"].build(config)
+    torch.nn.init.normal_(network.head.weight, std=0.02)
+    return model_bytes(network, ModelInfo("jorder", config, "auto"))
 
 
 def model_with_maps(folder: Path, name: str, **options: object) -> Path:

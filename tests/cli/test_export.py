@@ -37,20 +37,20 @@ def cache_export(model: Path | str, export: Path) -> None:
     path.write_bytes(export.read_bytes())
 
 
-def test_a_model_is_exported_once_and_then_found(derain, small_model: Path, tmp_path: Path) -> None:
-    done = derain("weights", "export", small_model, "--json")
+def test_a_model_is_exported_once_and_then_found(derain, shallow_model: Path, tmp_path: Path) -> None:
+    done = derain("weights", "export", shallow_model, "--json")
     record = json.loads(done.out)
     assert done.code == 0
     assert (record["target"], record["precision"]) == ("onnx", "fp32")
     assert Path(record["output"]).stat().st_size == record["bytes"]
     assert record["max_difference"] <= 1e-4
-    again = derain("weights", "export", small_model)
+    again = derain("weights", "export", shallow_model)
     assert (again.code, again.out) == (1, b"")
     assert "--overwrite" in again.err
 
     for backend in ("onnxruntime", "eager"):
         out = tmp_path / f"{backend}.png"
-        options = ("-m", small_model, "--backend", backend, "--precision", "fp32")
+        options = ("-m", shallow_model, "--backend", backend, "--precision", "fp32")
         assert derain("image", EXAMPLE, "-o", out, *options).code == 0
     ours, theirs = (
         np.asarray(PIL.Image.open(tmp_path / f"{name}.png"), int) for name in ("onnxruntime", "eager")
@@ -70,45 +70,45 @@ def test_the_command_that_makes_an_export_works_with_any_path(
     assert command == ["derain", "weights", "export", str(model), "--to", "onnx"]
 
 
-def test_openvino_runs_exports_in_both_forms(derain, small_model: Path, tmp_path: Path) -> None:
+def test_openvino_runs_exports_in_both_forms(derain, shallow_model: Path, tmp_path: Path) -> None:
     """The ONNX file, and the archive where there is no ONNX file, give PyTorch's picture."""
     pytest.importorskip("openvino")
 
     def restored(backend: str, name: str) -> np.ndarray:
         out = tmp_path / f"{name}.png"
-        options = ("-m", small_model, "--backend", backend, "--precision", "fp32", "--json")
+        options = ("-m", shallow_model, "--backend", backend, "--precision", "fp32", "--json")
         done = derain("image", EXAMPLE, "-o", out, *options)
         assert done.code == 0, done.err
         return np.asarray(PIL.Image.open(out), int)
 
     expected = restored("eager", "eager")
     for target in ("openvino", "onnx"):
-        done = derain("weights", "export", small_model, "--to", target, "--json")
+        done = derain("weights", "export", shallow_model, "--to", target, "--json")
         assert done.code == 0, done.err
         assert Path(json.loads(done.out)["output"]).suffix == f".{target}"
         assert np.abs(restored("openvino", target) - expected).max() <= 1
 
 
 def test_openvino_runs_int8_once_it_is_exported(
-    derain, small_model: Path, tmp_path: Path, monkeypatch
+    derain, shallow_model: Path, tmp_path: Path, monkeypatch
 ) -> None:
     pytest.importorskip("nncf")
     monkeypatch.setattr(
         "deraincli.export.exporter.ALLOWED_LOSS", 100.0
     )  # random weights have nothing to lose
-    wish = ("image", EXAMPLE, "-m", small_model, "--backend", "openvino", "--precision", "int8", "--json")
+    wish = ("image", EXAMPLE, "-m", shallow_model, "--backend", "openvino", "--precision", "int8", "--json")
     done = derain(*wish, "-o", tmp_path / "early.png")
-    command = f"`derain weights export {small_model} --to openvino --precision int8 --pairs DATASET`"
+    command = f"`derain weights export {shallow_model} --to openvino --precision int8 --pairs DATASET`"
     assert (done.code, command in done.err) == (1, True)
     pairs = write_set(tmp_path / "pairs", count=2)
     options = ("--to", "openvino", "--precision", "int8", "--pairs", pairs)
-    done = derain("weights", "export", small_model, *options, "--json")
+    done = derain("weights", "export", shallow_model, *options, "--json")
     assert (done.code, json.loads(done.out)["precision"]) == (0, "int8")
     out = tmp_path / "out.png"
     done = derain(*wish, "-o", out)
     assert (done.code, json.loads(done.out)["precision"]) == (0, "int8")
     assert (np.asarray(PIL.Image.open(out)) != np.asarray(PIL.Image.open(EXAMPLE))).any()
-    archive = cached_export(model_file(small_model), "int8", "openvino")
+    archive = cached_export(model_file(shallow_model), "int8", "openvino")
     done = derain("image", EXAMPLE, "-m", archive, "--backend", "onnxruntime", "-o", tmp_path / "never.png")
     assert (done.code, "does not run" in done.err) == (1, True)
 
@@ -127,9 +127,9 @@ def test_a_provider_is_chosen_where_onnx_runtime_runs(derain, small_export: Path
         assert (tmp_path / "out.png").exists() == (code == 0)
 
 
-def test_torch_export_goes_to_a_file(derain, small_model: Path, tmp_path: Path) -> None:
+def test_torch_export_goes_to_a_file(derain, shallow_model: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.pt2"
-    done = derain("weights", "export", small_model, "--to", "pt2", "-o", out)
+    done = derain("weights", "export", shallow_model, "--to", "pt2", "-o", out)
     assert done.code == 0
     assert "at most" in done.err
     assert "Warning" not in done.err
@@ -160,12 +160,12 @@ def test_pytorch_is_not_even_loaded(
     assert PIL.Image.open(out).size == PIL.Image.open(EXAMPLE).size
 
 
-def test_the_default_chooses_a_specialist_by_the_picture(derain, small_model: Path, tmp_path: Path) -> None:
+def test_the_default_chooses_a_specialist_by_the_picture(derain, shallow_model: Path, tmp_path: Path) -> None:
     """Like in PyTorch: an idle specialist for streaks beside a busy one for drops is what drops look like."""
 
     def exported(name: str, factor: float) -> Path:
-        network, info = load_model(small_model)
-        network.restorer.head.weight.data *= factor
+        network, info = load_model(shallow_model)
+        network.head.weight.data *= factor
         (tmp_path / f"{name}.safetensors").write_bytes(model_bytes(network, info))
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(export_model(model_file(path.with_suffix(".safetensors")), "onnx").data)
@@ -206,14 +206,14 @@ def test_the_default_means_both_specialists(derain, small_export: Path, tmp_path
     assert "Converting" not in done.err, "what exists is noticed before the work"
 
 
-def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, small_model: Path) -> None:
-    data = small_model.read_bytes()
+def test_both_specialists_are_exported(derain, monkeypatch: pytest.MonkeyPatch, shallow_model: Path) -> None:
+    data = shallow_model.read_bytes()
     for name, entry in SHIPPED.items():
-        file = small_model.with_name(f"{name}.safetensors")
+        file = shallow_model.with_name(f"{name}.safetensors")
         file.write_bytes(data)
         changed = replace(entry, file=file.name, sha256=sha256(file))
         monkeypatch.setitem(SHIPPED, name, changed)
-    monkeypatch.setattr("deraincli.model_zoo.resolve.weights_folder", lambda: small_model.parent)
+    monkeypatch.setattr("deraincli.model_zoo.resolve.weights_folder", lambda: shallow_model.parent)
     done = derain("weights", "export", "--json")
     assert done.code == 0, done.err
     assert [json.loads(line)["model"] for line in done.out.splitlines()] == list(AUTO_MODEL.members.values())

@@ -27,9 +27,9 @@ def test_the_description_is_the_models(small_model: Path) -> None:
     assert exported.loss is None
 
 
-def test_damaged_weights_are_not_exported(small_model: Path, tmp_path: Path) -> None:
-    network, info = load_model(small_model)
-    torch.nn.init.constant_(network.restorer.head.weight, float("nan"))
+def test_damaged_weights_are_not_exported(shallow_model: Path, tmp_path: Path) -> None:
+    network, info = load_model(shallow_model)
+    torch.nn.init.constant_(network.head.weight, float("nan"))
     file = tmp_path / "broken.safetensors"
     file.write_bytes(model_bytes(network, ModelInfo(info.network, info.config, info.task)))
     with pytest.raises(ModelError, match="differs from PyTorch"):

@@ -131,11 +131,11 @@ def test_every_published_model_runs_offline_by_its_pinned_address(
 
 
 def test_a_stranger_can_use_what_a_card_shows(
-    hub: LoopbackHub, shell: Shell, small_model: Path, tmp_path: Path
+    hub: LoopbackHub, shell: Shell, shallow_model: Path, tmp_path: Path
 ) -> None:
     """Runs the commands and the Python of a card in an empty folder, then offline by the pinned address."""
     pytest.importorskip("onnxscript")
-    push = ["weights", "push", small_model, ADDRESS, "--onnx", "--picture", RAINY, "--json"]
+    push = ["weights", "push", shallow_model, ADDRESS, "--onnx", "--picture", RAINY, "--json"]
     done = shell(*push, HF_TOKEN=TOKEN)
     assert done.returncode == 0, done.stderr
     commit = json.loads(done.stdout)["commit"]
