@@ -6,7 +6,9 @@ slightly brighter than the median over time, the median replaces it.
 This works only where all frames show the same part of the scene. A neighbour that does not match is aligned
 by optical flow first (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as in
 OpenCV). Where it still differs over more than a streak's width, the frame's own pixels are used in its place.
-`tests/performance/flicker.py` measures the gain.
+
+Every choice between two pictures fades over a range of levels. A hard limit would leave edges where it is
+crossed. `tests/performance/flicker.py` measures the gain.
 """
 
 from __future__ import annotations
@@ -24,16 +26,26 @@ from deraincli.pixels import Pixels
 
 Grey = NDArray[np.uint8]
 """H×W, 0–255."""
+Levels = NDArray[np.float32]
 T = TypeVar("T")
 
-LIMIT = 40
-"""Largest brightening, in levels of 255, that counts as rain. Brighter differences are moving objects."""
-PREFERENCE = 4.0
-"""Levels of 255 by which aligning a neighbour must improve its match. Otherwise it is used as it is."""
+BRIGHTENING = (30.0, 60.0)
+"""How much brighter a pixel is than the median over time, in levels of 255.
+
+Up to the first, this is rain. From the second on, it is a moving object.
+"""
 WINDOW = 25
 """Side, in pixels, of the square over which frames are compared. It is several streaks wide."""
-TOLERANCE = 14.0
-"""Largest mean difference over the square, in levels of 255, at which a neighbour shows the same scene."""
+IMPROVEMENT = (2.0, 6.0)
+"""How much the flow lowers the mean difference over the square, in levels of 255.
+
+Up to the first, a neighbour is used as it is. From the second on, it is used as the flow moves it.
+"""
+DIFFERENCE = (10.0, 18.0)
+"""Mean difference over the square, in levels of 255.
+
+Up to the first, a neighbour shows the same scene. From the second on, it shows another.
+"""
 
 
 def combine(pixels: Pixels, neighbours: list[Pixels]) -> Pixels:
@@ -50,9 +62,10 @@ def combine(pixels: Pixels, neighbours: list[Pixels]) -> Pixels:
         return pixels
     grey = _grey(pixels)
     aligned = [_aligned(neighbour, pixels, grey) for neighbour in neighbours]
-    median = np.median(np.stack([pixels, *aligned]), axis=0)
-    excess = (pixels - median) * (255 / np.iinfo(pixels.dtype).max)
-    return np.where((excess > 0) & (excess <= LIMIT), median, pixels).astype(pixels.dtype)
+    median = np.median(np.stack([pixels.astype(np.float32), *aligned]), axis=0)
+    excess = np.maximum(pixels - median, 0)
+    rain = _fading(excess * (255 / np.iinfo(pixels.dtype).max), BRIGHTENING)
+    return np.rint(pixels - rain * excess).astype(pixels.dtype)
 
 
 def over_time(
@@ -80,7 +93,13 @@ def _grey(pixels: Pixels) -> Grey:
     return np.asarray(cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _aligned(neighbour: Pixels, pixels: Pixels, grey: Grey) -> Pixels:
+def _fading(levels: Levels, limits: tuple[float, float]) -> Levels:
+    """Returns 1 up to the first limit, 0 from the second on, and a straight line between them."""
+    first, second = limits
+    return np.clip((second - levels) / (second - first), 0, 1)
+
+
+def _aligned(neighbour: Pixels, pixels: Pixels, grey: Grey) -> Levels:
     """Returns the neighbour aligned with the frame, and the frame's own pixels where they do not match.
 
     Where the neighbour matches without alignment, it is not moved, because the flow also follows rain.
@@ -94,13 +113,17 @@ def _aligned(neighbour: Pixels, pixels: Pixels, grey: Grey) -> Pixels:
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    before, after = _mismatch(neighbour, grey), _mismatch(moved, grey)
-    nearest = np.where((before <= after + PREFERENCE)[..., None], neighbour, moved)
-    matches = np.minimum(before, after) <= TOLERANCE
-    return np.where(matches[..., None], nearest, pixels)
+    before, after = _difference(neighbour, grey), _difference(moved, grey)
+    nearest = _mixed(neighbour, moved, _fading(before - after, IMPROVEMENT))
+    return _mixed(nearest, pixels, _fading(np.minimum(before, after), DIFFERENCE))
 
 
-def _mismatch(neighbour: Pixels, grey: Grey) -> NDArray[np.float32]:
-    """Returns the mean difference around each pixel, H×W, in levels of 255."""
+def _mixed(one: Pixels | Levels, other: Pixels | Levels, share: Levels) -> Levels:
+    """Returns a mixture of two pictures, H×W×3. `share` is that of the first, H×W×1."""
+    return share * one + (1 - share) * other
+
+
+def _difference(neighbour: Pixels, grey: Grey) -> Levels:
+    """Returns the mean difference around each pixel, H×W×1, in levels of 255."""
     difference = cv2.absdiff(grey, _grey(neighbour)).astype(np.float32)
-    return np.asarray(cv2.blur(difference, (WINDOW, WINDOW)), np.float32)
+    return np.asarray(cv2.blur(difference, (WINDOW, WINDOW)), np.float32)[..., None]

@@ -49,18 +49,18 @@ def pictures() -> dict[str, Picture]:
     }
 
 
-def clip() -> list[Pixels]:
-    """Returns the frames of a clip whose scene moves to the right while its rain falls."""
-    _, clean = known_pair("streak")
-    rain = known_pair("streak")[0].astype(int) - clean
+def clip(*, rainy: bool) -> list[Pixels]:
+    """Returns the frames of a clip whose scene moves to the right, at will while rain falls."""
+    picture, clean = known_pair("streak")
+    rain = (picture.astype(int) - clean) * rainy
     scenes = (np.roll(clean, 2 * frame, axis=1) for frame in range(3))
     frames = (scene + np.roll(rain, 25 * frame, axis=0) for frame, scene in enumerate(scenes))
     return [frame.clip(0, 255).astype(np.uint8)[40:104, 40:104] for frame in frames]
 
 
-def restore_clip(derainer: Derainer) -> dict[str, Pixels]:
-    """Restores the clip as `derain video --temporal 1` does, without encoding it. Returns frames by name."""
-    restored = [derainer(frame) for frame in clip()]
+def restore_clip(derainer: Derainer, frames: list[Pixels]) -> dict[str, Pixels]:
+    """Restores a clip as `derain video --temporal 1` does, without encoding it. Returns frames by name."""
+    restored = [derainer(frame) for frame in frames]
     steady = [combine(frame, near) for frame, near in over_time(restored, 1, lambda frame: frame)]
     return {f"clip {number}": frame for number, frame in enumerate(steady, start=1)}
 

@@ -28,8 +28,8 @@ from deraincli.model_zoo.catalogue import SHIPPED
 def main() -> None:
     before = read_table()[1] if TABLE.exists() else {}
     rows: dict[Key, Row] = {}
-    sources = inputs()
     for model in SHIPPED:
+        sources = inputs(model)
         for backend in BACKENDS:  # fp32 first, because the others are compared with it
             results = outputs(model, backend)
             if backend == "fp32":

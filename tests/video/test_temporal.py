@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from clips import scene
@@ -35,6 +37,20 @@ def test_a_small_thing_that_moves_stays() -> None:
             pictures[-1][20:26, left : left + 6] = colour
         combined = combine(pictures[1], [pictures[0], pictures[2]])
         np.testing.assert_allclose(combined[20:26, 40:46], colour, atol=2)
+
+
+def test_nearly_equal_pictures_are_combined_to_nearly_equal_ones() -> None:
+    """No place has a hard limit, so a brightening that grows by a level changes the result by little more."""
+    still = scene(0, 96, 64)
+    results = []
+    for brightening in range(101):
+        streaked = still.copy()
+        streaked[10:50, 40:42] = np.minimum(still[10:50, 40:42].astype(int) + brightening, 255)
+        results.append(combine(streaked, [still, still]).astype(int))
+    steps = [np.abs(after - before).max() for before, after in pairwise(results)]
+    assert max(steps) <= 4
+    assert results[10][10, 40, 0] == still[10, 40, 0], "faint: rain"
+    assert results[100][10, 40, 0] > still[10, 40, 0], "bright: an object"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
