@@ -1,1 +1,1 @@
-"""Exports models to ONNX and torch.export files for other programs and checks them against PyTorch."""
+"""Exports models to ONNX, OpenVINO and torch.export files and compares them with PyTorch."""

@@ -4,7 +4,7 @@ The data sets of the field are `clip(B + R)` with a grey layer R ≥ 0. A layer 
 defocused and smeared along the fall. It is cut at a quantile, which leaves separate streaks of varied length
 and strength, and then scaled to a peak. Two numbers set its statistics directly. One is the share of the
 picture that it covers, the other its 99th percentile. Ranges follow measurements on Rain100L, Rain12 and
-Rain200H (see DESIGN.md).
+Rain200H.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains weights of the kind that ships, from nothing, in the order of weights/README.md.
 #
-#     bash examples/training/reproduce.sh DATA OUT            # 17 hours on one thread of a Xeon with AMX, and 8.8 of an EPYC
+#     bash examples/training/reproduce.sh DATA OUT            # 14 hours on one thread of a Xeon with AMX, and 12 of an EPYC
 #     bash examples/training/reproduce.sh --rehearse [N] OUT  # an Nth of the steps (a hundredth) on data made here
 #
 # DATA has the layout of the research data, which is not distributed:
@@ -87,8 +87,8 @@ more_rain=("${frequency[@]}" --set data.frame_share=0.7)  # as in photos
 train streak-1 lite-streak 15200                                          # ~3.7 h
 train streak-2 lite-streak-on 4847 "$(from streak-1)"                     # 1.2 h
 train streak-3 photographed-streak 6425 "$(from streak-2)"                # 1.9 h
-train streak-4 frames-streak 6200 "$(from streak-3)" --set data.pattern_share=0  # 1.8 h
-train streak-5 frames-streak 3409 "$(from streak-4)"                      # 1 h
+train streak-4 frames-streak 6200 "$(from streak-3)" --set data.pattern_share=0  # 1.8 h on an AMD EPYC
+train streak-5 frames-streak 3409 "$(from streak-4)"                      # 1 h there
 train streak-6 frames-streak 2349 "$(from streak-5)" "${frequency[@]}" --set data.realistic_share=0.15  # 1.8 h on an AMD EPYC with AVX2
 train streak-7 frames-streak 1274 "$(from streak-6)" "${more_rain[@]}" --set data.realistic_share=0.3  # 1 h there
 train streak-8 frames-streak 900 "$(from streak-7 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 0.7 h there
