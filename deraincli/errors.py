@@ -6,11 +6,11 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 │   └── UnreadableImageError    damaged, truncated, of an unknown kind, or too large
 │       └── TooLargeError       more pixels than the limit
 ├── OutputError                 the result cannot be written
-│   └── ExistsError             it would overwrite something unasked
+│   └── ExistsError             the output exists, and nobody asked to replace it
 ├── ModelError                  a model is damaged, or made for another network
 │   └── UnknownModelError       exit 2: no model has that name
-├── DeviceError                 the device or precision asked for is not there, or its memory ran out
-└── TrainingError               a training run cannot start or go on
+├── DeviceError                 the device or precision is not available, or its memory ran out
+└── TrainingError               a training run cannot start or continue
 
 Libraries raise these; only `deraincli.cli` turns them into text and an exit code. It does the same with an
 OSError of a full or failing disk, or of permissions and names of paths that the user gave
@@ -62,11 +62,11 @@ class OutputError(DerainError):
 
 
 class ExistsError(OutputError):
-    """Something is there already, and nobody asked to replace it."""
+    """The output exists, and nobody asked to replace it."""
 
 
 class ModelError(DerainError):
-    """A model is unknown, damaged, or does not fit."""
+    """A model is unknown or damaged, or it was made for another network."""
 
 
 class UnknownModelError(ModelError):
@@ -76,7 +76,7 @@ class UnknownModelError(ModelError):
 
 
 class DeviceError(DerainError):
-    """A device, precision or amount of memory is not to be had."""
+    """A device or precision is not available, or its memory ran out."""
 
 
 class TrainingError(DerainError):
@@ -84,7 +84,7 @@ class TrainingError(DerainError):
 
 
 def missing(path: Path) -> InputError:
-    """The error for a file that is not there."""
+    """Returns the error for a missing file."""
     if path.is_symlink():
         return InputError(
             f"'{path}' is a link to a file that is gone: restore that file, or remove the link."
@@ -93,5 +93,5 @@ def missing(path: Path) -> InputError:
 
 
 def without_maps(model: str) -> ModelError:
-    """The error for a model that was asked for attention maps and has none."""
+    """Returns the error for a model without attention maps that was asked for some."""
     return ModelError(f"{model} has no attention maps: choose a BAL-Net or AGAN with --model.")

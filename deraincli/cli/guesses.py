@@ -1,4 +1,4 @@
-"""Guesses the command that a user meant who named none, or too many files."""
+"""Guesses which command a user meant, if the command line names none or too many files."""
 
 from __future__ import annotations
 

@@ -129,8 +129,8 @@ Provider = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=SPEED,
-        help="What ONNX Runtime computes with: auto (the first that is there), cuda, rocm, directml, coreml, "
-        "openvino or cpu.",
+        help="What ONNX Runtime computes with: auto (the first that is installed), cuda, rocm, directml, "
+        "coreml, openvino or cpu.",
     ),
 ]
 Tile = Annotated[
@@ -163,8 +163,8 @@ WorkingSide = Annotated[
         show_envvar=False,
         show_default=False,
         rich_help_panel=QUALITY,
-        help="Finest shorter side at which images are restored, before coarser ones down to 400. "
-        "auto: at most 1000; in videos the default is 400. full: their own size, and no other.",
+        help="Shorter side in pixels of the first and finest pass. Coarser passes follow, down to 400. "
+        "auto: at most 1000, in videos 400. full: one pass at the image's own size.",
     ),
 ]
 Ensemble = Annotated[

@@ -1,4 +1,4 @@
-"""Averages the weights of models that were trained on from one another.
+"""Averages the weights of models whose training continued from one another.
 
 Such an average often has the strengths of all of them, and takes the time of one: Wortsman et al., "Robust
 fine-tuning of zero-shot models", CVPR 2022, and "Model soups", ICML 2022. Models that began from different

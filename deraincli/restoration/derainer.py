@@ -247,7 +247,7 @@ class ModelDerainer(Derainer):
             backend: The model on its device.
             tile: Side of the tiles in pixels, "auto" or "off".
             overlap: Pixels that neighbouring tiles share, or "auto".
-            working_side: Finest shorter side in pixels at which pictures are restored, "auto" or "full".
+            working_side: Shorter side in pixels of the first and finest pass, "auto" or "full".
 
         Raises:
             UsageError: A size is out of range.

@@ -72,13 +72,13 @@ def load(
             is eager if PyTorch is installed, and auto otherwise.
         tile: Side of the tiles in pixels. "auto" chooses by the free memory. "off" restores pictures whole.
         overlap: Pixels that neighbouring tiles share. "auto" lets the model choose.
-        working_side: Finest shorter side in pixels at which pictures are restored, before coarser ones down
-            to 400. "auto" chooses at most 1000. "full" restores at the picture's own size only. See
+        working_side: Shorter side in pixels of the first and finest pass. Coarser passes follow, down to 400.
+            "auto" chooses at most 1000. "full" is one pass at the picture's own size. See
             `deraincli.inference.working_size`.
         max_seconds: Seconds after which a classical method (dsc, gmm) ends a pass with its best result so
             far. Large pictures take several passes, and `ensemble` doubles them. None sets no limit.
         provider: What ONNX Runtime computes with: auto, cuda, rocm, directml, coreml, openvino or cpu. auto
-            takes the first that is there.
+            takes the first that is installed.
         ensemble: Whether to average the results for each tile and for its mirror image. It takes twice as
             long. See `deraincli.inference.backends.mirrored_backend`.
 

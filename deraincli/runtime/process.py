@@ -1,4 +1,4 @@
-"""Settings of the whole process: those of a process of our own, and those that last for a block.
+"""Settings of the whole process: for good in a process of our own, or for the length of a `with` block.
 
 Importing the package and loading a model change none of them for good, because the process may belong to a
 notebook or a server. The command line and the workers of a batch call `prepare`.

@@ -92,7 +92,8 @@ def command(
         typer.Option(
             metavar="CLEAN",
             rich_help_panel=IN_OUT,
-            help="The photo without rain, or the folder of them, to score the maps. A paired set needs none.",
+            help="The photo without rain, or a folder of such photos, to score the maps. "
+            "A paired set needs none.",
             parser=options.path,
         ),
     ] = None,

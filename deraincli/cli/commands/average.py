@@ -1,4 +1,4 @@
-"""`derain weights average` averages the weights of models that were trained on from one another."""
+"""`derain weights average` averages the weights of models whose training continued from one another."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def command(
     verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Average the weights of models that were trained on from one another.
+    """Average the weights of models whose training continued from one another.
 
     The average often has the strengths of all of them, and takes the time of one.
     Models that began from different random weights cannot be averaged.

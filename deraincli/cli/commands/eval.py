@@ -96,8 +96,8 @@ def command(
         typer.Option(
             "--no-reference",
             rich_help_panel=MEASURING,
-            help="Judge photos without ground truth: how much changed, BRISQUE and CLIP-IQA. They can "
-            "reward smoothing. Needs the extra quality.",
+            help="Judge photos without ground truth: how much changed, BRISQUE and CLIP-IQA. The two "
+            "measures can reward smoothing. Needs the extra quality.",
         ),
     ] = False,
     working_side: Annotated[
@@ -105,8 +105,8 @@ def command(
         typer.Option(
             **one_of("auto", "full", pattern=PIXELS),
             rich_help_panel=MEASURING,
-            help="Finest shorter side at which images are restored. Default: full, which protocols of the "
-            "field need; auto with --no-reference.",
+            help="Shorter side in pixels of the finest pass. Default: full (one pass at the image's own "
+            "size), as the protocols of the field do; auto with --no-reference.",
         ),
     ] = None,
     ensemble: options.Ensemble = False,
