@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deraincli.errors import UsageError
@@ -95,12 +97,18 @@ def load(
     return open_model(LoadOptions(name, task, *how))
 
 
-def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Derainer:
+def open_model(
+    options: LoadOptions,
+    found: ResolvedModel | None = None,
+    opened: MutableMapping[tuple[Path, str], Backend] | None = None,
+) -> Derainer:
     """Loads a model.
 
     Args:
         options: The model and how it runs.
         found: What `options.model` stands for, if the caller has resolved it already.
+        opened: What earlier calls opened, by file and precision, and what this call opens. A file is kept
+            once for calls whose options differ in the model and the task alone.
 
     Returns:
         The loaded model.
@@ -122,11 +130,12 @@ def open_model(options: LoadOptions, found: ResolvedModel | None = None) -> Dera
     backend = choose_backend(options.backend, options.model, options.device)
     if options.provider != "auto" and backend != "onnxruntime":
         raise UsageError("A provider is for ONNX Runtime: set backend to 'onnxruntime', or leave it out.")
+    opened = {} if opened is None else opened
     derainers, precision = [], options.precision
     for file in found.files:
-        opened = _backend(file, options, backend, precision)
-        precision = opened.precision  # the specialists of an automatic model use the same precision
-        derainers.append(_derainer(file.name, opened, options))
+        network = _backend(file, options, backend, precision)
+        precision = network.precision  # the specialists of an automatic model use the same precision
+        derainers.append(_derainer(file.name, opened.setdefault((file.path, precision), network), options))
     if len(derainers) > 1:
         streak, drop = derainers
         return AutoDerainer(found.name, streak, drop, shipped_classifier())

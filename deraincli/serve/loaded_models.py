@@ -1,10 +1,12 @@
-"""The models of a server, each loaded once."""
+"""The models of a server, each kept once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from deraincli.errors import UsageError
+from deraincli.inference.backends.base import Backend
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.restoration.derainer import Derainer
@@ -38,7 +40,8 @@ class LoadedModels:
             UsageError: The options contradict each other.
         """
         self._options = options
-        self._opened: dict[tuple[str | None, str], Derainer] = {}
+        self._derainers: dict[tuple[str | None, str], Derainer] = {}
+        self._opened: dict[tuple[Path, str], Backend] = {}
         self.default = self.open(None, None)
         """The model for requests that name neither a model nor a task."""
 
@@ -66,6 +69,7 @@ class LoadedModels:
             model = self._options.model
         chosen = replace(self._options, model=model, task=task or self._options.task)
         key = (chosen.model, chosen.task)
-        if key not in self._opened:
-            self._opened[key] = open_model(chosen, resolve_model(chosen.model, chosen.task))
-        return self._opened[key]
+        if key not in self._derainers:
+            found = resolve_model(chosen.model, chosen.task)
+            self._derainers[key] = open_model(chosen, found, self._opened)
+        return self._derainers[key]

@@ -30,6 +30,8 @@ _OUT_OF_MEMORY = (
     "CUDA out of memory",
     "CUDA error: out of memory",
 )
+_ONEDNN_LACKS_MEMORY = "could not create a primitive"
+"""All that oneDNN says. Its longer sentences that begin like this one mean kernels that it does not have."""
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -41,7 +43,12 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     Returns:
         Whether memory ran out.
     """
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
+    text = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError)
+        or text == _ONEDNN_LACKS_MEMORY
+        or any(part in text for part in _OUT_OF_MEMORY)
+    )
 
 
 @contextmanager

@@ -1,6 +1,9 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,3 +204,34 @@ def test_automatic_tiles_leave_room_for_their_overlap() -> None:
     assert FP32.tiling("auto", 200).overlap == 200
     with pytest.raises(UsageError):
         FP32.tiling("auto", -1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space")
+def test_running_out_of_memory_is_a_memory_error_wherever_it_happens(small_model: Path) -> None:
+    """Sometimes PyTorch has no memory for a tensor, sometimes oneDNN has none for a kernel."""
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np
+import torch
+from deraincli.inference.backends.torch_backend import TorchBackend
+from deraincli.models.checkpoint import load_model
+torch.set_num_threads(1)
+backend = TorchBackend(load_model(Path({str(small_model)!r}))[0], device="cpu", precision="fp32")
+tile = np.zeros((3, 128, 128), np.float32)
+backend.run_tile(tile[:, :32, :32])
+unlimited = resource.getrlimit(resource.RLIMIT_AS)
+failures = 0
+for spare in range(0, 2**22, 2**17):
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + spare, unlimited[1]))
+    try:
+        backend.run_tile(tile)
+    except MemoryError:
+        failures += 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)
+print(failures > 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
