@@ -6,8 +6,9 @@ images, and timed in turn.
     OMP_NUM_THREADS=1 python examples/peers/compare.py PAIRS --minutes 20 -o runs/peers
 
 PAIRS is a paired folder in any layout that `derain eval` recognises. The CPU time of a step is measured
-first, and each network then makes as many steps as fit, so that other work on the machine costs patience and
-not quality. A broken-off comparison goes on where it stopped. Writes OUT/compare.md and OUT/compare.png.
+first, and each network then makes as many steps as fit, so that other work on the machine delays the
+comparison and does not change it. An interrupted comparison continues where it stopped.
+Writes OUT/compare.md and OUT/compare.png.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Row:
 
 
 def open_run(recipe: str, folder: Path, steps: int) -> Run:
-    """A run of so many steps, new or to be gone on with."""
+    """A run of so many steps, new or to be continued."""
     config = load_config(RECIPES / f"{recipe}.toml", (f"optimiser.steps={steps}",))
     return Run(config, RECIPES, folder, ProcessGroup(), resume=(folder / "state.pt").exists())
 

@@ -1,4 +1,4 @@
-"""Kills `derain train` or `derain eval` at random moments, and goes on with the same command.
+"""Kills `derain train` or `derain eval` at random moments, and continues with the same command.
 
     python tests/endurance/resumed_kills.py train|eval [KILLS]
 

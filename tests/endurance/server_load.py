@@ -1,4 +1,4 @@
-"""Puts `derain serve` under load and checks that its answers, its memory and its manners hold.
+"""Puts `derain serve` under load and checks its answers, its memory and how it treats difficult clients.
 
     python tests/endurance/server_load.py                    # 200 requests by 16 clients, then 1,000 requests
     python tests/endurance/server_load.py --requests 5000    # a longer watch of the memory

@@ -1,4 +1,4 @@
-"""What the way of restoring large photos does, beside other ways, on pairs of our own.
+"""Compares the way of restoring large photos with other ways, on pairs of our own.
 
     python tests/performance/large.py PHOTO ... [--megapixels 1 3] [--rain fine mixed] [--crop FILE]
 
