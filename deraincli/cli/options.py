@@ -373,7 +373,7 @@ def model_file(text: str) -> Path:
     given = path(text)
     if given.suffix != ".safetensors":
         raise UsageError(
-            f"A model file has the suffix .safetensors, not '{given.suffix}': name -o otherwise."
+            f"{given} is no name for a model file: end it in .safetensors, for example -o mine.safetensors."
         )
     return given
 

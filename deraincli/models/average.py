@@ -1,53 +1,71 @@
-"""Averages the weights of models whose training continued from one another.
+"""Averages the weights of models that all go back to one trained model.
 
-Such an average often has the strengths of all of them, and takes the time of one: Wortsman et al., "Robust
-fine-tuning of zero-shot models", CVPR 2022, and "Model soups", ICML 2022. Models that began from different
-random weights have nothing in common, and their average restores nothing.
+Such an average often keeps most of what each model gained, and is as fast and as small as one of them:
+Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, and "Model soups", ICML 2022. Models
+that began from different random weights have nothing in common, and their average restores nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from deraincli.errors import ModelError
-from deraincli.models.checkpoint import load_model, model_bytes, refuse_not_finite
+from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes, refuse_not_finite
 
 
-def average_models(paths: Sequence[Path], shares: Sequence[float]) -> bytes:
+class Part(NamedTuple):
+    """A model of an average."""
+
+    name: str
+    """How messages name it."""
+    path: Path
+    """The model file."""
+    share: float
+    """How much it counts: a positive number. The sum of all need not be 1."""
+
+
+def average_models(parts: Sequence[Part]) -> bytes:
     """Averages the weights of models of one network, config and task.
 
     Args:
-        paths: The model files, at least one.
-        shares: How much each file counts: one positive number for each. Their sum need not be 1.
+        parts: The models, at least one.
 
     Returns:
-        The content of the averaged model's file, in float32. Whole numbers, such as the counters of batch
+        The content of the averaged model's file, in float16. Whole numbers, such as the counters of batch
         normalisation, are those of the first model.
 
     Raises:
         ModelError: A file is not a model, differs from the first one in more than its weights, or has a
             weight that is not finite.
     """
-    total = sum(shares)
+    total = sum(part.share for part in parts)
+    models = [load_model(part.path) for part in parts]
+    averaged, first = models[0]
     average: dict[str, Tensor] = {}
-    for path, share in zip(paths, shares, strict=True):
-        network, info = load_model(path)
+    for (name, path, share), (network, info) in zip(parts, models, strict=True):
+        _refuse_other_kind(name, info, parts[0].name, first)
         refuse_not_finite(network, path)
-        if not average:
-            averaged, first = network, info
-        elif info != first:
-            raise ModelError(
-                f"{path} has another network, config or task than {paths[0]}: name models that were trained "
-                "from one another."
-            )
         for key, value in network.state_dict().items():
             if not value.is_floating_point():
                 average.setdefault(key, value)
             else:
                 average[key] = average.get(key, 0) + share / total * value.double()
     averaged.load_state_dict(average)
-    return model_bytes(averaged, first, dtype=torch.float32)
+    return model_bytes(averaged, first)
+
+
+def _refuse_other_kind(name: str, info: ModelInfo, first_name: str, first: ModelInfo) -> None:
+    """Raises ModelError if a model differs from the first one in network, task or config."""
+    if info.network != first.network:
+        difference = f"{name} is a {info.network} and {first_name} a {first.network}"
+    elif info.task != first.task:
+        difference = f"{name} has the task {info.task!r} and {first_name} {first.task!r}"
+    elif info.config != first.config:
+        difference = f"{name} and {first_name} have networks of different sizes"
+    else:
+        return
+    raise ModelError(f"{difference}. Average models of one network, size and task: leave one out.")

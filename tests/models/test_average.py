@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load, load_file, save
 
 from deraincli.errors import ModelError
-from deraincli.models.average import average_models
+from deraincli.models.average import Part, average_models
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes
 from deraincli.models.registry import NETWORKS
 
@@ -23,23 +23,27 @@ def write(path: Path, seed: int, name: str = "balnet-lite", task: str = "streak"
     return path
 
 
+def mean(shares: dict[Path, float]) -> bytes:
+    return average_models([Part(path.name, path, share) for path, share in shares.items()])
+
+
 def test_every_weight_is_the_weighted_mean(tmp_path: Path) -> None:
     a, b, c = (write(tmp_path / f"{seed}.safetensors", seed) for seed in (1, 2, 3))
-    averaged = load(average_models([a, b, c], [2, 1, 1]))
+    averaged = load(mean({a: 2, b: 1, c: 1}))
     parts = [load_file(path) for path in (a, b, c)]
     for key, value in averaged.items():
         expected = 0.5 * parts[0][key] + 0.25 * parts[1][key] + 0.25 * parts[2][key]
-        torch.testing.assert_close(value, expected, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(value, expected.half(), rtol=1e-3, atol=1e-7)
 
 
 def test_the_average_of_a_model_with_itself_is_the_model(tmp_path: Path) -> None:
     model = write(tmp_path / "a.safetensors", 1)
     averaged = tmp_path / "average.safetensors"
-    averaged.write_bytes(average_models([model, model], [0.3, 5]))
+    averaged.write_bytes(average_models([Part("a", model, 0.3), Part("b", model, 5)]))
     (network, info), (same, described) = load_model(model), load_model(averaged)
     assert info == described
     for key, value in network.state_dict().items():
-        torch.testing.assert_close(same.state_dict()[key], value, rtol=1e-6, atol=1e-8)
+        torch.testing.assert_close(same.state_dict()[key], value, rtol=1e-3, atol=1e-7)
 
 
 def test_whole_numbers_are_kept(tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ def test_whole_numbers_are_kept(tmp_path: Path) -> None:
     state = load_file(model)
     counters = {key for key, value in state.items() if not value.is_floating_point()}
     assert counters
-    averaged = load(average_models([model, model], [1, 1]))
+    averaged = load(mean({model: 1}))
     assert all(torch.equal(averaged[key], state[key]) for key in counters)
 
 
@@ -60,10 +64,10 @@ def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with safe_open(model, "pt") as file:
         damaged.write_bytes(save(state, file.metadata()))
     for other, words in (
-        (write(tmp_path / "small.safetensors", 1, "balnet-small"), "another network"),
-        (write(tmp_path / "drop.safetensors", 1, task="drop"), "another network"),
+        (write(tmp_path / "small.safetensors", 1, "balnet-small"), "small.* is a balnet-small"),
+        (write(tmp_path / "drop.safetensors", 1, task="drop"), "drop.* has the task 'drop'"),
         (damaged, "not finite"),
         (tmp_path / "missing.safetensors", "missing"),
     ):
         with pytest.raises(ModelError, match=words):
-            average_models([model, other], [1, 1])
+            mean({model: 1, other: 1})

@@ -1,4 +1,4 @@
-"""`derain weights average` averages the weights of models whose training continued from one another."""
+"""`derain weights average` averages the weights of models that all go back to one trained model."""
 
 from __future__ import annotations
 
@@ -45,48 +45,53 @@ def command(
         typer.Option(
             metavar="NUMBERS",
             rich_help_panel=QUALITY,
-            help="How much each model counts, separated by commas. Default: all count equally.",
+            help="How much each model counts, in their order. 2,1 is two thirds and one third. "
+            "Default: all count equally.",
         ),
     ] = None,
     quiet: options.Quiet = False,
     verbose: options.NoVerbose = False,
     json: options.Json = False,
 ) -> None:
-    """Average the weights of models whose training continued from one another.
+    """Average the weights of models that all go back to one trained model.
 
-    The average often has the strengths of all of them, and takes the time of one.
-    Models that began from different random weights cannot be averaged.
+    The average often keeps most of what each of them gained, and is as fast and as small as one.
+    All need the same network and task. Models that began from different random weights cannot be averaged.
     """
     from deraincli.files.atomic import check_destination, write_atomically
     from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
-    counts = _parsed(shares, len(models))
+    shares_of_one = _parsed(shares, models)
     check_destination(destination, overwrite=overwrite)
-    files = [resolve_model(model).only_file.path for model in models]
-    from deraincli.models.average import average_models
+    found = [resolve_model(model) for model in models]
+    files = [model.only_file.path for model in found]
+    from deraincli.diagnostics.average_check import check_average
+    from deraincli.models.average import Part, average_models
 
-    data = average_models(files, counts)
-    write_atomically(destination, data, overwrite=overwrite)
-    parts = [(model, count / sum(counts)) for model, count in zip(models, counts, strict=True)]
-    record = [{"model": model, "share": share} for model, share in parts]
-    listed = ", ".join(f"{share:.0%} {model}" for model, share in parts)
+    parts = [Part(*part) for part in zip(models, files, shares_of_one, strict=True)]
+    content = average_models(parts)
+    check_average(content, found)
+    write_atomically(destination, content, overwrite=overwrite)
+    record = [{"model": part.name, "share": part.share} for part in parts]
+    listed = ", ".join(f"{part.share:.0%} {part.name}" for part in parts)
     out.result({"models": record, "output": str(destination)}, f"{listed} → {destination}")
 
 
-def _parsed(shares: str | None, count: int) -> list[float]:
-    """Returns one positive number for each model. Raises UsageError if there are none."""
+def _parsed(shares: str | None, models: list[str]) -> list[float]:
+    """Returns the share of each model, with the sum 1. Raises UsageError if `shares` does not give them."""
+    count = len(models)
     if count < 2:
-        raise UsageError("An average needs two models at least: name another one.")
+        raise UsageError("An average needs two models at least, separated by spaces: name another one.")
     if shares is None:
-        return [1.0] * count
+        return [1 / count] * count
     try:
         numbers = [float(part) for part in shares.split(",")]
     except ValueError:
         numbers = []
     if len(numbers) != count or not all(0 < number < math.inf for number in numbers):
         raise UsageError(
-            f"--shares takes {count} positive numbers, one for each model, such as "
+            f"--shares takes {count} positive numbers, separated by commas, without spaces, such as "
             f"{','.join(map(str, range(count, 0, -1)))}; not {shares!r}."
         )
-    return numbers
+    return [number / sum(numbers) for number in numbers]
