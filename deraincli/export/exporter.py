@@ -93,7 +93,8 @@ def export_model(
         bytes_per_pixel=_bytes_per_pixel(network),
         weights_sha256=file.sha256,
     )
-    on_step(f"Converting {file.path.stem} to {target} in {precision}.")
+    patience = "" if target == "safetensors" else ", which can take minutes"
+    on_step(f"Converting {file.path.stem} to {target} in {precision}{patience}.")
     if precision == "int8":
         assert pairs is not None
         data, loss = _int8(network, target, description, pairs, max_pixels, on_step)

@@ -41,6 +41,10 @@ def test_a_model_is_exported_once_and_then_found(derain, shallow_model: Path, tm
     done = derain("weights", "export", shallow_model, "--json")
     record = json.loads(done.out)
     assert done.code == 0
+    assert done.err.splitlines()[:2] == [
+        "Converting shallow to onnx in fp32, which can take minutes.",
+        "Comparing with PyTorch.",
+    ]
     assert (record["target"], record["precision"]) == ("onnx", "fp32")
     assert Path(record["output"]).stat().st_size == record["bytes"]
     assert record["max_difference"] <= 1e-4

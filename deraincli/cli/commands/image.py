@@ -101,7 +101,8 @@ def command(
             min=0,
             metavar="N",
             rich_help_panel=SPEED,
-            help="With -m dsc or gmm: end each pass after N seconds, with the best so far.",
+            help="With -m dsc or gmm: end each pass after N seconds, with the best so far. "
+            "Large photos take two or more passes.",
         ),
     ] = None,
     quiet: options.Quiet = False,
