@@ -138,7 +138,9 @@ def test_the_frontier_scores_as_eval_does_and_leaves_out_what_cannot_run(
     arguments = (script, pairs, "--models", random_model, *options, "-o", tmp_path)
     monkeypatch.setattr(sys, "argv", [*map(str, arguments)])
     runpy.run_path(script, run_name="__main__")
-    _, _, *rows = (tmp_path / "frontier.md").read_text().splitlines()
+    table, how = (tmp_path / "frontier.md").read_text().split("\n\n")
+    assert how == "pairs, pairs: 2, protocol prenet, whole images\n"
+    _, _, *rows = table.splitlines()
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert [(name, psnr, ssim) for name, _, psnr, ssim in cells] == [
         ("rainy input", f"{expected['input_psnr']:.2f}", f"{expected['input_ssim']:.4f}"),

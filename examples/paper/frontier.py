@@ -5,8 +5,9 @@
 
 SET is a paired folder in any layout that `derain eval` recognises. Models are names, files or folders of
 trainings, also imported checkpoints of published networks (`derain weights import`), and the classical
-methods `dsc` and `gmm`. Whole images are scored, and `derain bench` times all models in turn. What cannot run
-is left out. Writes OUT/frontier.md and OUT/frontier.png.
+methods `dsc` and `gmm`. Whole images are scored, and `derain bench` times all models in turn. A model that
+cannot run on a backend is left out there and named. Writes OUT/frontier.md and OUT/frontier.png, also over
+those of an earlier run. Needs the extra `figures`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from deraincli.models.classical.registry import CLASSICAL_METHODS
 from deraincli.reporting.markdown import markdown_table
 
 PROTOCOL = PROTOCOLS["prenet"]
+SHAPES = "osD^v"
+"""Matplotlib's markers of the backends."""
 
 
 class Way(NamedTuple):
@@ -79,13 +82,16 @@ def quality(pairs: Sequence[Pair], restore: Restore) -> Score:
     return mean_score([score[PROTOCOL.name] for score in scores])
 
 
-def chart(titles: Sequence[str], times: Sequence[float], scores: Sequence[float], rainy: float) -> Figure:
-    """PSNR against latency. The upper left is best."""
+def chart(ways: Sequence[Way], times: Sequence[float], scores: Sequence[float], rainy: float) -> Figure:
+    """PSNR against latency: a colour for each model, and a shape for each backend. The upper left is best."""
     figure = Figure((8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.axhline(rainy, color="grey", linestyle=":", linewidth=1, label="rainy input")
-    for number, (title, time, score) in enumerate(zip(titles, times, scores, strict=True)):
-        axes.scatter(time, score, s=60, color=colormaps["tab20"](number), label=title)
+    models, backends = (list(dict.fromkeys(names)) for names in zip(*ways, strict=True))
+    for way, time, score in zip(ways, times, scores, strict=True):
+        colour = colormaps["tab10"](models.index(way.model))
+        shape = SHAPES[backends.index(way.backend)]
+        axes.scatter(time, score, s=60, color=colour, marker=shape, label=way.title)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
@@ -96,36 +102,47 @@ def chart(titles: Sequence[str], times: Sequence[float], scores: Sequence[float]
     return figure
 
 
-def main() -> None:
+def parsed_arguments() -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path, help="the paired folder to score on")
-    parser.add_argument("--models", default="balnet-lite-streak,balnet-small", help="separated by commas")
-    parser.add_argument("--backends", default="eager", help="such as eager,openvino,onnxruntime")
-    parser.add_argument("--size", type=int, default=320, help="side of the timed picture in pixels")
-    parser.add_argument("--limit", type=int, help="score only the first pairs")
-    parser.add_argument("-o", "--out", type=Path, default=Path("runs/frontier"))
-    asked = parser.parse_args()
+    models = "balnet-lite-streak,balnet-small"
+    parser.add_argument("--models", default=models, help=f"separated by commas, {models} by default")
+    backends = "eager,openvino,onnxruntime"
+    parser.add_argument("--backends", default="eager", help=f"such as {backends}; eager (PyTorch) by default")
+    parser.add_argument("--size", type=int, default=320, help="side of the timed picture, 320 by default")
+    parser.add_argument("--limit", type=int, help="score only this number of pairs, all by default")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("runs/frontier"), help="runs/frontier by default"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = parsed_arguments()
     models, backends = (list(dict.fromkeys(names.split(","))) for names in (asked.models, asked.backends))
     pairs = find_pairs(asked.pairs).pairs[: asked.limit]
     rainy = quality(pairs, lambda picture: picture)
-    rows, titles, times, scores = [["rainy input", "", f"{rainy.psnr:.2f}", f"{rainy.ssim:.4f}"]], [], [], []
+    rows, shown, times, scores = [["rainy input", "", f"{rainy.psnr:.2f}", f"{rainy.ssim:.4f}"]], [], [], []
     say(f"timing {len(models)} models, first their memory")
     for way, measured in zip(ways_of(models, backends), latencies(models, backends, asked.size), strict=True):
         if measured["error"]:  # `derain bench` has said why
+            say(f"left out: {way.title}")
             continue
-        say(f"scoring {way.title} on {len(pairs)} pairs")
+        say(f"scoring {way.title}, pairs: {len(pairs)}")
         restore = deraincli.load(way.model, backend=way.backend, working_side="full")
         found, time = quality(pairs, restore), measured["latency_ms"]["median"]
         rows.append([way.title, f"{time:.0f}", f"{found.psnr:.2f}", f"{found.ssim:.4f}"])
-        titles.append(way.title)
+        shown.append(way)
         times.append(time)
         scores.append(found.psnr)
-    if not titles:
+    if not shown:
         sys.exit(1)
     table = markdown_table(("way", f"ms at {asked.size}×{asked.size}", "PSNR, dB", "SSIM"), rows)
+    how = f"{asked.pairs.name}, pairs: {len(pairs)}, protocol {PROTOCOL.name}, whole images\n"
     asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "frontier.md").write_text(table, encoding="utf-8")
-    chart(titles, times, scores, rainy.psnr).savefig(asked.out / "frontier.png", dpi=150)
+    (asked.out / "frontier.md").write_text(f"{table}\n{how}", encoding="utf-8")
+    chart(shown, times, scores, rainy.psnr).savefig(asked.out / "frontier.png", dpi=150)
     print(table)
 
 
