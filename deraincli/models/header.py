@@ -136,4 +136,4 @@ def _unreadable(path: Path, error: Exception) -> str:
         )
     if path.suffix in EXPORT_SUFFIXES:
         return f"{path} is an export for other programs: name the model that it was made from."
-    return f"{path} is not an intact safetensors file ({error}); fetch it again."
+    return f"{path} is not an intact model file ({error}): name another, or fetch it again."

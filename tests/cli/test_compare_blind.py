@@ -84,7 +84,7 @@ def test_what_cannot_be_judged_is_refused(derain, photos: Path, tmp_path: Path) 
     (tmp_path / "darker" / "sub" / "3.bmp").unlink()
     done = derain("compare", photos, one, "-o", page, "--blind")
     assert done.code == 1
-    assert "0 results of 'sub/3.png'" in done.err
+    assert "no result of 'sub/3.png'" in done.err
     assert not page.exists()
 
 

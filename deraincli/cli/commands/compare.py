@@ -135,8 +135,10 @@ def command(
         compare_blind.write_result(source, destination, out, overwrite=overwrite)
         return
     format = _sheet_format(destination)
-    if blind and (format or target):
-        raise UsageError("--blind writes a page and takes no --target: name -o PAGE.html, or leave it out.")
+    if blind and format:
+        raise UsageError(f"--blind writes a page, not '{destination}': name it -o PAGE.html.")
+    if blind and target:
+        raise UsageError("--blind shows no ground truth: leave out --target.")
     if protocol and not target:
         raise UsageError("--protocol needs the ground truth: add --target CLEAN, or leave it out.")
     measure = metrics.PROTOCOLS[protocol or "prenet"]

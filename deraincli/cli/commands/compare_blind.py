@@ -139,6 +139,8 @@ def _result_of(folder: Path, photo: str) -> Path:
         return folder / photo
     stem = str(Path(photo).with_suffix(""))
     matches = [name for name in walk(folder).names if str(Path(name).with_suffix("")) == stem]
-    if len(matches) != 1:
-        raise InputError(f"'{folder}' has {len(matches)} results of '{photo}': it needs exactly one.")
+    if not matches:
+        raise InputError(f"'{folder}' has no result of '{photo}': name each result as its photo.")
+    if len(matches) > 1:
+        raise InputError(f"'{folder}' has {len(matches)} results of '{photo}': leave only one there.")
     return folder / matches[0]
