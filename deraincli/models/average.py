@@ -7,6 +7,7 @@ that began from different random weights have nothing in common, and their avera
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from deraincli.errors import ModelError
+from deraincli.models.balnet.net2net import deepens, take_over
 from deraincli.models.checkpoint import ModelInfo, load_model, model_bytes, refuse_not_finite
 
 
@@ -31,6 +33,9 @@ class Part(NamedTuple):
 def average_models(parts: Sequence[Part]) -> bytes:
     """Averages the weights of models of one network, config and task.
 
+    A network may also be shallower than another. It takes part as the deeper network that computes the same,
+    whose additional blocks add nothing.
+
     Args:
         parts: The models, at least one.
 
@@ -39,33 +44,38 @@ def average_models(parts: Sequence[Part]) -> bytes:
         normalisation, are those of the first model.
 
     Raises:
-        ModelError: A file is not a model, differs from the first one in more than its weights, or has a
-            weight that is not finite.
+        ModelError: A file is not a model, differs from the deepest one in more than its weights and depth, or
+            has a weight that is not finite.
     """
     total = sum(part.share for part in parts)
     models = [load_model(part.path) for part in parts]
-    averaged, first = models[0]
+    deepest = max(range(len(parts)), key=lambda number: len(models[number][0].state_dict()))
+    averaged, kind = models[deepest]
     average: dict[str, Tensor] = {}
     for (name, path, share), (network, info) in zip(parts, models, strict=True):
-        _refuse_other_kind(name, info, parts[0].name, first)
         refuse_not_finite(network, path)
+        if info.task == kind.task and info != kind and deepens(kind.config, info.config):
+            deeper = copy.deepcopy(averaged)
+            take_over(deeper, network)
+            network, info = deeper, kind
+        _refuse_other_kind(name, info, parts[deepest].name, kind)
         for key, value in network.state_dict().items():
             if not value.is_floating_point():
                 average.setdefault(key, value)
             else:
                 average[key] = average.get(key, 0) + share / total * value.double()
     averaged.load_state_dict(average)
-    return model_bytes(averaged, first)
+    return model_bytes(averaged, kind)
 
 
-def _refuse_other_kind(name: str, info: ModelInfo, first_name: str, first: ModelInfo) -> None:
-    """Raises ModelError if a model differs from the first one in network, task or config."""
-    if info.network != first.network:
-        difference = f"{name} is a {info.network} and {first_name} a {first.network}"
-    elif info.task != first.task:
-        difference = f"{name} has the task {info.task!r} and {first_name} {first.task!r}"
-    elif info.config != first.config:
-        difference = f"{name} and {first_name} have networks of different sizes"
+def _refuse_other_kind(name: str, info: ModelInfo, other_name: str, other: ModelInfo) -> None:
+    """Raises ModelError if a model differs from another one in task, network or config."""
+    if info.task != other.task:
+        difference = f"{name} has the task {info.task!r} and {other_name} {other.task!r}"
+    elif info.network != other.network:
+        difference = f"{name} is a {info.network} and {other_name} a {other.network}"
+    elif info.config != other.config:
+        difference = f"{name} and {other_name} have networks of different sizes"
     else:
         return
     raise ModelError(f"{difference}. Average models of one network, size and task: leave one out.")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains weights of the kind that ships, from nothing, in the order of weights/README.md.
 #
-#     bash examples/training/reproduce.sh DATA OUT            # 14 hours on one thread of a Xeon with AMX, and 12 of an EPYC
+#     bash examples/training/reproduce.sh DATA OUT            # 10 hours on one thread of a Xeon with AMX, and 13 of an EPYC
 #     bash examples/training/reproduce.sh --rehearse [N] OUT  # an Nth of the steps (a hundredth) on data made here
 #
 # DATA has the layout of the research data, which is not distributed:
@@ -56,7 +56,7 @@ train() { # STAGE CONFIG STEPS [OPTION...]
         sources+=(--set data.paired="[{folder = \"$data/train/raindrop_4\", weight = 0.1}]")
         ;;
     lite-free) sources=(--set data.clean="[\"$data/train/clean_free\"]") ;;
-    frames-streak) sources+=(--set data.streak_frames="$data/train/streaks_light") ;;
+    frames-streak | small-streak) sources+=(--set data.streak_frames="$data/train/streaks_light") ;;
     esac
     echo "== $1: $2, $steps steps"
     derain train --quiet "$configs/$2.toml" --out "$out/$1" --resume --set optimiser.steps="$steps" \
@@ -106,9 +106,10 @@ average drop-5 1,2,1,1 drop-2/last.safetensors drop-3/best.safetensors drop-4/be
 ship drop-5 balnet-lite-drop
 
 # balnet-small
-train small-1 small-streak 4267 "$(from streak-2)"                        # 1.8 h
-train small-2 photographed-streak 3867 "$(from small-1)" --set network=balnet-small  # 1.9 h
-ship small-2 balnet-small
+train small-1 small-streak 600 "$(from streak-10)"                        # 0.6 h on an AMD EPYC with AVX2
+train small-2 small-streak 812 "$(from small-1 last)"                     # 0.8 h there
+average small-3 1,1,2 streak-10/best.safetensors small-1/last.safetensors small-2/last.safetensors
+ship small-3 balnet-small
 
 # balnet-lite-free: drawn rain alone, and the last weights instead of the best ones
 train free-1 lite-free 2591                                               # 1.3 h on an AMD EPYC with AVX2

@@ -230,7 +230,7 @@ def test_what_cannot_be_averaged_is_refused(derain, random_model: Path, tmp_path
     for models, options, code, says in (
         ((random_model,), (), 2, "name another one"),
         ((random_model, "balnet-lite"), (), 2, "balnet-lite-streak or balnet-lite-drop"),
-        ((random_model, "balnet-small"), (), 1, "balnet-small is a balnet-small"),
+        ((random_model, "balnet-small"), (), 1, "has the task"),
         (("balnet-lite-streak", "balnet-lite-drop"), (), 1, "balnet-lite-drop has the task 'drop'"),
         (("balnet-lite-streak", "balnet-lite-free"), (), 1, "go back to one trained model"),
         ((random_model, random_model), ("--shares", "1"), 2, "2 positive numbers"),

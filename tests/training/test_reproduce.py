@@ -48,13 +48,12 @@ def test_every_command_parses(calls: list[list[str]]) -> None:
 
 
 def test_every_run_begins_with_weights_that_an_earlier_one_has_made(calls: list[list[str]]) -> None:
-    runs = list(configs(calls))
-    folders: list[str] = []
-    for folder, _, start in runs:
-        assert start is None or str(Path(start).parent) in folders
-        folders.append(folder)
-    assert [start for _, _, start in runs].count(None) == 2  # from nothing: research data, free data
-    assert all(config.optimiser.steps >= 400 for _, config, _ in runs)
+    made: set[str] = set()
+    for folder, starts in origins(calls).items():
+        assert made.issuperset(starts)
+        made.add(folder)
+    assert list(origins(calls).values()).count([]) == 2  # from nothing: research data, free data
+    assert all(config.optimiser.steps >= 400 for _, config, _ in configs(calls))
 
 
 def averages(calls: list[list[str]]) -> dict[str, list[str]]:
@@ -68,6 +67,19 @@ def averages(calls: list[list[str]]) -> dict[str, list[str]]:
     return found
 
 
+def origins(calls: list[list[str]]) -> dict[str, list[str]]:
+    """The folder of every run and average in their order, and the folders of the weights it is made from."""
+    starts = {folder: start for folder, _, start in configs(calls)}
+    found: dict[str, list[str]] = {}
+    for call in calls:
+        if call[0] == "train":
+            folder = call[call.index("--out") + 1]
+            found[folder] = [str(Path(start).parent)] if (start := starts[folder]) else []
+        else:
+            found |= averages([call])
+    return found
+
+
 def exports(calls: list[list[str]]) -> dict[str, Path]:
     """The name of every model that ships, and the file of its weights."""
     return {
@@ -78,16 +90,17 @@ def exports(calls: list[list[str]]) -> dict[str, Path]:
 
 
 def test_every_average_is_of_earlier_runs_of_one_history(calls: list[list[str]]) -> None:
-    starts = {folder: start and str(Path(start).parent) for folder, _, start in configs(calls)}
-    folders = list(starts)
+    made_from = origins(calls)
+    folders = list(made_from)
     assert averages(calls)
     for parts in averages(calls).values():
         *earlier, last = sorted(set(parts), key=folders.index)
-        history = [last]
-        while (before := starts[history[-1]]) is not None:
-            history.append(before)
+        history = {last}
+        for folder in reversed(folders):
+            if folder in history:
+                history.update(made_from[folder])
         assert earlier
-        assert set(earlier) <= set(history)
+        assert set(earlier) <= history
 
 
 def test_free_weights_see_no_research_data(calls: list[list[str]]) -> None:
@@ -105,7 +118,7 @@ def test_what_it_ships_are_the_shipped_models(calls: list[list[str]]) -> None:
     from deraincli.model_zoo.catalogue import SHIPPED
 
     runs = {folder: config for folder, config, _ in configs(calls)}
-    runs |= {folder: runs[parts[0]] for folder, parts in averages(calls).items()}
+    runs |= {folder: runs[parts[-1]] for folder, parts in averages(calls).items()}
     for name, weights in exports(calls).items():
         config = runs[str(weights.parent)]
         assert (config.task,) == SHIPPED[name].tasks

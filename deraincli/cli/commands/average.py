@@ -56,7 +56,8 @@ def command(
     """Average the weights of models that all go back to one trained model.
 
     The average often keeps most of what each of them gained, and is as fast and as small as one.
-    All need the same network and task. Models that began from different random weights cannot be averaged.
+    All need the same task and network, though balnet-lite may join balnet-small.
+    Models that began from different random weights cannot be averaged.
     """
     from deraincli.files.atomic import check_destination, write_atomically
     from deraincli.model_zoo.resolve import resolve_model

@@ -46,8 +46,19 @@ def deepened(shallower: nn.Module, config: BALNetConfig) -> BALNet:
         config: The config of the deeper network, which `deepens` the config of the shallower one.
     """
     network = BALNet(config)
+    take_over(network, shallower)
+    return network
+
+
+def take_over(network: nn.Module, shallower: nn.Module) -> None:
+    """Makes a deeper network compute the same as a shallower one.
+
+    Args:
+        network: The deeper network, changed in place. Its additional blocks keep their weights, except those
+            of their last layer, which become zero.
+        shallower: The network whose weights it takes over.
+    """
     additional = network.load_state_dict(shallower.state_dict(), strict=False).missing_keys
     for key in additional:
-        if key.endswith(".fuse.weight"):  # the end of a residual path, whose bias starts at zero
+        if key.endswith((".fuse.weight", ".fuse.bias")):  # the end of a residual path
             nn.init.zeros_(network.get_parameter(key))
-    return network
