@@ -94,11 +94,12 @@ class BlindResult:
 
     def __str__(self) -> str:
         first, second = self.versions
-        left = self.count(None)
+        unjudged = self.count(None)
         return (
             f"{first} is better on {self.count(first)}, {second} on {self.count(second)}, no difference on "
-            f"{self.count('')} of {len(self.preferred)} pictures{f', {left} not judged' if left else ''}; "
-            f"sign test p = {self.p_value:.3g}"
+            f"{self.count('')} of {len(self.preferred)} pictures"
+            + (f", {unjudged} not judged" if unjudged else "")
+            + f"; sign test p = {self.p_value:.3g}"
         )
 
 

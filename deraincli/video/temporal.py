@@ -27,6 +27,7 @@ from deraincli.pixels import Pixels
 Grey = NDArray[np.uint8]
 """H×W, 0–255."""
 Levels = NDArray[np.float32]
+"""Levels of pixels, or shares of 0–1: H×W×3 or H×W×1."""
 T = TypeVar("T")
 
 BRIGHTENING = (30.0, 60.0)

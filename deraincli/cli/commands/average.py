@@ -63,14 +63,14 @@ def command(
     from deraincli.model_zoo.resolve import resolve_model
 
     out = options.make_output(quiet, verbose, json)
-    shares_of_one = _parsed(shares, models)
+    counts = _parsed(shares, len(models))
     check_destination(destination, overwrite=overwrite)
     found = [resolve_model(model) for model in models]
     files = [model.only_file.path for model in found]
     from deraincli.diagnostics.average_check import check_average
     from deraincli.models.average import Part, average_models
 
-    parts = [Part(*part) for part in zip(models, files, shares_of_one, strict=True)]
+    parts = [Part(*part) for part in zip(models, files, counts, strict=True)]
     content = average_models(parts)
     check_average(content, found)
     write_atomically(destination, content, overwrite=overwrite)
@@ -79,9 +79,8 @@ def command(
     out.result({"models": record, "output": str(destination)}, f"{listed} → {destination}")
 
 
-def _parsed(shares: str | None, models: list[str]) -> list[float]:
+def _parsed(shares: str | None, count: int) -> list[float]:
     """Returns the share of each model, with the sum 1. Raises UsageError if `shares` does not give them."""
-    count = len(models)
     if count < 2:
         raise UsageError("An average needs two models at least, separated by spaces: name another one.")
     if shares is None:
