@@ -95,7 +95,7 @@ SHIPPED: dict[str, ShippedModel] = {
         parameters=2_214_880,
         licence=_RESEARCH,
         provenance="Begun as balnet-lite-streak with further blocks and trained in the same way; removes "
-        "more rain from most real photos, and takes 1.7 times as long. It has seen streaks only: no lens "
+        "more dense rain from real photos, and takes 1.7 times as long. It has seen streaks only: no lens "
         "raindrops or snow.",
         scores=(
             ReportedScore("20 pairs of Rain100L (validation)", "prenet", 37.59, 0.9762),

@@ -33,7 +33,7 @@ class Part(NamedTuple):
 def average_models(parts: Sequence[Part]) -> bytes:
     """Averages the weights of models of one network, config and task.
 
-    A network may also be shallower than another. It takes part as the deeper network that computes the same,
+    A BAL-Net may also be shallower than another. It takes part as the deeper network that computes the same,
     whose additional blocks add nothing.
 
     Args:

@@ -75,8 +75,8 @@ def test_models_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with safe_open(model, "pt") as file:
         damaged.write_bytes(save(state, file.metadata()))
     for other, words in (
-        (write(tmp_path / "ddn.safetensors", 1, "ddn"), "is a ddn|is a balnet-lite"),
-        (write(tmp_path / "drop.safetensors", 1, task="drop"), "has the task 'drop'|and .* 'drop'"),
+        (write(tmp_path / "ddn.safetensors", 1, "ddn"), "ddn.safetensors is a ddn"),
+        (write(tmp_path / "drop.safetensors", 1, task="drop"), "drop.safetensors has the task 'drop'"),
         (damaged, "not finite"),
         (tmp_path / "missing.safetensors", "missing"),
     ):
