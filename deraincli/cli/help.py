@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from deraincli.cli.guesses import meant_command
-from deraincli.errors import UsageError
+from deraincli.cli.values import is_from_variable, wrong_variable
+from deraincli.errors import ModelError, UsageError
 
 RESTORE = "Restore"
 LOOK = "Look"
@@ -45,7 +47,31 @@ def examples(*lines: str) -> str:
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags without a type, and --help in the panel of messages."""
+    """A command whose help shows flags without a type, and --help in the panel of messages.
+
+    Errors about the value of an environment variable name the variable.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the command line.
+
+        Raises:
+            UsageError: An environment variable has a wrong value.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            raise wrong_variable(ctx, error) or error from None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command. Adds DERAIN_MODEL to an error about the model that it names."""
+        try:
+            return super().invoke(ctx)
+        except ModelError as error:
+            named = f"'{ctx.params.get('model')}'" in str(error)  # not one of --models
+            if not (named and is_from_variable(ctx, "model")):
+                raise
+            raise type(error)(f"{error} The name comes from DERAIN_MODEL: change or unset it.") from None
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Lists the parameters, --help included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from paired import scene, write_picture, write_set
 from test_readme import parse
 
 from deraincli._version import __version__
@@ -229,10 +231,86 @@ def test_a_wrong_value_is_one_sentence_with_all_right_ones(
     assert done.err == f"Error: {name} takes {possible}, not {wrong!r}.\n"
 
 
-def test_the_wrong_value_of_a_variable_names_the_variable(derain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DERAIN_TASK", "snow")
+FREE_TEXT = {"DERAIN_MODEL", "DERAIN_RAY_ADDRESS", "DERAIN_TOKEN"}
+"""Variables that take any text."""
+VARIABLES = sorted(
+    {
+        (name, option.envvar, option.opts[0])
+        for name in COMMANDS
+        for option in options_of(name)
+        if option.envvar and option.envvar not in FREE_TEXT
+    }
+)
+"""Every other environment variable of every command, with its option."""
+NEEDED = {
+    "compare": "photo.jpg -o page.html",
+    "synth": "photo.jpg -o pairs",
+    "bench": "",
+    "serve": "",
+    "weights verify": "",
+}
+"""What must stand on the command line. The other commands need one word."""
+POSSIBLE = {"DERAIN_ENSEMBLE": "1 or 0", "DERAIN_MAX_PIXELS": "a positive whole number"}
+"""The values that variables take where the option has no such list."""
+
+
+@pytest.mark.parametrize(("name", "variable", "option"), VARIABLES)
+def test_the_wrong_value_of_a_variable_names_the_variable(
+    derain, monkeypatch: pytest.MonkeyPatch, name: str, variable: str, option: str
+) -> None:
+    monkeypatch.setenv(variable, "banana")
+    words = [*name.split(), *NEEDED.get(name, "photo.jpg").split()]
+    done = derain(*words)
+    assert (done.code, done.out) == (2, b"")
+    if variable in POSSIBLE:
+        assert done.err == f"Error: {variable} takes {POSSIBLE[variable]}, not 'banana'.\n"
+    else:
+        assert done.err.replace(variable, option) == derain(*words, option, "banana").err
+        assert f" {variable} takes " in done.err
+
+
+def test_a_number_out_of_range_in_a_variable_names_the_variable(
+    derain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DERAIN_MAX_PIXELS", "0")
     done = derain("image", "photo.jpg")
-    assert (done.code, done.err) == (2, "Error: DERAIN_TASK takes auto, streak or drop, not 'snow'.\n")
+    assert done.err == "Error: DERAIN_MAX_PIXELS takes a positive whole number, not '0'.\n"
+
+
+def test_a_wrong_option_does_not_blame_a_variable(derain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DERAIN_MAX_PIXELS", "5")
+    done = derain("image", "photo.jpg", "--max-pixels", "banana")
+    assert (done.code, "--max-pixels" in done.err, "DERAIN_" in done.err) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    "command", ["video photo.mp4", "compare photo.png -o page.html", "eval set", "bench"]
+)
+def test_an_unknown_model_of_a_variable_names_the_variable(
+    derain, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    pytest.importorskip("av")
+    from clips import write_clip
+
+    monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "set", 1)
+    write_clip(tmp_path / "photo.mp4")
+    monkeypatch.setenv("DERAIN_MODEL", "balnet-lit")
+    done = derain(*command.split())
+    assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
+    assert "'balnet-lit'" in done.err and "comes from DERAIN_MODEL" in done.err
+    done = derain(*command.split(), "-m", "balnet-lite-strek")
+    assert (done.code, "DERAIN_" in done.err) == (2, False)
+
+
+def test_an_ensemble_of_the_environment_can_be_switched_off(
+    derain, monkeypatch: pytest.MonkeyPatch, random_model: Path, tmp_path: Path
+) -> None:
+    photo = write_picture(tmp_path / "photo.png", scene(0, 40, 56))
+    for value, expected in (("1", True), ("0", False)):
+        monkeypatch.setenv("DERAIN_ENSEMBLE", value)
+        done = derain("image", photo, "-o", tmp_path / f"{value}.png", "-m", random_model, "--json")
+        assert json.loads(done.out)["ensemble"] is expected
 
 
 def test_train_takes_the_short_name_of_its_output(tmp_path: Path) -> None:
