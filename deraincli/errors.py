@@ -7,7 +7,7 @@ DerainError                     exit 1, one sentence on stderr, no traceback
 │       └── TooLargeError       more pixels than the limit
 ├── OutputError                 the result cannot be written
 │   └── ExistsError             the output exists, and nobody asked to replace it
-├── ModelError                  a model is damaged, or made for another network
+├── ModelError                  a model is missing or damaged, or made for another network
 │   └── UnknownModelError       exit 2: no model has that name
 ├── DeviceError                 the device or precision is not available, or its memory ran out
 └── TrainingError               a training run cannot start or continue
@@ -90,6 +90,11 @@ def missing(path: Path) -> InputError:
             f"'{path}' is a link to a file that is gone: restore that file, or remove the link."
         )
     return InputError(f"There is no file '{path}': check its name.")
+
+
+def missing_model(path: Path | str) -> ModelError:
+    """Returns the error for a missing model file."""
+    return ModelError(f"There is no model file '{path}': check its name.")
 
 
 def without_maps(model: str) -> ModelError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deraincli.errors import ModelError, UnknownModelError, UsageError
+from deraincli.errors import ModelError, UnknownModelError, UsageError, missing_model
 from deraincli.files.locations import weights_folder
 from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED, ShippedModel
 from deraincli.models.header import WEIGHTS_FILE, sha256
@@ -47,7 +48,7 @@ class ModelFile:
         if self.hashed is not None:
             return self.hashed
         if not self.path.is_file():
-            raise ModelError(f"There is no model file {self.path}.")
+            raise missing_model(self.path)
         return sha256(self.path)
 
 
@@ -137,12 +138,17 @@ def _elsewhere(model: str, card: bool) -> ModelFile:
     try:
         if path.is_dir():
             return ModelFile(path.resolve().name, model, _weights_in(path))
-        if path.suffix == ".safetensors" and not path.exists():
-            raise ModelError(f"There is no model file {path}.")
         if path.suffix in (".onnx", ".openvino") or path.exists():
             return ModelFile(path.stem, model, path)
     except OSError as error:  # a name that is too long, a folder that is closed to the user
         raise ModelError(f"The model '{model}' cannot be read: {error.strerror or error}.") from None
+    if path.suffix == ".safetensors":
+        raise missing_model(model)
+    if "/" in model or os.sep in model:
+        raise ModelError(
+            f"There is no file or folder '{model}': check its name, or write hf:OWNER/NAME for a model "
+            "of the Hub."
+        )
     raise _unknown(model)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from deraincli.errors import ModelError
+from deraincli.errors import ModelError, missing_model
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -64,7 +64,7 @@ def read_header(path: Path) -> Header:
         ModelError: The file is missing, damaged or not a model of this package.
     """
     if not path.is_file():
-        raise ModelError(f"There is no model file {path}.")
+        raise missing_model(path)
     metadata: dict[str, str] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     try:

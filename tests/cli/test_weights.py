@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from paired import write_set
+from paired import scene, write_picture, write_set
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
@@ -90,6 +90,23 @@ def test_verify_answers_by_its_exit_code(derain, random_model: Path) -> None:
     done = derain("weights", "verify", "missing.safetensors", "--json")
     assert (done.code, json.loads(done.out)["passed"]) == (1, False)
     assert derain("weights", "verify", "no-such-model").code == 2
+
+
+@pytest.mark.parametrize("path", ["runs/none", "./none", "runs/", "runs/none.pth", "none.safetensors"])
+@pytest.mark.parametrize(
+    "command", ["image photo.png -m", "bench -m", "weights info", "weights verify", "weights export"]
+)
+def test_the_path_of_no_model_is_answered_as_a_missing_file(
+    derain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, path: str
+) -> None:
+    """A word with a slash is a path. Other words are names, of which the nearest is shown (exit code 2)."""
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "photo.png", scene(0, 16, 16))
+    done = derain(*command.split(), path)
+    assert (done.code, done.out, done.err.count("\n")) == (1, b"", 1)
+    assert re.match(f"Error: There is no .*file.* '{re.escape(path)}': check its name", done.err)
+    named = derain(*command.split(), "balnet-lite-strek")
+    assert (named.code, "did you mean balnet-lite-streak" in named.err) == (2, True)
 
 
 @pytest.fixture
