@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import tomllib
 from pathlib import Path
@@ -95,6 +96,26 @@ def test_the_man_page_has_every_command_and_option() -> None:
 def test_the_command_reference_is_what_the_command_line_says() -> None:
     """If this fails, run `python tools/command_reference.py`."""
     assert command_reference.PAGE.read_text(encoding="utf-8") == command_reference.reference()
+
+
+def test_both_pages_show_the_texts_of_help(derain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, run `python tools/command_reference.py` and `python tools/man_page.py`."""
+    monkeypatch.setenv("COLUMNS", "1000")
+    reference = html.unescape(command_reference.PAGE.read_text(encoding="utf-8"))
+    manual = (ROOT / "docs/derain.1").read_text(encoding="utf-8")
+    for written, meant in (("\\-", "-"), ("\\(aq", "'"), ("\\(ga", "`"), ("\\(ti", "~"), ("\\e", "\\")):
+        manual = manual.replace(written, meant)
+    for name, command in command_reference.commands_below(typer.main.get_command(app), "derain"):
+        shown = " ".join(derain(*name.split()[1:], "--help").out.decode().replace("│", "").split())
+        context = typer.Context(command, info_name=name)
+        for parameter in command.get_params(context):
+            if command_reference.help_of(parameter, context):
+                text = command_reference.as_shown(parameter.help)
+                assert text in shown
+                assert text in reference, f"{name}: {text}"
+                assert text in manual, f"{name}: {text}"
+    for page in (reference, manual.partition(".TH")[2]):
+        assert not re.search(r"\\\[|\[/?(bold|dim)\]", page)
 
 
 @pytest.mark.parametrize("file", ISSUE_FORMS, ids=lambda file: file.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
+from rich.text import Text
 
 from deraincli.cli.app import app
 
@@ -37,15 +38,31 @@ def commands_below(command: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from commands_below(below, f"{name} {word}")
 
 
+def as_shown(text: str | None) -> str:
+    """Returns a text of the command line as `--help` shows it: on one line, without Rich's markup."""
+    return " ".join(Text.from_markup(text or "").plain.split())
+
+
+def help_of(parameter: Any, context: typer.Context) -> tuple[str, str] | None:
+    """Returns the name of a parameter and its help as `--help` shows it, None for hidden ones."""
+    record = parameter.get_help_record(context)
+    if record is None:
+        return None
+    name, text = record
+    written = parameter.help or ""
+    facts = text.removeprefix(written)  # such as [required]: the same brackets, but no markup
+    return name, f"{as_shown(written)} {' '.join(facts.split())}".strip()
+
+
 def _section(name: str, command: Any) -> str:
     """Returns the summary, usage, arguments, options by panel, and examples of a command."""
     context = typer.Context(command, info_name=name)
     parameters = command.get_params(context)
-    lines = [f"## {name}", "", " ".join((command.help or "").split()), ""]
+    lines = [f"## {name}", "", as_shown(command.help), ""]
     lines += ["```text", f"{name} {' '.join(command.collect_usage_pieces(context))}", "```", ""]
     panels: dict[str, list[tuple[str, str]]] = {}
     for parameter in parameters:
-        record = parameter.get_help_record(context)  # nothing for hidden options
+        record = help_of(parameter, context)
         if record:
             name, text = record
             panel = parameter.rich_help_panel or "Options"
@@ -54,7 +71,7 @@ def _section(name: str, command: Any) -> str:
             panels.setdefault(panel, []).append((name, text))
     for title, rows in panels.items():
         lines += _table(title, rows)
-    examples = (command.epilog or "").partition("\n")[2]
+    examples = Text.from_markup(command.epilog or "").plain.partition("\n")[2]
     if examples:
         lines += ["```sh", examples, "```", ""]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from command_reference import commands_below
+from command_reference import as_shown, commands_below, help_of
 from docutils.core import publish_string
 
 from deraincli._version import __version__
@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[1] / "docs/derain.1"
 def man_page() -> str:
     """Returns the page in the language of `man`."""
     root: Any = typer.main.get_command(app)
-    summary = " ".join((root.help or "").split()).removesuffix(".").lower()
+    summary = as_shown(root.help).removesuffix(".").lower()
     lines = [
         *_heading("derain", "="),
         *_heading(summary, "-"),
@@ -43,16 +43,13 @@ def _section(name: str, command: Any) -> Iterator[str]:
     """Yields the summary, the usage and the parameters of a command."""
     context = typer.Context(command, info_name=name)
     yield from _heading(name, "~")
-    yield from (" ".join((command.help or "").split()), "")
+    yield from (as_shown(command.help), "")
     yield from (f"``{name} {' '.join(command.collect_usage_pieces(context))}``", "")
     for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)  # nothing for hidden options
+        record = help_of(parameter, context)
         if record:
-            yield from (
-                f"``{record[0].partition(' <')[0]}``",
-                f"    {_escaped(' '.join(record[1].split()))}",
-                "",
-            )
+            name, text = record
+            yield from (f"``{name.partition(' <')[0]}``", f"    {_escaped(text)}", "")
 
 
 def _heading(text: str, line: str) -> list[str]:
