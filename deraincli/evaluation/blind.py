@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from scipy.stats import binomtest
 
 from deraincli.callbacks import OnWarning
-from deraincli.errors import InputError
+from deraincli.errors import InputError, missing
 from deraincli.pixels import Pixels
 from deraincli.reporting.html_page import Comparison, embed, fill_template
 
@@ -163,6 +163,8 @@ def read_answers(file: Path) -> BlindResult:
         key = TypeAdapter(_Key).validate_json(base64.b64decode(given.sealed, validate=True))
         if not len(given.answers) == len(key.pictures) == len(key.swapped):
             raise ValueError
+    except FileNotFoundError:
+        raise missing(file) from None
     except OSError as error:
         raise InputError(f"'{file}' cannot be read: {error.strerror or error}.") from None
     except (ValidationError, ValueError):

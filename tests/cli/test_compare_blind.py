@@ -103,6 +103,56 @@ def test_a_file_that_holds_no_answers_is_named(derain, tmp_path: Path, content: 
     assert derain("compare", file, "-o", tmp_path / "page.html", "--blind").code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            "page.html --blind -o new.json",
+            2,
+            "name the file that the page saved: derain compare answers.json",
+        ),
+        ("page.html --blind -o new.html", 2, "'page.html' is a page"),
+        ("page.html -o new.html", 2, "'page.html' is a page"),
+        ("photos --blind -o new.json", 2, "-o PAGE.html"),
+        ("photos --blind -o new.png", 2, "-o PAGE.html"),
+        ("photos --blind -o new", 2, "-o PAGE.html"),
+        ("photos/sub/1.png --blind -o new.json", 2, "-o PAGE.html"),
+        ("answers.json -o new.json", 2, "add --blind"),
+        ("answers.json -o new.html", 2, "add --blind"),
+        ("answers.json --blind -o new.html", 2, "-o result.json"),
+        ("answers.json dark=darker --blind -o new.json", 2, "leave out NAME=FILE"),
+        ("answers.json --blind -o new.json --models balnet-lite,dsc", 2, "leave out the models"),
+        ("answers.json --blind -o new.json -m dsc", 2, "leave out the models"),
+        ("answers.json --blind -o new.json --target photos/sub/1.png", 2, "leave out --target"),
+        ("answers.json --blind -o new.json --protocol rgb", 2, "leave out --protocol"),
+        ("none.json --blind -o new.json", 1, "There is no file 'none.json': check its name"),
+        ("photos dark=page.html --blind -o new.html", 1, "name the folder of its results"),
+        ("photos dark=photos/sub/1.png --blind -o new.html", 1, "name the folder of its results"),
+        ("photos dark=none --blind -o new.html", 1, "There is no folder 'none': check its name"),
+        ("photos/sub/1.png dark=darker --blind -o new.html", 1, "name one of its pictures"),
+        ("photos dark=darker --blind -o new.html --target photos", 2, "leave out --target"),
+    ],
+)
+def test_what_does_not_fit_together_is_one_message_that_says_what_to_do(
+    derain, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.html").write_text("<!doctype html>")
+    Path("answers.json").write_text("{}")
+    done = derain("compare", *words.split())
+    assert (done.code, done.out, done.err.count("\n")) == (code, b"", 1)
+    assert said in done.err
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_a_folder_of_photos_may_be_called_as_a_file(derain, photos: Path, tmp_path: Path) -> None:
+    for name in ("set.json", "set.html"):
+        folder, page = photos.rename(tmp_path / name), tmp_path / "page.html"
+        done = derain("compare", folder, f"dark={tmp_path / 'darker'}", "-o", page, "--blind", "--overwrite")
+        assert (done.code, len(report(page)["comparisons"])) == (0, 6)
+        folder.rename(photos)
+
+
 def test_a_person_judges_by_keys_and_saves(derain, browser, photos: Path, tmp_path: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 

@@ -130,13 +130,16 @@ def command(
     out = options.make_output(quiet, verbose, json)
     files = [_name_and_file(text) for text in ready or ()]
     refuse_same("--output", destination, [source, target, *(file for _, file in files)])
-    if blind and _holds_answers(source, destination):
+    _refuse_mismatch(source, destination, blind=blind)
+    if _holds(source, ANSWERS_SUFFIX):
+        named = options.is_typed(context, "model") or models is not None
+        _refuse_with_answers(
+            {"NAME=FILE": files, "the models": named, "--target": target, "--protocol": protocol}
+        )
         check_destination(destination, overwrite=overwrite)
         compare_blind.write_result(source, destination, out, overwrite=overwrite)
         return
     format = _sheet_format(destination)
-    if blind and format:
-        raise UsageError(f"--blind writes a page, not '{destination}': name it -o PAGE.html.")
     if blind and target:
         raise UsageError("--blind shows no ground truth: leave out --target.")
     if protocol and not target:
@@ -229,13 +232,33 @@ def _sheet_format(destination: Path) -> str | None:
         raise UsageError(f"{str(error).removesuffix('.')}, or .html for a page.") from error
 
 
-def _holds_answers(source: Path, destination: Path) -> bool:
-    """Returns whether IN is a file of answers. Raises UsageError if OUT does not go with it."""
-    if source.suffix.lower() != ANSWERS_SUFFIX:
-        return False
-    if destination.suffix.lower() != ANSWERS_SUFFIX:
+def _holds(source: Path, *suffixes: str) -> bool:
+    """Returns whether IN is a file of a kind. A folder may have any name."""
+    return source.suffix.lower() in suffixes and not source.is_dir()
+
+
+def _refuse_mismatch(source: Path, destination: Path, *, blind: bool) -> None:
+    """Raises UsageError if IN, OUT and --blind do not go together."""
+    suffix = destination.suffix.lower()
+    answers = _holds(source, ANSWERS_SUFFIX)
+    if _holds(source, *options.PAGE_SUFFIXES):
+        raise UsageError(
+            f"'{source}' is a page: open it in a browser. To evaluate answers, name the file that the page "
+            "saved: derain compare answers.json --blind -o result.json."
+        )
+    if answers and not blind:
+        raise UsageError(f"'{source}' is not a photo: add --blind if it holds the answers of a page.")
+    if answers and suffix != ANSWERS_SUFFIX:
         raise UsageError(f"The result of answers is a {ANSWERS_SUFFIX} file: name -o result{ANSWERS_SUFFIX}.")
-    return True
+    if blind and not answers and suffix not in options.PAGE_SUFFIXES:
+        raise UsageError(f"--blind writes a page, not '{destination}': name it -o PAGE.html.")
+
+
+def _refuse_with_answers(unused: dict[str, object]) -> None:
+    """Raises UsageError if something is given that has no effect on the result of answers."""
+    for word, value in unused.items():
+        if value:
+            raise UsageError(f"The answers of a page are evaluated alone: leave out {word}.")
 
 
 def _name_and_file(text: str) -> tuple[str, Path]:

@@ -57,6 +57,8 @@ def write_page(
     if len(names) != 2:
         raise UsageError(f"--blind compares two versions, not {len(names)}: name two models or results.")
     photos = _photos(source)
+    if source.is_dir():
+        _check_folders(source, [file for _, file in ready])
     derainers = {name: options.open_model(asked, out, found) for name, found in models.items()}
     version = partial(_version, source, derainers, dict(ready), max_pixels)
     with out.progress("blind page") as meter:
@@ -107,6 +109,17 @@ def _photos(source: Path) -> list[str]:
     if not names:
         raise InputError(f"There are no photos in '{source}': name another folder.")
     return names
+
+
+def _check_folders(source: Path, folders: Sequence[Path]) -> None:
+    """Raises InputError if the results of a folder of photos are not in folders."""
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"There is no folder '{folder}': check its name.")
+        if not folder.is_dir():
+            raise InputError(
+                f"'{folder}' is a file, but '{source}' is a folder: name the folder of its results."
+            )
 
 
 def _version(
