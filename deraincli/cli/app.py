@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from deraincli._version import __version__
-from deraincli.cli import output
+from deraincli.cli import interrupts, output
 from deraincli.cli.commands import (
     attn,
     batch,
@@ -101,7 +99,7 @@ def run() -> None:
     Expected errors, and packages that a small installation leaves out, become one sentence and an exit code.
     Bugs keep their traceback.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.listen()
     threading.excepthook = _report_failed_thread
     process.prepare()
     with guarded_streams():
@@ -152,7 +150,3 @@ def _report_failed_thread(failed: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(failed)
     else:
         output.error(sentence)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
