@@ -139,11 +139,8 @@ def command(
         check_destination(destination, overwrite=overwrite)
         compare_blind.write_result(source, destination, out, overwrite=overwrite)
         return
+    _refuse_without_truth(target, protocol, blind=blind)
     format = _sheet_format(destination)
-    if blind and target:
-        raise UsageError("--blind shows no ground truth: leave out --target.")
-    if protocol and not target:
-        raise UsageError("--protocol needs the ground truth: add --target CLEAN, or leave it out.")
     measure = metrics.PROTOCOLS[protocol or "prenet"]
     asked = options.load_options(
         None, task, device, precision, backend, tile, overlap, working_side, provider
@@ -252,6 +249,14 @@ def _refuse_mismatch(source: Path, destination: Path, *, blind: bool) -> None:
         raise UsageError(f"The result of answers is a {ANSWERS_SUFFIX} file: name -o result{ANSWERS_SUFFIX}.")
     if blind and not answers and suffix not in options.PAGE_SUFFIXES:
         raise UsageError(f"--blind writes a page, not '{destination}': name it -o PAGE.html.")
+
+
+def _refuse_without_truth(target: Path | None, protocol: str | None, *, blind: bool) -> None:
+    """Raises UsageError if --target or --protocol has no effect."""
+    if blind and target:
+        raise UsageError("--blind shows no ground truth: leave out --target.")
+    if protocol and not target:
+        raise UsageError("--protocol needs the ground truth: add --target CLEAN, or leave it out.")
 
 
 def _refuse_with_answers(unused: dict[str, object]) -> None:
