@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deraincli import errors
 from deraincli._version import __version__
 
 if TYPE_CHECKING:
     from deraincli.restoration.derainer import Derainer
     from deraincli.restoration.load import load
 
-__all__ = ["Derainer", "__version__", "load"]
+__all__ = ["Derainer", "__version__", "errors", "load"]
 
 
 def __getattr__(name: str) -> object:
@@ -30,3 +31,8 @@ def __getattr__(name: str) -> object:
 
         return Derainer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # Completion in notebooks and shells offers these names alone, although two of them are not imported yet.
+    return __all__

@@ -21,7 +21,7 @@ from deraincli.callbacks import OnProgress, OnWarning
 from deraincli.errors import InputError
 from deraincli.geometry import Size
 from deraincli.imaging import metadata
-from deraincli.imaging.arrays import upright
+from deraincli.imaging.arrays import plain_mode, upright
 from deraincli.imaging.colour import as_rgb, rgb_to_grey
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.passes import restore_in_passes
@@ -326,14 +326,21 @@ def check_shape(pixels: NDArray[Any]) -> None:
 
 def _from_pillow(image: PIL.Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        raise InputError(
-            f"PIL images of mode {image.mode} are not restored: convert it first, image.convert('RGB')."
-        )
+        raise InputError(f"PIL images of mode {image.mode} are not accepted: {_replacement(image)}.")
     array = np.asarray(image)
     array = upright(array[..., None] if array.ndim == 2 else array, metadata.orientation(image))
     if image.mode in ("L", "RGB"):
         return array, None
     return np.ascontiguousarray(array[..., :-1]), array[..., -1]
+
+
+def _replacement(image: PIL.Image.Image) -> str:
+    """Returns what to give in place of a PIL image of another mode, so that nothing of it is lost."""
+    if image.mode.startswith("I;16"):  # Pillow would convert all values above 255 to white
+        return "give its array, numpy.asarray(image, numpy.uint16), which keeps the 16 bits"
+    if image.mode in ("I", "F"):
+        return "give an array of uint16, or of floats in 0–1"
+    return f"convert the image first, image.convert('{plain_mode(image) or 'RGB'}')"
 
 
 def _to_pillow(

@@ -160,7 +160,7 @@ def mask_from(image: Any) -> Mask:
 
 
 def as_array(image: Any) -> NDArray[Any]:
-    """Returns a picture in memory as an array, of any shape and dtype.
+    """Returns a picture in memory as an array of any shape and dtype, in the byte order of this machine.
 
     Args:
         image: An array, or nested lists of numbers.
@@ -173,9 +173,11 @@ def as_array(image: Any) -> NDArray[Any]:
             f"'{os.fspath(image)}' is a path, not a picture: open it first, with PIL.Image.open(path)."
         )
     try:
-        return np.asarray(image)
+        array = np.asarray(image)
     except ValueError as error:
         raise InputError("A picture is a PIL image or an array, not a list of unequal rows.") from error
+    # Libraries return the samples of a big-endian TIFF in its own byte order.
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def mask_file(ram: NDArray[np.float32], format: str) -> bytes:

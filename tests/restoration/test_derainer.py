@@ -85,6 +85,35 @@ def test_a_model_is_named_by_a_path_object_too(small_model: Path) -> None:
     assert deraincli.load(small_model).name == deraincli.load(str(small_model)).name == "small"
 
 
+@pytest.mark.parametrize("dtype", ["u2", "f4", "f8"])
+def test_the_byte_order_of_an_array_does_not_matter(one: Derainer, dtype: str) -> None:
+    """Files store numbers in either order, and libraries return them as stored."""
+    pixels = (noise(20, 30, 3) / 255 * (65535 if dtype == "u2" else 1)).astype(f"={dtype}")
+    expected = one(pixels)
+    for order in "<>":
+        assert np.array_equal(one(pixels.astype(f"{order}{dtype}")), expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_deep_grey_of_pillow_is_restored_as_the_message_says(
+    one: Derainer, tmp_path: Path, suffix: str
+) -> None:
+    deep = noise(20, 30).astype(np.uint16) * 257
+    PIL.Image.fromarray(deep).save(tmp_path / f"deep.{suffix}")
+    with PIL.Image.open(tmp_path / f"deep.{suffix}") as image:
+        with pytest.raises(DerainError, match=r"numpy.asarray\(image, numpy.uint16\)"):
+            one(image)
+        assert np.array_equal(one(np.asarray(image, np.uint16)), one(deep))
+
+
+def test_the_package_offers_its_public_names_before_anything_is_loaded() -> None:
+    code = (
+        "import sys, deraincli; print(*dir(deraincli), deraincli.errors.DerainError, 'torch' in sys.modules)"
+    )
+    names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"Derainer", "errors", "load", "False"} <= set(names.split())
+
+
 @pytest.mark.parametrize("loaded", ["one", "either"])
 @pytest.mark.parametrize(
     ("image", "says"),
@@ -107,6 +136,12 @@ def test_a_model_is_named_by_a_path_object_too(small_model: Path) -> None:
         (np.full((20, 30), 255.0), "from 0 to 1"),
         (np.full((20, 30, 3), "a"), "not of <U1"),
         (PIL.Image.new("CMYK", (5, 5)), "image.convert('RGB')"),
+        (PIL.Image.new("1", (5, 5)), "image.convert('L')"),
+        (PIL.Image.new("PA", (5, 5)), "image.convert('RGBA')"),
+        (PIL.Image.new("I;16", (5, 5)), "numpy.asarray(image, numpy.uint16)"),
+        (PIL.Image.new("I;16B", (5, 5)), "numpy.asarray(image, numpy.uint16)"),
+        (PIL.Image.new("I", (5, 5)), "array of uint16"),
+        (PIL.Image.new("F", (5, 5)), "floats in 0–1"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
