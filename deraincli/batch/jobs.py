@@ -12,11 +12,8 @@ from pathlib import Path, PurePosixPath
 from deraincli.batch.shards import Shard
 from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Job
-from deraincli.files.walk import results_among, walk
+from deraincli.files.walk import DERAINED, results_among, results_beside, walk
 from deraincli.imaging.formats import FORMATS, result_suffix
-
-DERAINED = ".derained"
-"""Text added to the stem of a result that lies beside its picture."""
 
 
 @dataclass(frozen=True)
@@ -277,16 +274,9 @@ def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: F
             found.unlisted[folder / name] = error
     found.unsupported.extend(folder / name for name in walked.unsupported if _wanted(name, pattern))
     wanted = [name for name in walked.names if _wanted(name, pattern)]
-    results = results_among(folder, wanted) | _results_beside(walked.names).intersection(wanted)
+    results = results_among(folder, wanted) | results_beside(walked.names).intersection(wanted)
     found.results += len(results)
     yield from (naming.job(folder, name) for name in wanted if name not in results)
-
-
-def _results_beside(names: Sequence[str]) -> set[str]:
-    """Returns the results that `derain image` wrote beside their pictures, as a.derained.jpg beside a.jpg."""
-    stems = {name: PurePosixPath(name).with_suffix("") for name in names}
-    there = set(stems.values())
-    return {name for name, stem in stems.items() if stem.suffix == DERAINED and stem.with_suffix("") in there}
 
 
 def _wanted(name: str, pattern: tuple[str, ...]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from deraincli.datasets.pairs import Content, Pair, find_pairs
 from deraincli.errors import InputError, UsageError
-from deraincli.files.walk import results_among, walk
+from deraincli.files.walk import results_among, results_beside, walk
 
 
 def find_photos(folder: Path, layout: str | None = None, left: Content | None = None) -> tuple[Pair, ...]:
@@ -34,7 +34,7 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
             raise
     walked = walk(folder)
     found = walked.all_names()
-    written = results_among(folder, found)
+    written = results_among(folder, found) | results_beside(found)
     photos: dict[str, Path] = {}
     for file in found:
         name = str(PurePosixPath(file).with_suffix(""))
@@ -42,7 +42,7 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
             continue
         if name in photos:
             raise UsageError(
-                f"The results of '{photos[name]}' and '{Path(file).name}' would be named alike: rename one."
+                f"The results of '{photos[name]}' and '{folder / file}' would have the same name: rename one."
             )
         photos[name] = folder / file
     if not photos:

@@ -13,11 +13,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deraincli.errors import InputError
 from deraincli.files.manifest import Manifest
 from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
+
+DERAINED = ".derained"
+"""Text added to the stem of a result that lies beside its picture."""
 
 
 @dataclass
@@ -122,7 +125,7 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def results_among(folder: Path, names: Iterable[str]) -> set[str]:
-    """Returns the names of those pictures that are results of earlier runs.
+    """Returns the names of those pictures that a folder's own record names as results of earlier runs.
 
     Args:
         folder: The folder of the pictures.
@@ -140,6 +143,17 @@ def results_among(folder: Path, names: Iterable[str]) -> set[str]:
             if manifest is not None and manifest.wrote(path):
                 results.add(name)
     return results
+
+
+def results_beside(names: Iterable[str]) -> set[str]:
+    """Returns the results that `derain image` wrote beside their pictures, as a.derained.jpg beside a.jpg.
+
+    Args:
+        names: Names of all pictures of a folder relative to it.
+    """
+    stems = {name: PurePosixPath(name).with_suffix("") for name in names}
+    there = set(stems.values())
+    return {name for name, stem in stems.items() if stem.suffix == DERAINED and stem.with_suffix("") in there}
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -28,8 +28,13 @@ def test_a_folder_of_photos_with_its_sub_folders_in_natural_order(tmp_path):
 def test_results_beside_their_pictures_are_no_pictures(tmp_path):
     for name in ("a.png", "a.ram.png", "a.cam-16bit.png", "a.figure.png", "b.ram.png", "a.b.png"):
         write_picture(tmp_path / name, scene(0))
+    for name in (
+        "a.derained.jpg",
+        "c.derained.png",
+    ):  # `derain image a.png -o a.derained.jpg` wrote the first
+        write_picture(tmp_path / name, scene(0))
     jobs = find_jobs(tmp_path, None, tmp_path)
-    assert (set(jobs.pictures), jobs.results) == ({"a", "a.b", "b.ram"}, 3)
+    assert (set(jobs.pictures), jobs.results) == ({"a", "a.b", "b.ram", "c.derained"}, 4)
 
 
 def test_a_paired_set_brings_its_ground_truth(tmp_path):

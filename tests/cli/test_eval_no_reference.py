@@ -211,8 +211,18 @@ def test_bad_requests_are_one_sentence(judge, arguments, code, said):
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("measures")
+def test_results_beside_their_photos_are_not_judged(derain, photos):
+    results = photos.parent / "results"
+    for file in (photos / "1.derained.png", results / "1.png", results / "sub" / "2.png"):
+        write_picture(file, scene(1, **SIZE))
+    done = derain("eval", photos, "--no-reference", "--results", results, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["count"] == 2
+
+
 def test_photos_that_differ_only_in_their_suffix_are_refused(judge, photos):
     (photos / "1.jpg").write_bytes(b"")
     done = judge()
     assert done.code == 2
-    assert "1.png" in done.err and "1.jpg" in done.err
+    assert str(photos / "1.png") in done.err and str(photos / "1.jpg") in done.err
