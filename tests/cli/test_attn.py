@@ -205,6 +205,15 @@ def test_files_that_no_run_wrote_or_that_were_changed_stay(derain, model, tmp_pa
     assert (out / "2.cam.npy").read_bytes() == b"edited"
 
 
+@pytest.mark.parametrize("folder", [".", "maps"])
+def test_the_line_names_the_files_by_their_pattern(derain, model, photo, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    done = derain("attn", photo.name, "-o", folder, "-m", model, *PLAIN)
+    assert done.code == 0, done.err
+    pattern = done.err.partition(" → ")[2].partition("  ")[0]
+    assert {path.name for path in tmp_path.glob(pattern)} - {photo.name} == {f"photo.{it}" for it in FILES}
+
+
 def test_one_picture_leaves_no_record_beside_it(derain, model, photo, tmp_path):
     assert derain("attn", photo, "-m", model, *PLAIN).code == 0
     assert not list(tmp_path.glob(".derain*"))

@@ -252,12 +252,12 @@ def _inspect(derainer: Derainer, name: str, request: _Request) -> _Inspected | N
             raise
         output.error(str(error))
         return None
-    _report(request, picture, inspected.record)
+    _report(request, picture, inspected.record, f"{name}.*")
     return inspected
 
 
-def _report(request: _Request, picture: Path, result: dict[str, Any]) -> None:
-    """Prints the JSON record of one picture, or a line if it was restored."""
+def _report(request: _Request, picture: Path, result: dict[str, Any], files: str = "") -> None:
+    """Prints the JSON record of one picture, or a line with the pattern of its `files` if it was restored."""
     record = {
         "source": str(picture),
         "output": str(request.results.folder),
@@ -266,7 +266,8 @@ def _report(request: _Request, picture: Path, result: dict[str, Any]) -> None:
         **result,
     }
     if record["status"] == "done":
-        line = f"{files_and_size(record)}, {record['seconds']:.2f} s, {how_restored(record)}"
+        written = record | {"output": request.results.folder / files}
+        line = f"{files_and_size(written)}, {record['seconds']:.2f} s, {how_restored(record)}"
         request.out.result(record, f"{line}, |RAM + CAM − 1| {record['complementarity_gap']:.3f}")
     elif request.out.json:
         request.out.result(record, "")
