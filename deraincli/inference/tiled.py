@@ -129,11 +129,12 @@ def _restore_tiles(
     return Restored(image, maps[0], maps[1], tiles.tile, levels, whole=len(tiles.tiles) == 1)
 
 
-def check_values(pixels: NDArray[Any]) -> None:
+def check_values(pixels: NDArray[Any], noun: str = "picture") -> None:
     """Checks dtype and range of a picture.
 
     Args:
         pixels: The picture, any shape that is not empty.
+        noun: What the error messages call it.
 
     Raises:
         InputError: The picture is neither uint8 nor uint16 nor floats in 0–1.
@@ -141,10 +142,10 @@ def check_values(pixels: NDArray[Any]) -> None:
     if np.issubdtype(pixels.dtype, np.floating):
         if not (pixels.min() >= 0 and pixels.max() <= 1):  # also false for NaN
             raise InputError(
-                "A picture of floats runs from 0 to 1: divide it by its white level or clip it first."
+                f"A {noun} of floats runs from 0 to 1: divide it by its white level or clip it first."
             )
     elif pixels.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"A picture is of uint8, uint16 or floats in 0–1, not of {pixels.dtype}.")
+        raise InputError(f"A {noun} is of uint8, uint16 or floats in 0–1, not of {pixels.dtype}.")
 
 
 def _advice(tile: Size, tiling: Tiling) -> str:

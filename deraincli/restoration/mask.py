@@ -153,7 +153,7 @@ def mask_from(image: Any) -> Mask:
         raise InputError(f"A mask is a PIL image or an array of H×W, not one of shape {np.shape(image)}.")
     if values.dtype == np.bool_:
         values = values * np.uint8(255)
-    check_values(values)
+    check_values(values, "mask")
     if values.dtype.kind == "f":
         values = np.rint(values * 65535).astype(np.uint16)
     return Mask(_grey(values, None))

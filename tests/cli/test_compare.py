@@ -164,7 +164,8 @@ def test_16_bits_and_grey_can_be_compared(derain, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("no-equals",), 2, "NAME=FILE"),
+        (("results/my clean.png",), 2, "such as 'my clean=results/my clean.png'"),
+        (("=clean.png",), 2, "such as theirs=theirs.png"),
         (("input=blurred.png",), 2, "called 'input'"),
         (("a=blurred.png", "a=clean.png"), 2, "called 'a'"),
         (("a=missing.png",), 1, "missing.png"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -269,7 +270,8 @@ def _refuse_with_answers(unused: dict[str, object]) -> None:
 def _name_and_file(text: str) -> tuple[str, Path]:
     name, equals, file = text.partition("=")
     if not (name and equals and file):
-        raise UsageError(f"A ready result is given as NAME=FILE, not {text!r}.")
+        example = shlex.quote(f"{Path(text).stem}={text}" if text and not equals else "theirs=theirs.png")
+        raise UsageError(f"Give an existing result as NAME=FILE, such as {example}, not {text!r}.")
     return name, Path(file)
 
 
