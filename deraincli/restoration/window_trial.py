@@ -21,8 +21,8 @@ WINDOWS = 4
 CHANGE_RATIO = 35.0
 """Ratio of the changes by the specialists for drops and for streaks above which a picture may show drops.
 
-In 23 photos with drops the ratio was at least 42, and at least 53 in the five about which the classifier was
-in doubt. In the other photos in doubt it was at most 25.
+In 23 photos with drops the ratio was at least 44, and at least 133 in the five about which the classifier was
+in doubt. In the other photos in doubt it was at most 26.
 """
 LEAST_CHANGE = 3.3 / 255
 """Mean change by the specialist for drops, 0–1, above which a picture may show drops.

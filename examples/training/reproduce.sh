@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains weights of the kind that ships, from nothing, in the order of weights/README.md.
 #
-#     bash examples/training/reproduce.sh DATA OUT            # 10 hours on one thread of a Xeon with AMX, and 13 of an EPYC
+#     bash examples/training/reproduce.sh DATA OUT            # 10 hours on one thread of a Xeon with AMX, and 14 of an EPYC
 #     bash examples/training/reproduce.sh --rehearse [N] OUT  # an Nth of the steps (a hundredth) on data made here
 #
 # DATA has the layout of the research data, which is not distributed:
@@ -94,7 +94,12 @@ train streak-7 frames-streak 1274 "$(from streak-6)" "${more_rain[@]}" --set dat
 train streak-8 frames-streak 900 "$(from streak-7 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 0.7 h there
 train streak-9 frames-streak 1765 "$(from streak-8 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 1.3 h there
 average streak-10 2,1,1 streak-6/best.safetensors streak-8/last.safetensors streak-9/last.safetensors
-ship streak-10 balnet-lite-streak
+longer=("${more_rain[@]}" --set data.frame_share=0.8 --set data.realistic_share=0.28 --set data.clean_share=0.15)
+longer+=(--set data.heavy_share=0.13 --set data.pattern_share=0.12)
+train streak-11 frames-streak 3000 "$(from streak-10)" "${longer[@]}"     # 0.5 h on an AMD EPYC with bf16
+train streak-12 frames-streak 5361 "$(from streak-11 last)" "${longer[@]}"  # 0.9 h there
+average streak-13 3,17 streak-11/last.safetensors streak-12/last.safetensors
+ship streak-13 balnet-lite-streak
 
 # balnet-lite-drop
 train drop-1 lite-drop 5400 "$(from streak-1)" --set optimiser.muon_rate=0 --set optimiser.rate=1.5e-3  # ~1.4 h
@@ -109,7 +114,8 @@ ship drop-5 balnet-lite-drop
 train small-1 small-streak 600 "$(from streak-10)"                        # 0.6 h on an AMD EPYC with AVX2
 train small-2 small-streak 812 "$(from small-1 last)"                     # 0.8 h there
 average small-3 1,1,2 streak-10/best.safetensors small-1/last.safetensors small-2/last.safetensors
-ship small-3 balnet-small
+average small-4 1,1,1 streak-11/last.safetensors streak-12/last.safetensors small-3/best.safetensors
+ship small-4 balnet-small
 
 # balnet-lite-free: drawn rain alone, and the last weights instead of the best ones
 train free-1 lite-free 2591                                               # 1.3 h on an AMD EPYC with AVX2
