@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import deraincli
 from deraincli.datasets.pairs import Pair, find_pairs
-from deraincli.evaluation.metrics import PROTOCOLS, mean_score
+from deraincli.evaluation.metrics import PROTOCOLS, capped_psnr, mean_score
 from deraincli.evaluation.score_pairs import Restore, score_pair
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 from deraincli.reporting.markdown import markdown_table
@@ -53,7 +53,7 @@ def cell(pairs: list[Pair], row: Row, restore: Restore) -> str:
         for pair in pairs
     ]
     mean = mean_score(scores)
-    worst = "" if row.rainy else f", worst {min(score.psnr for score in scores):.2f}"
+    worst = "" if row.rainy else f", worst {capped_psnr(min(score.psnr for score in scores)):.2f}"
     return f"{mean.psnr:.2f} / {mean.ssim:.4f}{worst}"
 
 
