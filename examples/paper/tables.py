@@ -40,7 +40,7 @@ TABLES = {
     "networks": Table("docs/models-and-hub.md", ("examples/paper/networks.py",)),
     "classical": Table("docs/models-and-hub.md", ("examples/paper/classical.py", "{data}/test/rain12")),
     "peers": Table(
-        "docs/performance.md", ("examples/peers/compare.py", "{data}/valid/rain100l_20", "--minutes", "8")
+        "docs/performance.md", ("examples/peers/compare.py", "{data}/valid/rain100l_20", "--minutes", "30")
     ),
     "ablations": Table(
         "docs/training.md",
