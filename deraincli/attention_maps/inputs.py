@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from deraincli.attention_maps.outputs import KINDS
 from deraincli.datasets.pairs import Pair, PairedSet, find_pairs, pair_folders
 from deraincli.errors import InputError, UsageError
-from deraincli.files.walk import results_among, results_beside, walk
+from deraincli.files.walk import results_among, walk
 from deraincli.imaging.decode import content_format
 
 
@@ -75,7 +75,7 @@ def _of_pairs(found: PairedSet) -> Jobs:
 
 def _below(folder: Path, results: Path) -> Jobs:
     found = walk(folder, apart=results)
-    written = results_among(folder, found.names) | results_beside(found.names)
+    written = results_among(folder, found.names)
     by_stem = defaultdict(list)
     for name in (name for name in found.names if name not in written):
         by_stem[str(PurePosixPath(name).with_suffix(""))].append(folder / name)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from deraincli.batch.shards import Shard
 from deraincli.errors import InputError, UsageError
 from deraincli.files.manifest import Job
-from deraincli.files.walk import DERAINED, results_among, results_beside, walk
+from deraincli.files.walk import DERAINED, results_among, walk
 from deraincli.imaging.formats import FORMATS, result_suffix
 
 
@@ -274,7 +274,7 @@ def _jobs_below(folder: Path, pattern: tuple[str, ...], naming: Naming, found: F
             found.unlisted[folder / name] = error
     found.unsupported.extend(folder / name for name in walked.unsupported if _wanted(name, pattern))
     wanted = [name for name in walked.names if _wanted(name, pattern)]
-    results = results_among(folder, wanted) | results_beside(walked.names).intersection(wanted)
+    results = results_among(folder, walked.names).intersection(wanted)
     found.results += len(results)
     yield from (naming.job(folder, name) for name in wanted if name not in results)
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from deraincli.datasets.pairs import Content, Pair, find_pairs
 from deraincli.errors import InputError, UsageError
-from deraincli.files.walk import results_among, results_beside, walk
+from deraincli.files.walk import results_among, walk
 
 
 def find_photos(folder: Path, layout: str | None = None, left: Content | None = None) -> tuple[Pair, ...]:
@@ -34,7 +34,7 @@ def find_photos(folder: Path, layout: str | None = None, left: Content | None = 
             raise
     walked = walk(folder)
     found = walked.all_names()
-    written = results_among(folder, found) | results_beside(found)
+    written = results_among(folder, found)
     photos: dict[str, Path] = {}
     for file in found:
         name = str(PurePosixPath(file).with_suffix(""))

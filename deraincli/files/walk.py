@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -124,8 +124,10 @@ def pictures(folder: Path) -> list[Path]:
     return [folder / name for name in names if not os.path.isdir(folder / name)]
 
 
-def results_among(folder: Path, names: Iterable[str]) -> set[str]:
-    """Returns the names of those pictures that a folder's own record names as results of earlier runs.
+def results_among(folder: Path, names: Collection[str]) -> set[str]:
+    """Returns the names of those pictures that are results of earlier runs.
+
+    The record of a folder names them, or they lie beside their pictures.
 
     Args:
         folder: The folder of the pictures.
@@ -133,7 +135,7 @@ def results_among(folder: Path, names: Iterable[str]) -> set[str]:
     """
     top = _real(folder)
     manifests = {place: _manifest(place) for place in (top, *top.parents)}
-    results = set()
+    results = results_beside(names)
     for name in names:
         path = top / name
         for place in path.parents:
@@ -145,7 +147,7 @@ def results_among(folder: Path, names: Iterable[str]) -> set[str]:
     return results
 
 
-def results_beside(names: Iterable[str]) -> set[str]:
+def results_beside(names: Collection[str]) -> set[str]:
     """Returns the results that `derain image` wrote beside their pictures, as a.derained.jpg beside a.jpg.
 
     Args:

@@ -94,8 +94,8 @@ train streak-7 frames-streak 1274 "$(from streak-6)" "${more_rain[@]}" --set dat
 train streak-8 frames-streak 900 "$(from streak-7 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 0.7 h there
 train streak-9 frames-streak 1765 "$(from streak-8 last)" "${more_rain[@]}" --set data.realistic_share=0.35  # 1.3 h there
 average streak-10 2,1,1 streak-6/best.safetensors streak-8/last.safetensors streak-9/last.safetensors
-longer=("${more_rain[@]}" --set data.frame_share=0.8 --set data.realistic_share=0.28 --set data.clean_share=0.15)
-longer+=(--set data.heavy_share=0.13 --set data.pattern_share=0.12)
+longer=(--set loss.frequency=1 --set data.heavy_share=0.13 --set data.pattern_share=0.12 --set data.frame_share=0.8)
+longer+=(--set data.realistic_share=0.28 --set data.clean_share=0.15)
 train streak-11 frames-streak 3000 "$(from streak-10)" "${longer[@]}"     # 0.5 h on an AMD EPYC with bf16
 train streak-12 frames-streak 5361 "$(from streak-11 last)" "${longer[@]}"  # 0.9 h there
 average streak-13 3,17 streak-11/last.safetensors streak-12/last.safetensors

@@ -28,10 +28,7 @@ def test_a_folder_of_photos_with_its_sub_folders_in_natural_order(tmp_path):
 def test_results_beside_their_pictures_are_no_pictures(tmp_path):
     for name in ("a.png", "a.ram.png", "a.cam-16bit.png", "a.figure.png", "b.ram.png", "a.b.png"):
         write_picture(tmp_path / name, scene(0))
-    for name in (
-        "a.derained.jpg",
-        "c.derained.png",
-    ):  # `derain image a.png -o a.derained.jpg` wrote the first
+    for name in ("a.derained.jpg", "c.derained.png"):  # the second lies beside no picture of its name
         write_picture(tmp_path / name, scene(0))
     jobs = find_jobs(tmp_path, None, tmp_path)
     assert (set(jobs.pictures), jobs.results) == ({"a", "a.b", "b.ram", "c.derained"}, 4)

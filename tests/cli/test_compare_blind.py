@@ -44,9 +44,7 @@ def brighter_sides(page: Path) -> list[str]:
 
 def test_answers_become_counts_and_a_sign_test(derain, photos: Path, tmp_path: Path) -> None:
     page, answers = tmp_path / "page.html", tmp_path / "answers.json"
-    write_picture(
-        photos / "sub" / "0.derained.png", scene(0, 40, 56)
-    )  # as `derain image sub/0.png` writes it
+    write_picture(photos / "sub" / "0.derained.png", scene(0, 40, 56))  # a result, not a photo
     done = derain("compare", photos, f"darker={tmp_path / 'darker'}", "-o", page, "--blind")
     assert done.code == 0, done.err
     assert "darker" not in page.read_text(encoding="utf-8")
