@@ -223,7 +223,7 @@ class Meter:
         Args:
             label: What is being done.
             shown: Whether the meter ever appears.
-            patience: Seconds before it appears.
+            patience: Seconds before it appears. With 0 it appears at once.
             lines: What prints the progress if the meter never appears. None prints nothing.
             pieces: Name of the pieces of work in these lines.
         """
@@ -236,8 +236,10 @@ class Meter:
         self._closed = False
         self._alarm = Timer(patience, self._appear)
         self._alarm.daemon = True
-        if shown:
+        if shown and patience:
             self._alarm.start()
+        elif shown:  # without the alarm, whose thread may start too late for short work
+            self._appear()
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
         """Moves the bar.
