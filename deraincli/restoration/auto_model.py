@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deraincli.callbacks import OnProgress, OnWarning
+from deraincli.inference.change import percent
 from deraincli.inference.tiled import RainKinds, Restored, check_values
 from deraincli.restoration.derainer import Derainer, check_shape
 from deraincli.restoration.rain_kind import RainClassifier, at_judged_size
@@ -111,6 +112,21 @@ class AutoDerainer(Derainer):
             pixels, maps=maps, levels=levels, on_progress=on_progress, on_warning=on_warning
         )
         return result._replace(rain=rain)
+
+
+def why(rain: RainKinds) -> str:
+    """Explains the choice in one sentence.
+
+    Args:
+        rain: The rain by which `AutoDerainer` chose.
+    """
+    found = f"({percent(rain.drops)}; streaks {percent(rain.streaks)})"
+    if rain.drops < NO_DROPS:
+        return f"Drops on the lens are improbable {found}, so the model for streaks was used."
+    if rain.drops < SURE_DROPS:
+        return f"Drops on the lens are possible {found}, so both models were tried on parts of the picture."
+    used = "both models were used" if rain.streaks >= FOUND else "the model for drops was used"
+    return f"Drops on the lens are probable {found}, so {used}."
 
 
 def _judged(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -111,6 +111,15 @@ def test_a_doubt_about_drops_is_said_in_every_run(
     assert [run(*options)[0] for options in ((), (), ("--verbose",), ("--quiet",))] == [1, 1, 1, 0]
 
 
+def test_verbose_explains_the_choice_of_the_model(derain, jpeg: Path) -> None:
+    automatic, chosen = (
+        derain("image", jpeg, "-o", jpeg.with_name("out.png"), "--overwrite", "--verbose", *options)
+        for options in ((), ("--task", "streak"))
+    )
+    assert automatic.err.count("Drops on the lens are ") == 1
+    assert "Drops on the lens are " not in chosen.err
+
+
 def test_the_python_api_gives_the_same_pixels(derain, jpeg: Path, random_model: Path) -> None:
     out = jpeg.with_name("out.png")
     derain("image", jpeg, "-o", out, "-m", random_model, "--precision", "fp32")

@@ -12,11 +12,12 @@ from paired import DROPS
 
 import deraincli
 from deraincli.geometry import Size
+from deraincli.inference.change import percent
 from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
 from deraincli.restoration.advice import what_to_try
-from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer
+from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer, why
 from deraincli.restoration.load import LoadOptions
 from deraincli.restoration.window_trial import WINDOW, _windows
 
@@ -132,6 +133,25 @@ def test_windows_decide_where_the_classifier_is_in_doubt(
     picture = with_drops("astronaut")[:256, :256] if drops_on_it else skimage.data.coffee()[:160, :160]
     assert derainer.select(picture, on_warning=warnings.append).name == model
     assert ["--task drop" in warning for warning in warnings] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("rain", "used"),
+    [
+        (RainKinds(0.9, 0.02), "the model for streaks was used"),
+        (RainKinds(0.9, 0.5), "both models were tried"),
+        (RainKinds(0.02, 0.9), "the model for drops was used"),
+        (RainKinds(0.9, 0.9), "both models were used"),
+    ],
+)
+def test_the_reason_for_the_choice_is_the_one_that_decided(rain: RainKinds, used: str) -> None:
+    reason = why(rain)
+    assert used in reason
+    assert all(percent(probability) in reason for probability in rain)
+    drops = np.zeros((64, 64, 3), np.uint8)  # in which windows confirm no drop
+    model = with_known_rain(rain).select(drops).name
+    named = {"the model for drops was used": DROP, "both models were used": f"{DROP} and {STREAK}"}
+    assert model == named.get(used, STREAK)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (40, 700, 1), (129, 128, 3), (2000, 3000, 3)])

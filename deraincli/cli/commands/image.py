@@ -310,8 +310,9 @@ def _report(record: Mapping[str, Any], restored: RestoredFile, control: str, out
     saved = f"; mask written to {record['saved_mask']}" if record["saved_mask"] else ""
     out.result(record, f"{line}; {changed}{saved}")
     if restored.rain:
-        streaks, drops = (percent(probability) for probability in restored.rain)
-        out.detail(f"The model was chosen by the probabilities of streaks, {streaks}, and of drops, {drops}.")
+        from deraincli.restoration.auto_model import why
+
+        out.detail(why(restored.rain))
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
