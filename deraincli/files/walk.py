@@ -135,7 +135,7 @@ def results_among(folder: Path, names: Collection[str]) -> set[str]:
     """
     top = _real(folder)
     manifests = {place: _manifest(place) for place in (top, *top.parents)}
-    results = results_beside(names)
+    results = _results_beside(names)
     for name in names:
         path = top / name
         for place in path.parents:
@@ -147,7 +147,7 @@ def results_among(folder: Path, names: Collection[str]) -> set[str]:
     return results
 
 
-def results_beside(names: Collection[str]) -> set[str]:
+def _results_beside(names: Collection[str]) -> set[str]:
     """Returns the results that `derain image` wrote beside their pictures, as a.derained.jpg beside a.jpg.
 
     Args:

@@ -42,6 +42,16 @@ def brighter_sides(page: Path) -> list[str]:
     return ["left" if brightness(v["left"]) > brightness(v["right"]) else "right" for v in views]
 
 
+def test_recorded_results_in_the_folder_are_no_photos(
+    derain, photos: Path, tmp_path: Path, random_model: Path
+) -> None:
+    page = tmp_path / "page.html"
+    assert derain("batch", photos, "-o", photos / "restored", "-m", random_model).code == 0
+    done = derain("compare", photos, f"darker={tmp_path / 'darker'}", "-o", page, "--blind")
+    assert done.code == 0, done.err
+    assert len(report(page)["comparisons"]) == 6
+
+
 def test_answers_become_counts_and_a_sign_test(derain, photos: Path, tmp_path: Path) -> None:
     page, answers = tmp_path / "page.html", tmp_path / "answers.json"
     write_picture(photos / "sub" / "0.derained.png", scene(0, 40, 56))  # a result, not a photo

@@ -98,15 +98,18 @@ def write_result(answers: Path, destination: Path, out: Output, *, overwrite: bo
 
 
 def _photos(source: Path) -> list[str]:
-    """Lists the photos of a folder, or the name of the only photo. Raises InputError if not all are seen."""
-    from deraincli.files.walk import results_beside, walk
+    """Lists the photos of a folder without earlier results, or the name of the only photo.
+
+    Raises InputError if not all are seen.
+    """
+    from deraincli.files.walk import results_among, walk
     from deraincli.imaging.decode import content_format
 
     if not source.is_dir():
         content_format(source)
         return [source.name]
     found = walk(source).all_names()
-    results = results_beside(found)
+    results = results_among(source, found)
     names = [name for name in found if name not in results]
     if not names:
         raise InputError(f"There are no photos in '{source}': name another folder.")
