@@ -166,6 +166,7 @@ def test_a_folder_of_photos_may_be_called_as_a_file(derain, photos: Path, tmp_pa
 
 def test_a_person_judges_by_keys_and_saves(derain, browser, photos: Path, tmp_path: Path) -> None:
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
 
     page = tmp_path / "page.html"
     assert derain("compare", photos, f"darker={tmp_path / 'darker'}", "-o", page, "--blind").code == 0
@@ -181,9 +182,13 @@ def test_a_person_judges_by_keys_and_saves(derain, browser, photos: Path, tmp_pa
     body.send_keys("p")
     pressed = browser.find_element("css selector", "[aria-pressed=true]").get_attribute("data-verdict")
     assert pressed == sides[4]
-    browser.refresh()  # goes on where it was
+
+    def goes_on_where_it_was(_: object) -> bool:  # as soon as the browser has stored the answers
+        browser.refresh()
+        return browser.find_element("id", "name").text == "photo 6 of 6"
+
+    WebDriverWait(browser, 30).until(goes_on_where_it_was)
     body = browser.find_element("tag name", "body")
-    assert browser.find_element("id", "name").text == "photo 6 of 6"
     body.send_keys(Keys.ARROW_RIGHT)
     assert browser.find_element("id", "at").get_attribute("value") != "50"
     browser.find_element("css selector", "[data-verdict=same]").click()

@@ -25,6 +25,7 @@ from deraincli.cli import values
 from deraincli.serve import server as serve_server
 from deraincli.serve.options import RequestOptions
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FP32 = ("--device", "cpu", "--precision", "fp32")
 
 
@@ -175,9 +176,8 @@ def test_json_holds_the_result_the_record_and_the_maps(server, restored, way: st
 
 
 def test_the_automatic_choice_is_explained_and_a_task_overrules_it(derain, tmp_path: Path) -> None:
-    data = saved(photo(7, height=32, width=32), "PNG")
-    source = tmp_path / "in.png"
-    source.write_bytes(data)
+    source = EXAMPLES / "rainy_coffee.jpg"  # whose streaks leave no doubt
+    data = source.read_bytes()
     with serving(*FP32) as server:
         models = server.get("/api/models").json
         assert [(model["name"], model["default"]) for model in models[:2]] == [
@@ -188,8 +188,8 @@ def test_the_automatic_choice_is_explained_and_a_task_overrules_it(derain, tmp_p
         assert all(0 <= record["rain"][kind] <= 1 for kind in ("streaks", "drops"))
         assert record["model"] == "balnet-lite-streak"
         answer = server.post("/api/derain?task=drop", data).body
-    derain("image", source, "-o", tmp_path / "out.png", "--task", "drop", *FP32)
-    assert answer == (tmp_path / "out.png").read_bytes()
+    derain("image", source, "-o", tmp_path / "out.jpg", "--task", "drop", *FP32)
+    assert answer == (tmp_path / "out.jpg").read_bytes()
 
 
 @pytest.mark.parametrize(
