@@ -114,7 +114,7 @@ class AutoDerainer(Derainer):
         return result._replace(rain=rain)
 
 
-def why(rain: RainKinds) -> str:
+def explain_choice(rain: RainKinds) -> str:
     """Explains the choice in one sentence.
 
     Args:

@@ -17,7 +17,7 @@ from deraincli.inference.tiled import RainKinds
 from deraincli.model_zoo.catalogue import AUTO_MODEL
 from deraincli.rain.drops import add_drops
 from deraincli.restoration.advice import what_to_try
-from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer, why
+from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS, AutoDerainer, explain_choice
 from deraincli.restoration.load import LoadOptions
 from deraincli.restoration.window_trial import WINDOW, _windows
 
@@ -145,11 +145,11 @@ def test_windows_decide_where_the_classifier_is_in_doubt(
     ],
 )
 def test_the_reason_for_the_choice_is_the_one_that_decided(rain: RainKinds, used: str) -> None:
-    reason = why(rain)
+    reason = explain_choice(rain)
     assert used in reason
     assert all(percent(probability) in reason for probability in rain)
-    drops = np.zeros((64, 64, 3), np.uint8)  # in which windows confirm no drop
-    model = with_known_rain(rain).select(drops).name
+    black = np.zeros((64, 64, 3), np.uint8)  # windows confirm no drops
+    model = with_known_rain(rain).select(black).name
     named = {"the model for drops was used": DROP, "both models were used": f"{DROP} and {STREAK}"}
     assert model == named.get(used, STREAK)
 

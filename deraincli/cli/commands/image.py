@@ -310,9 +310,9 @@ def _report(record: Mapping[str, Any], restored: RestoredFile, control: str, out
     saved = f"; mask written to {record['saved_mask']}" if record["saved_mask"] else ""
     out.result(record, f"{line}; {changed}{saved}")
     if restored.rain:
-        from deraincli.restoration.auto_model import why
+        from deraincli.restoration.auto_model import explain_choice
 
-        out.detail(why(restored.rain))
+        out.detail(explain_choice(restored.rain))
 
 
 def _advise(restored: RestoredFile, asked: LoadOptions, out: Output) -> None:
