@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from deraincli.cli.guesses import meant_command
-from deraincli.cli.values import is_from_variable, wrong_variable
+from deraincli.cli.values import is_from_variable
+from deraincli.cli.wrong_values import wrong_value
 from deraincli.errors import ModelError, UsageError
 
 RESTORE = "Restore"
@@ -49,19 +50,19 @@ def examples(*lines: str) -> str:
 class Command(TyperCommand):
     """A command whose help shows flags without a type, and --help in the panel of messages.
 
-    Errors about the value of an environment variable name the variable.
+    Errors about a value name the option or the environment variable, and what it takes.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Reads the command line.
 
         Raises:
-            UsageError: An environment variable has a wrong value.
+            UsageError: An option or an environment variable has a wrong value.
         """
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
-            raise wrong_variable(ctx, error) or error from None
+            raise wrong_value(ctx, error) or error from None
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command. Adds DERAIN_MODEL to an error about the model that it names."""

@@ -6,7 +6,6 @@ slow down every start and every completion. The tests compare them with the tabl
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -62,7 +61,7 @@ def one_of(*names: str, pattern: Pattern | None = None, several: bool = False) -
         for part in () if value is None else value.split(",") if several else (value,):
             if part not in names and not (pattern and re.fullmatch(pattern.regex, part)):
                 raise UsageError(
-                    f"{_origin(context, parameter)} takes {listed(names, pattern)}, not {part!r}."
+                    f"{origin(context, parameter)} takes {listed(names, pattern)}, not {part!r}."
                 )
         return value
 
@@ -110,25 +109,6 @@ def suggest_models(*others: str, several: bool = False) -> Callable[[str], list[
     return complete
 
 
-def wrong_variable(context: typer.Context, error: typer.BadParameter) -> UsageError | None:
-    """Describes a wrong flag or number in an environment variable.
-
-    Typer's own message names the option, which the user did not type.
-
-    Args:
-        context: Context of the command.
-        error: The error that Typer found.
-
-    Returns:
-        The error that names the variable. None if the value does not come from one.
-    """
-    parameter: Any = error.param
-    if parameter is None or not is_from_variable(context, parameter.name):
-        return None
-    possible = "1 or 0" if parameter.is_flag else "a positive whole number"
-    return UsageError(f"{parameter.envvar} takes {possible}, not {os.environ[parameter.envvar]!r}.")
-
-
 def is_from_variable(context: typer.Context, name: str) -> bool:
     """Returns whether the value of an option comes from an environment variable.
 
@@ -140,8 +120,13 @@ def is_from_variable(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "ENVIRONMENT"
 
 
-def _origin(context: typer.Context, parameter: typer.CallbackParam) -> str:
-    """Returns the name of the option or of the environment variable that the value comes from."""
+def origin(context: typer.Context, parameter: typer.CallbackParam) -> str:
+    """Returns the name of the option or of the environment variable that a value comes from.
+
+    Args:
+        context: Context of the command.
+        parameter: The option.
+    """
     if is_from_variable(context, parameter.name):
         return str(parameter.envvar)
     return max(parameter.opts, key=len)

@@ -250,7 +250,7 @@ NEEDED = {
     "weights verify": "",
 }
 """What must stand on the command line. The other commands need one word."""
-POSSIBLE = {"DERAIN_ENSEMBLE": "1 or 0", "DERAIN_MAX_PIXELS": "a positive whole number"}
+POSSIBLE = {"DERAIN_ENSEMBLE": "1 or 0", "DERAIN_MAX_PIXELS": "a whole number of at least 1"}
 """The values that variables take where the option has no such list."""
 
 
@@ -269,12 +269,39 @@ def test_the_wrong_value_of_a_variable_names_the_variable(
         assert f" {variable} takes " in done.err
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_wrong_value_is_refused_in_the_words_of_a_library(derain, name: str) -> None:
+    words = [*name.split(), *NEEDED.get(name, "photo.jpg").split()]
+    for option in (max(option.opts, key=len) for option in options_of(name) if not option.is_flag):
+        done = derain(*words, f"{option}=ban ana")
+        assert "Input should" not in done.err
+        assert "Invalid value" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "possible"),
+    [
+        ("image photo.jpg --quality 101", "--quality takes a whole number from 1 to 100"),
+        ("image photo.jpg --quality 9.5", "--quality takes a whole number from 1 to 100"),
+        ("image photo.jpg --strength full", "--strength takes a number"),
+        ("image photo.jpg --metadata drop", "--metadata takes keep or strip"),
+        ("eval photos --limit 0", "--limit takes a whole number of at least 1"),
+        ("eval photos --left up", "--left takes rainy or clean"),
+        ("synth photos -o pairs --veil 1.1", "--veil takes a number from 0 to 1"),
+        ("train run.toml --max-minutes -1", "--max-minutes takes a number of at least 0"),
+    ],
+)
+def test_a_wrong_number_or_choice_names_what_the_option_takes(derain, command: str, possible: str) -> None:
+    done = derain(*command.split())
+    assert (done.code, done.out, done.err) == (2, b"", f"Error: {possible}.\n")
+
+
 def test_a_number_out_of_range_in_a_variable_names_the_variable(
     derain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DERAIN_MAX_PIXELS", "0")
     done = derain("image", "photo.jpg")
-    assert done.err == "Error: DERAIN_MAX_PIXELS takes a positive whole number, not '0'.\n"
+    assert done.err == "Error: DERAIN_MAX_PIXELS takes a whole number of at least 1, not '0'.\n"
 
 
 def test_a_wrong_option_does_not_blame_a_variable(derain, monkeypatch: pytest.MonkeyPatch) -> None:
