@@ -15,6 +15,19 @@ def files_and_size(record: Mapping[str, Any]) -> str:
     return "{source} → {output}  {width}×{height}".format_map(record)
 
 
+def photo_restored(record: Mapping[str, Any], applied: str = "") -> str:
+    """Returns what was made of a photo, how, and how much of it changed.
+
+    Args:
+        record: The JSON object of the result.
+        applied: The share of the change that was applied, as for `how_restored`.
+    """
+    from deraincli.inference.change import percent
+
+    line = f"{files_and_size(record)}, {record['seconds']:.2f} s, {how_restored(record, applied)}"
+    return f"{line}; {percent(record['changed_share'])} of the pixels changed visibly"
+
+
 def how_restored(record: Mapping[str, Any], applied: str = "") -> str:
     """Returns how a picture was restored, for example `balnet-lite on cpu in fp32, ensemble`.
 

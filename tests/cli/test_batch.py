@@ -170,6 +170,17 @@ def test_notes_name_their_photo(derain, random_model, tmp_path):
     assert said("--overwrite", "--quiet") == set()
 
 
+def test_verbose_reports_each_photo_as_image_does(derain, random_model, tmp_path):
+    photo = write_photo(tmp_path / "photo.png")
+    runs = [
+        derain(command, photo, "-m", random_model, "--overwrite", *more)
+        for command, *more in (("image",), ("batch", "--verbose"))
+    ]
+    lines = [line for done in runs for line in done.err.splitlines() if " of the pixels changed " in line]
+    image, batch = (re.sub(r"[\d.]+ s, ", "", line) for line in lines)
+    assert batch == image
+
+
 def test_nothing_to_do_is_said(derain, photos, random_model, tmp_path):
     (tmp_path / "empty").mkdir()
     done = derain("batch", tmp_path / "empty", "-m", random_model)

@@ -15,7 +15,7 @@ from deraincli.cli.destination import note_lossless
 from deraincli.cli.help import IN_OUT, MESSAGES, SPEED, examples
 from deraincli.cli.left_out import note_other_kinds
 from deraincli.cli.output import BatchProgress, Output
-from deraincli.cli.result_line import files_and_size, how_restored
+from deraincli.cli.result_line import photo_restored
 from deraincli.cli.values import DEVICES, GPU, one_of
 from deraincli.errors import ExitCode, OutputError, UsageError
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
@@ -362,9 +362,7 @@ def _report(outcome: Outcome, summary: BatchSummary, out: Output) -> None:
     if out.json:
         out.result(outcome.record(), "")
     elif outcome.status == "done":
-        record = outcome.record()
-        how = how_restored(record, str(outcome.control or ""))
-        out.detail(f"{files_and_size(record)}, {record['seconds']:.2f} s, {how}")
+        out.detail(photo_restored(outcome.record(), str(outcome.control or "")))
 
 
 def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Output) -> None:

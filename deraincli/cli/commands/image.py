@@ -25,7 +25,7 @@ from deraincli.cli.destination import (
 )
 from deraincli.cli.help import IN_OUT, SPEED, examples
 from deraincli.cli.output import Output
-from deraincli.cli.result_line import files_and_size, how_restored
+from deraincli.cli.result_line import photo_restored
 from deraincli.errors import DerainError, InputError, UsageError, without_maps
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
 
@@ -303,12 +303,8 @@ def _write_both(target: Path | None, data: bytes, save_mask: Path, mask: bytes, 
 
 def _report(record: Mapping[str, Any], restored: RestoredFile, control: str, out: Output) -> None:
     """Prints the result. `control` describes which share of the change was applied, if not all."""
-    from deraincli.inference.change import percent
-
-    line = f"{files_and_size(record)}, {record['seconds']:.2f} s, {how_restored(record, control)}"
-    changed = f"{percent(restored.change.share)} of the pixels changed visibly"
     saved = f"; mask written to {record['saved_mask']}" if record["saved_mask"] else ""
-    out.result(record, f"{line}; {changed}{saved}")
+    out.result(record, f"{photo_restored(record, control)}{saved}")
     if restored.rain:
         from deraincli.restoration.auto_model import explain_choice
 
