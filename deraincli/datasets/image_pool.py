@@ -85,6 +85,10 @@ class ImagePool:
     def __getitem__(self, index: int) -> Views:
         return self._kept[index] or self._files[index].read()
 
+    def release(self) -> None:
+        """Frees the memory of the decoded pictures. Later calls read them again."""
+        self._kept = [None] * len(self._files)
+
 
 def clean_photos(folder: Path) -> list[ImageSource]:
     """Returns the photos of a folder that must hold clean photos only.

@@ -45,7 +45,7 @@ class AutoModel:
     members: Mapping[str, str]
     """Name of the default shipped model of each task, streaks first.
 
-    Where a single file is needed, as for a warm start, the first one is used.
+    Where a single file is needed and no task is given, the first one is used.
     """
 
 

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deraincli.rain.random_numbers import log_uniform
+
 Extent = NDArray[np.float64]
 """Width and height in pixels."""
 
@@ -35,7 +37,7 @@ def random_view(
         The crop, height×width or height×width×C, of the type of `source`.
     """
     turn = np.deg2rad(rng.normal(0, tilt))
-    scale = float(np.exp(rng.uniform(*np.log(scales))))
+    scale = log_uniform(rng, *scales)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
     linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])

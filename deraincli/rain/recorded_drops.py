@@ -16,6 +16,7 @@ import numpy as np
 from deraincli.pixels import Floats, Picture
 from deraincli.rain.linear_light import displayed, linear
 from deraincli.rain.random_crops import random_view
+from deraincli.rain.random_numbers import log_uniform
 
 WINDOW = 6.0
 """Sigma of the Gaussian window in pixels."""
@@ -52,7 +53,7 @@ class RecordedDrops:
         pane = self._panes[int(rng.integers(len(self._panes)))]
         height, width = clean.shape[:2]
         view = random_view(pane, height, width, rng, tilt=8, scales=(0.6, 1.6))
-        brightness = np.exp(rng.uniform(np.log(0.6), np.log(1.6)))
+        brightness = log_uniform(rng, 0.6, 1.6)
         warmth = rng.uniform(0, 0.5) if rng.random() < 0.3 else rng.normal(0, 0.07)
         tint = np.float32(brightness * np.array([1 + warmth, 1, 1 - warmth]))
         return displayed(linear(view[..., :1]) * linear(clean) + linear(view[..., 1:]) * tint)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deraincli.errors import InputError
+from deraincli.rain.random_numbers import log_uniform
 from deraincli.rain.recorded_streaks import read_layers
 from deraincli.rain.streaks import Layer
 
@@ -130,5 +131,5 @@ def rain_size(rng: np.random.Generator) -> float:
     """
     choice = rng.random()
     if choice < FAR_SHARE:
-        return float(np.exp(rng.uniform(*np.log(FAR_SIZE))))
+        return log_uniform(rng, *FAR_SIZE)
     return float(rng.uniform(*NEAR_SIZE)) if choice < FAR_SHARE + NEAR_SHARE else 1.0

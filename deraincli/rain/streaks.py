@@ -10,7 +10,7 @@ Rain200H.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ Blend = Literal["add", "screen"]
 
 BUNDLE = 200
 """Length in pixels of the bundles that streaks of one gust form."""
+LEAST_DEFOCUS = 0.4
+"""Gaussian sigma in pixels below which a blur hardly changes a drop and is left out."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class StreakStyle:
     defocus: float
     """Gaussian sigma of a drop before it is smeared. It is half the streak's width."""
     angle: float
-    """Angle from the vertical. Positive falls to the left."""
+    """Angle from the vertical, −60 to 60. Positive falls to the left. Angles beyond are cut to 60."""
     convergence: float
     """How much the streaks fan out over the picture, as in a view up or down. 0 is parallel."""
     coverage: float
@@ -51,6 +53,20 @@ class StreakStyle:
     """
 
 
+class _Ranges(NamedTuple):
+    """Ranges of the fields of `StreakStyle` for light rain."""
+
+    length: tuple[float, float]
+    defocus: tuple[float, float]
+    coverage: tuple[float, float]
+    clustering: tuple[float, float]
+    gusts: tuple[float, float]
+
+
+_LIKE_THE_SETS = _Ranges((14, 80), (0.35, 0.7), (0.1, 0.42), (0, 0.7), (0.2, 0.8))
+_VARIED = _Ranges((10, 70), (0.35, 1.6), (0.06, 0.42), (0, 1), (0, 1.2))
+
+
 def light_style(rng: np.random.Generator) -> StreakStyle:
     """Draws a style of light rain.
 
@@ -62,17 +78,16 @@ def light_style(rng: np.random.Generator) -> StreakStyle:
     Returns:
         The style.
     """
-    like_the_sets = rng.random() < 0.5
-    widest = 0.7 if like_the_sets else 1.6
+    ranges = _LIKE_THE_SETS if rng.random() < 0.5 else _VARIED
     return StreakStyle(
-        length=float(rng.uniform(14 if like_the_sets else 10, 80 if like_the_sets else 70)),
-        defocus=log_uniform(rng, 0.35, widest),
+        length=float(rng.uniform(*ranges.length)),
+        defocus=log_uniform(rng, *ranges.defocus),
         angle=float(rng.normal(0, 14)),
         convergence=float(rng.normal(0, 0.25)) if rng.random() < 0.5 else 0.0,
-        coverage=float(rng.uniform(0.1 if like_the_sets else 0.06, 0.42)),
+        coverage=float(rng.uniform(*ranges.coverage)),
         peak=log_uniform(rng, 0.07, 0.6),
-        clustering=float(rng.uniform(0, 0.7 if like_the_sets else 1)),
-        gusts=float(rng.uniform(0.2, 0.8) if like_the_sets else rng.uniform(0, 1.2)),
+        clustering=float(rng.uniform(*ranges.clustering)),
+        gusts=float(rng.uniform(*ranges.gusts)),
     )
 
 
@@ -111,7 +126,7 @@ def streak_layer(height: int, width: int, style: StreakStyle, rng: np.random.Gen
     margin = int(style.length) + 4
     size = (height + 2 * margin, width + 2 * margin)
     noise = _drops(size, style, rng)
-    if style.defocus > 0.4:
+    if style.defocus > LEAST_DEFOCUS:
         noise = cv2.GaussianBlur(noise, (0, 0), style.defocus)
     smeared = cv2.filter2D(noise, -1, _smear_kernel(style.length, style.angle))
     if style.convergence:
@@ -219,16 +234,16 @@ def _gusts(size: tuple[int, int], style: StreakStyle, rng: np.random.Generator) 
 def _smear_kernel(length: float, angle: float) -> Layer:
     """Draws a tapered line of sum 1 through the centre, `length` pixels long, at `angle` degrees."""
     half = int(np.ceil(length / 2)) + 1
-    kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+    side = 2 * half + 1
     lean = np.deg2rad(np.clip(angle, -60, 60))
     dx, dy = np.sin(lean) * length / 2, np.cos(lean) * length / 2
     unit = 2**8  # cv2.line takes fixed-point coordinates
     start = (round((half + dx) * unit), round((half - dy) * unit))
     end = (round((half - dx) * unit), round((half + dy) * unit))
-    canvas = np.zeros(kernel.shape, np.uint8)
+    canvas = np.zeros((side, side), np.uint8)
     cv2.line(canvas, start, end, 255, 1, cv2.LINE_AA, 8)
-    rows = np.linspace(-1, 1, len(kernel), dtype=np.float32)[:, None]
-    kernel[:] = canvas * (1 - 0.6 * rows**2)
+    rows = np.linspace(-1, 1, side, dtype=np.float32)[:, None]
+    kernel = canvas * (1 - 0.6 * rows**2)
     return kernel / kernel.sum()
 
 

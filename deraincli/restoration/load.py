@@ -133,9 +133,11 @@ def open_model(
     opened = {} if opened is None else opened
     derainers, precision = [], options.precision
     for file in found.files:
-        network = _backend(file, options, backend, precision)
+        network = opened.get((file.path, precision)) or _backend(file, options, backend, precision)
+        opened[file.path, precision] = network
         precision = network.precision  # the specialists of an automatic model use the same precision
-        derainers.append(_derainer(file.name, opened.setdefault((file.path, precision), network), options))
+        opened[file.path, precision] = network
+        derainers.append(_derainer(file.name, network, options))
     if len(derainers) > 1:
         streak, drop = derainers
         return AutoDerainer(found.name, streak, drop, shipped_classifier())
@@ -153,6 +155,8 @@ def _classical(name: str, method: ClassicalMethod, options: LoadOptions) -> Dera
         raise UsageError(
             f"'{name}' is a classical method, not a network: leave the backend out, or set it to 'auto'."
         )
+    if options.provider != "auto":
+        raise UsageError(f"'{name}' is a classical method, not a network: leave the provider out.")
     opened = ClassicalBackend(
         method, device=options.device, precision=options.precision, max_seconds=options.max_seconds
     )

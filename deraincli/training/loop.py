@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from deraincli.errors import OutputError, TrainingError
+from deraincli.errors import InputError, OutputError, TrainingError
 from deraincli.files.atomic import write_atomically
 from deraincli.files.folders import make_folder
 from deraincli.inference.backends.torch_device import choose_precision
+from deraincli.model_zoo.resolve import BEST_FILE
 from deraincli.models.checkpoint import model_bytes
 from deraincli.models.config_io import dump_config
 from deraincli.training.config import TrainingConfig
@@ -53,6 +55,8 @@ class Progress:
 
 CONFIG_FILE = "config.json"
 """File in a run's folder with the complete config."""
+LAST_FILE = "last.safetensors"
+"""File in a run's folder with the weights of the last validation."""
 
 Report = Callable[[Progress], None]
 
@@ -87,7 +91,9 @@ class Run:
                 f"{folder} holds a run already; continue it with --resume or give another --out."
             )
         torch.manual_seed(config.seed)
-        self.state, self.info = prepare(config, root, group)
+        last = folder / LAST_FILE
+        trained = last if self.state_path.exists() and last.exists() else None
+        self.state, self.info = prepare(config, root, group, trained)
         self.best, seconds = Best(), 0.0
         if self.state_path.exists():
             self.best, seconds = load_state(self.state_path, self.state)
@@ -100,6 +106,7 @@ class Run:
         if group.rank == 0:
             write_atomically(folder / CONFIG_FILE, json.dumps(resolved, indent=2).encode(), overwrite=True)
         self._clock = Clock(seconds, limit=60 * config.max_minutes)
+        self._longest_validation = 0.0  # of this process; all agree on the clock's after the next step
 
     def train(self, report: Report) -> Best:
         """Trains to the last step of the schedule, or to the time limit.
@@ -113,13 +120,14 @@ class Run:
         Raises:
             KeyboardInterrupt: Some process received Ctrl-C. The state after the current step has been saved.
             TrainingError: A loss or a gradient is no longer finite.
+            InputError: An image can no longer be read. The state before the current step has been saved.
             OutputError: The run's files cannot be written, for example because the disk is full.
         """
         steps, state = self.config.optimiser.steps, self.state
         with deferred_interrupts() as interruption:
             last = state.step if self._clock.share == 1 else steps
             feed = Feed(batches(self.data, state.step, last, self.config.data.workers))
-            for rainy, clean in feed:
+            for rainy, clean in self._saving_first(feed):
                 result = train_step(state, rainy, clean, self.config, self._clock.share)
                 stop = self._agree(interruption.asked, result)
                 ended = state.step == steps or self._clock.share == 1
@@ -133,11 +141,21 @@ class Run:
                     break
         return self.best
 
+    def _saving_first(self, feed: Feed) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the batches. Saves the state before the error of an image that can no longer be read."""
+        try:
+            yield from feed
+        except InputError as error:
+            self._save()
+            raise InputError(
+                f"{error} The run is saved up to step {self.state.step}: go on with --resume."
+            ) from error
+
     def _agree(self, asked: bool, result: StepResult) -> bool:
         """Decides whether to stop. All processes must agree, or one would wait for the others forever."""
         clock = self._clock
         stop, broken, clock.seconds, clock.validating = self.group.all_reduce_max(
-            [asked, result.diverged, clock.read(), clock.validating]
+            [asked, result.diverged, clock.read(), self._longest_validation]
         )
         if broken:
             remedy = "begin again"
@@ -157,10 +175,10 @@ class Run:
         content = model_bytes(network, self.info)
         if result.psnr > self.best.psnr:
             self.best = Best(result.psnr, self.state.step)
-            self._write("best.safetensors", content)
-        self._write("last.safetensors", content)
+            self._write(BEST_FILE, content)
+        self._write(LAST_FILE, content)
         self._save()
-        self._clock.validating = max(self._clock.validating, self._clock.read() - began)
+        self._longest_validation = max(self._longest_validation, self._clock.read() - began)
         return result
 
     def _save(self) -> None:
@@ -197,7 +215,8 @@ def _changes(file: Path, config: dict[str, Any]) -> tuple[str, ...]:
         before = _flat(json.loads(file.read_bytes()))
     except (OSError, ValueError):
         return ()
-    return tuple(key for key, value in _flat(config).items() if before.get(key) != value)
+    now = _flat(config)
+    return tuple(key for key in dict.fromkeys((*now, *before)) if before.get(key) != now.get(key))
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

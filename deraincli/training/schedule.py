@@ -6,7 +6,7 @@ import math
 
 
 def rate_factor(step: int, *, warmup: int, steps: int, time_share: float = 0.0) -> float:
-    """Computes the learning rate relative to its peak: linear warm-up, then half a cosine to zero.
+    """Computes the learning rate relative to its peak: linear warm-up, and half a cosine to zero.
 
     Args:
         step: Number of steps done.
@@ -18,7 +18,6 @@ def rate_factor(step: int, *, warmup: int, steps: int, time_share: float = 0.0) 
     Returns:
         The factor, 0–1.
     """
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = max((step - warmup) / max(1, steps - warmup), time_share)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    ramp = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    progress = max(0.0, (step - warmup) / max(1, steps - warmup), time_share)
+    return ramp * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -18,13 +18,17 @@ from deraincli.training.distributed import ProcessGroup
 from deraincli.training.step import TrainState, new_train_state
 
 
-def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[TrainState, ModelInfo]:
+def prepare(
+    config: TrainingConfig, root: Path, group: ProcessGroup, trained: Path | None = None
+) -> tuple[TrainState, ModelInfo]:
     """Builds the state in which a run starts.
 
     Args:
         config: The config.
         root: Folder that the config's paths are relative to.
         group: The processes of the run.
+        trained: A model file of the run itself, if it is resumed. It replaces the model to start from, which
+            may be gone by now.
 
     Returns:
         The state, and the description for its model files.
@@ -34,7 +38,7 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
         DeviceError: The precision does not suit the device.
         TrainingError: The model to start from does not suit the config.
     """
-    network, info = _network(config, root)
+    network, info = _network(config, root, trained)
     crop, share = config.data.crop, len(group.local_indices(config.data.batch))
     multiple = network.size_multiple
     if crop % multiple:
@@ -53,13 +57,13 @@ def prepare(config: TrainingConfig, root: Path, group: ProcessGroup) -> tuple[Tr
     return new_train_state(network, config, root, group), info
 
 
-def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, ModelInfo]:
+def _network(
+    config: TrainingConfig, root: Path, trained: Path | None
+) -> tuple[RestorationNetwork, ModelInfo]:
     wanted = configure(config.network, config.network_options, source="network_options")
     if not config.warm_start:
         return NETWORKS[config.network].build(wanted), ModelInfo(config.network, wanted, config.task)
-    shipped = config.warm_start in (AUTO_MODEL.name, *SHIPPED)
-    path = resolve_model(config.warm_start).files[0].path if shipped else root / config.warm_start
-    network, info = load_model(path)
+    network, info = load_model(trained or _warm_start(config, root))
     same_network = info.network == config.network
     if same_network and (not config.network_options or info.config == wanted):
         return network, replace(info, task=config.task)
@@ -70,3 +74,10 @@ def _network(config: TrainingConfig, root: Path) -> tuple[RestorationNetwork, Mo
             f"{config.warm_start} has other options than the config's network_options: leave those out."
         )
     raise TrainingError(f"{config.warm_start} is a {info.network}, but the config trains a {config.network}.")
+
+
+def _warm_start(config: TrainingConfig, root: Path) -> Path:
+    """Returns the file of the model to start from. For balnet-lite, it is that of the config's task."""
+    if config.warm_start in (AUTO_MODEL.name, *SHIPPED):
+        return resolve_model(config.warm_start, config.task).files[0].path
+    return root / config.warm_start

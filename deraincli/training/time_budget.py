@@ -8,7 +8,8 @@ import time
 class Clock:
     """The time of a run, including its resumed parts.
 
-    Properties depend on `seconds`, which changes only when it is set, so that all processes agree on it.
+    `share` depends on `seconds` and `validating` alone. Both change only when they are set, so that all
+    processes can agree on them first.
     """
 
     def __init__(self, seconds: float, *, limit: float) -> None:
@@ -21,7 +22,10 @@ class Clock:
         self.seconds = seconds
         """Seconds that the run has taken, as agreed at the last step."""
         self.validating = 0.0
-        """Duration of the longest validation in seconds. The last validation must fit into the limit too."""
+        """Duration of the longest validation in seconds, as agreed at the last step.
+
+        The last validation must fit into the limit, too.
+        """
         self._limit = limit
         self._earlier = seconds
         self._began = time.monotonic()

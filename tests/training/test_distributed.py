@@ -68,11 +68,24 @@ def interrupted_at(folder: Path, group: ProcessGroup) -> int:
     return run.state.step
 
 
+def rates(folder: Path, group: ProcessGroup) -> list[float]:
+    """Learning rates of a run whose time is limited, in which the first process alone validates."""
+    settings = (*SMALL, "optimiser.steps=6", "validate_every=2", "max_minutes=1")
+    run = Run(load_config(folder / "config.toml", settings), folder, folder / "timed", group, resume=False)
+    found: list[float] = []
+    run.train(lambda progress: found.append(progress.rate))
+    return found
+
+
 def one_of_two(rank: int, folder: Path, port: int) -> None:
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with processes(torch.device("cpu")) as group:
-        found = {"gradients": gradients(folder, "two", group), "step": interrupted_at(folder, group)}
+        found = {
+            "gradients": gradients(folder, "two", group),
+            "step": interrupted_at(folder, group),
+            "rates": rates(folder, group),
+        }
         torch.save(found, folder / f"rank{rank}.pt")
 
 
@@ -104,3 +117,9 @@ def test_ctrl_c_in_one_process_stops_both_at_the_same_step(folder: Path) -> None
     assert steps == [3, 3]
     state = torch.load(folder / "stopped/state.pt", weights_only=True)
     assert state["step"] == 3
+
+
+def test_both_processes_learn_at_the_same_rates_although_one_validates(folder: Path) -> None:
+    first, second = (torch.load(folder / f"rank{rank}.pt", weights_only=True)["rates"] for rank in (0, 1))
+    assert first == second
+    assert len(first) == 6

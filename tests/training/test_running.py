@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from paired import scene, write_picture, write_set
 from test_vgg import CHANNELS, write
 from tiny_models import CONFIG
 
-from deraincli.errors import DeviceError, ModelError, OutputError, TrainingError, UsageError
+from deraincli.errors import DeviceError, InputError, ModelError, OutputError, TrainingError, UsageError
 from deraincli.inference.backends.torch_device import supported_precisions
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.models.balnet.config import BALNET_SMALL
@@ -176,7 +177,19 @@ def test_time_shares_of_the_schedule() -> None:
     assert rate_factor(50, warmup=0, steps=100, time_share=0.2) == pytest.approx(0.5)  # steps are ahead
     assert rate_factor(10, warmup=0, steps=100, time_share=0.5) == pytest.approx(0.5)  # time is ahead
     assert rate_factor(10, warmup=0, steps=100, time_share=1) == pytest.approx(0)
-    assert rate_factor(0, warmup=5, steps=100, time_share=0.9) == pytest.approx(0.2)  # warm-up stays
+
+
+@pytest.mark.parametrize("step", [0, 3, 9, 10, 60])
+def test_the_rate_of_any_step_falls_to_zero_with_the_time(step: int) -> None:
+    factors = [rate_factor(step, warmup=10, steps=100, time_share=done / 10) for done in range(11)]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[0] > 0
+    assert factors[-1] == pytest.approx(0)
+
+
+def test_the_rate_does_not_jump_when_the_warm_up_ends() -> None:
+    before, after = (rate_factor(step, warmup=200, steps=9000, time_share=0.6) for step in (199, 200))
+    assert after == pytest.approx(before)
 
 
 def test_the_last_validation_fits_into_the_time_limit() -> None:
@@ -218,9 +231,42 @@ def test_a_warm_start_deepens_a_shallower_network(folder: Path) -> None:
     assert load_model(folder / "run/last.safetensors")[1] == run.info
 
 
-def test_a_warm_start_takes_shipped_models_by_name(folder: Path) -> None:
-    run = make_run(folder, "run", 'warm_start="balnet-lite"', 'network="balnet-lite"', "network_options={}")
-    assert run.info.network == "balnet-lite"
+@pytest.mark.parametrize("task", ["streak", "drop"])
+def test_a_warm_start_takes_the_shipped_model_of_the_task(folder: Path, task: str) -> None:
+    settings = ('network="balnet-lite"', "network_options={}", f"task={task}")
+    run = make_run(folder, "run", 'warm_start="balnet-lite"', *settings)
+    shipped, _ = load_model(resolve_model(f"balnet-lite-{task}").files[0].path)
+    assert_same(shipped.state_dict(), weights(run))
+
+
+def test_a_run_resumes_although_its_warm_start_is_gone(folder: Path) -> None:
+    make_run(folder, "first").train(ignore)
+    settings = ('warm_start="first/best.safetensors"', "network_options={}")
+    run = make_run(folder, "second", *settings)
+    run.train(ignore)
+    shutil.rmtree(folder / "first")
+    assert_same(weights(run), weights(make_run(folder, "second", *settings, resume=True)))
+
+
+def test_a_removed_setting_is_a_change(folder: Path) -> None:
+    make_run(folder, "run", "network_options={passes=2}").train(ignore)
+    run = make_run(folder, "run", "network_options={}", resume=True)
+    assert run.changed == ("network_options.passes",)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_that_vanishes_costs_no_finished_step(folder: Path, workers: int) -> None:
+    settings = ("optimiser.steps=60", "validate_every=1000", "data.memory_mib=0", f"data.workers={workers}")
+    run = make_run(folder, "run", *settings)
+
+    def remove(progress: Progress) -> None:
+        shutil.rmtree(folder / "clean", ignore_errors=True)
+
+    with pytest.raises(InputError, match=r"clean.*--resume") as error:
+        run.train(remove)
+    assert "\n" not in str(error.value)
+    saved = torch.load(folder / "run/state.pt", weights_only=True)
+    assert saved["step"] == run.state.step > 0
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ def command(
         raise missing(config)
     from deraincli.datasets.leakage import warning
     from deraincli.inference.backends.torch_device import choose_device
+    from deraincli.model_zoo.resolve import BEST_FILE
     from deraincli.training.config import load_config
     from deraincli.training.distributed import processes
     from deraincli.training.loop import Run
@@ -138,7 +139,7 @@ def command(
                 "best_psnr": best.psnr,
                 "best_step": best.step,
             }
-            path = out / "best.safetensors"
+            path = out / BEST_FILE
             messages.result(record, f"Best: {best.psnr:.2f} dB at step {best.step}, in {path}")
 
 

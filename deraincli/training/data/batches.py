@@ -7,6 +7,7 @@ an uninterrupted one, whatever the number of processes.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from deraincli.errors import InputError
 from deraincli.pixels import Picture
 from deraincli.training.data.config import DataConfig
 from deraincli.training.data.sources import open_sources
@@ -24,8 +26,12 @@ AHEAD = 8
 """Batches that each worker process makes in advance."""
 
 
-class TrainingData(Dataset[tuple[Tensor, Tensor]]):
-    """The batches of a run. Item `step` is the batch of that step: rainy and clean, each B×3×H×W uint8."""
+class TrainingData(Dataset[tuple[Tensor, Tensor] | InputError]):
+    """The batches of a run. Item `step` is the batch of that step: rainy and clean, each B×3×H×W uint8.
+
+    If an image can no longer be read, the item is the error. A worker process cannot raise it, because
+    PyTorch would put a traceback into its message.
+    """
 
     def __init__(self, config: DataConfig, root: Path, seed: int, share: range) -> None:
         """Opens the sources.
@@ -51,8 +57,11 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         self.known = [found for scenes in self.scenes for found in scenes.known]
         """Files that belong to a known test set, with its name."""
 
-    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        pairs = [self._pair(np.random.default_rng([self.seed, step, index])) for index in self.share]
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor] | InputError:
+        try:
+            pairs = [self._pair(np.random.default_rng([self.seed, step, index])) for index in self.share]
+        except InputError as error:
+            return error
         rainy, clean = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
         return torch.from_numpy(np.ascontiguousarray(rainy)), torch.from_numpy(np.ascontiguousarray(clean))
 
@@ -61,8 +70,10 @@ class TrainingData(Dataset[tuple[Tensor, Tensor]]):
         return self.sources[chosen].pair(rng)
 
 
-def batches(data: TrainingData, first: int, last: int, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields the batches of steps first … last − 1.
+def batches(
+    data: TrainingData, first: int, last: int, workers: int
+) -> Iterator[tuple[Tensor, Tensor] | InputError]:
+    """Yields the batches of steps first … last − 1, or the error that prevents one.
 
     Args:
         data: The batches.
@@ -77,15 +88,19 @@ def batches(data: TrainingData, first: int, last: int, workers: int) -> Iterator
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=torch.cuda.is_available(),
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,  # shares the images
         worker_init_fn=_leave_interrupts_to_the_parent,
     )
     return iter(loader)
 
 
 class Feed:
-    """Iterates over batches and measures the time spent waiting for them."""
+    """Iterates over batches and measures the time spent waiting for them.
 
-    def __init__(self, source: Iterator[tuple[Tensor, Tensor]]) -> None:
+    The iteration raises InputError if a batch cannot be made.
+    """
+
+    def __init__(self, source: Iterator[tuple[Tensor, Tensor] | InputError]) -> None:
         self._source = source
         self.waited = 0.0
         """Time spent waiting, in seconds."""
@@ -97,6 +112,8 @@ class Feed:
             self.waited += time.monotonic() - began
             if batch is None:
                 return
+            if isinstance(batch, InputError):
+                raise batch
             yield batch
 
 

@@ -91,11 +91,13 @@ class SyntheticRain:
             raise InputError(f"No clean photos of at least {config.crop} pixels a side in {folders}.")
         self.recorded = RecordedLayers(root / config.streak_layers) if config.streak_layers else None
         self.frames = StreakFrames(root / config.streak_frames) if config.streak_frames else None
-        drop_layers = _read_pairs(root / config.drop_layers, config) if config.drop_layers else None
-        self.drop_layers = (
-            RecordedDrops(drop_layers[i] for i in range(len(drop_layers))) if drop_layers else None
-        )
-        self.scenes: tuple[ImagePool, ...] = (self._photos, drop_layers) if drop_layers else (self._photos,)
+        self.scenes: tuple[ImagePool, ...] = (self._photos,)
+        self.drop_layers = None
+        if config.drop_layers:
+            pairs = _read_pairs(root / config.drop_layers, config)
+            self.drop_layers = RecordedDrops(pairs[i] for i in range(len(pairs)))
+            pairs.release()  # the drops alone are needed from here on
+            self.scenes = (self._photos, pairs)
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
         """Draws a crop with streaks or lens drops, at times rain-free, and the clean crop."""
