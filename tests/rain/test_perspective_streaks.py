@@ -169,7 +169,7 @@ def test_a_seed_fixes_every_pixel_of_any_size(shape: tuple[int, int]) -> None:
 def test_streaks_lean_as_their_slant_says(slant: float) -> None:
     """Of a picture f(x − slant · y) the slope down is −slant times the slope across."""
     rng = np.random.default_rng(2)
-    style = replace(random_style(rng), slant=slant, wobble=0)
+    style = replace(random_style(rng), slant=slant, deviation=0)
     layers = [cv2.GaussianBlur(perspective_layer(400, 400, style, rng), (9, 1), 1.5) for _ in range(12)]
     gy, gx = np.gradient(np.stack(layers), axis=(1, 2))
     assert -(gx * gy).sum() / (gx * gx).sum() == pytest.approx(
@@ -220,7 +220,7 @@ def width_and_length(layers: list[NDArray[np.uint8]]) -> tuple[float, float]:
 def test_streaks_finer_than_a_pixel_keep_their_light() -> None:
     """At half the scale a layer is as bright in the mean as one reduced to half its size."""
     rng = np.random.default_rng(9)
-    style = replace(random_style(rng), slant=0.2, light=0.03)
+    style = replace(random_style(rng), slant=0.2, brightness=0.03)
     native = [perspective_layer(*SHAPE, style, rng).mean() for _ in range(20)]
     small = [perspective_layer(SHAPE[0] // 2, SHAPE[1] // 2, style, rng, scale=0.5).mean() for _ in range(80)]
     assert np.mean(small) == pytest.approx(np.mean(native), rel=0.12)
