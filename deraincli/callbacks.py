@@ -16,6 +16,19 @@ class StoppedError(Exception):
     """Work was stopped before it was finished, because nobody waits for its result."""
 
 
+def part_of(on_progress: OnProgress | None, part: int, parts: int) -> OnProgress | None:
+    """Returns a callback that reports the progress of one of several equal parts of the work.
+
+    Args:
+        on_progress: Receives the progress of the whole work. None if nobody wants it.
+        part: Index of the part, from 0.
+        parts: Number of parts.
+    """
+    if on_progress is None:
+        return None
+    return lambda done, total: on_progress(part * total + done, parts * total)
+
+
 def stop_when(stop: Event) -> OnProgress:
     """Returns a callback that stops the work after its next tile once an event is set.
 

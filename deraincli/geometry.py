@@ -55,17 +55,22 @@ class Region:
 
 
 def round_up(length: int, multiple: int) -> int:
-    """The least multiple of `multiple` that is not below `length`."""
+    """Returns the smallest multiple of `multiple` that is at least `length`."""
     return -(-length // multiple) * multiple
 
 
 def round_down(length: int, multiple: int) -> int:
-    """The greatest multiple of `multiple` that is not above `length`."""
+    """Returns the largest multiple of `multiple` that is at most `length`."""
     return length // multiple * multiple
 
 
 def row_bands(height: int, width: int) -> Iterator[slice]:
-    """Cut `height` rows into slices of about a megapixel, at least one row each."""
+    """Yields slices that cover all rows of a picture. Each has about a megapixel, and at least one row.
+
+    Args:
+        height: Height of the picture in pixels.
+        width: Width of the picture in pixels.
+    """
     rows = max(1, _BAND_PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))

@@ -31,7 +31,7 @@ def carry_over(
     Args:
         pixels: The picture, H×W×3, unsigned integers over their full range or floats in 0–1.
         smaller: The smaller picture, h×w×3 in 0–1.
-        change: What to add to the smaller picture, h×w×3.
+        change: What to add to the smaller picture, h×w×3 in −1…1.
 
     Returns:
         The changed picture, of the shape and dtype of `pixels`.

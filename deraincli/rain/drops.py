@@ -37,18 +37,22 @@ ENVIRONMENT = 72
 
 
 class _Drop(NamedTuple):
-    """One drop on the canvas.
-
-    The centre and the radii are in canvas pixels. The power and the tilt describe the drop as a lens.
-    """
+    """One drop on the canvas, an ellipse that refracts the panorama."""
 
     y: float
+    """Row of the centre in canvas pixels."""
     x: float
+    """Column of the centre in canvas pixels."""
     tall: float
+    """Vertical radius in canvas pixels."""
     wide: float
+    """Horizontal radius in canvas pixels."""
     power: float
+    """Part of the panorama that the drop shows between its centre and its rim, 1 for half of its side."""
     tilt_x: float
+    """Column of the panorama that the centre shows, from the middle, in the unit of `power`."""
     tilt_y: float
+    """Row of the panorama that the centre shows, from the middle, in the unit of `power`."""
 
 
 def add_drops(

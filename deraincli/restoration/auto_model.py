@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnProgress, OnWarning
+from deraincli.callbacks import OnProgress, OnWarning, part_of
 from deraincli.inference.change import percent
 from deraincli.inference.tiled import RainKinds, Restored, check_values
 from deraincli.restoration.derainer import Derainer, check_shape
@@ -164,15 +164,10 @@ class _InTurn(Derainer):
         on_warning: OnWarning | None = None,
     ) -> Restored:
         """Restores a picture twice. A pixel of the maps is as rainy as the rainier of both maps says."""
-
-        def half(number: int) -> OnProgress | None:
-            if on_progress is None:
-                return None
-            return lambda done, total: on_progress(number * total + done, 2 * total)
-
         first, second = self._models
-        one = first.restore(pixels, maps=maps, levels=levels, on_progress=half(0), on_warning=on_warning)
-        two = second.restore(one.image, maps=maps, levels=levels, on_progress=half(1), on_warning=on_warning)
+        how: dict[str, Any] = {"maps": maps, "levels": levels, "on_warning": on_warning}
+        one = first.restore(pixels, **how, on_progress=part_of(on_progress, 0, 2))
+        two = second.restore(one.image, **how, on_progress=part_of(on_progress, 1, 2))
         joined = two._replace(model=self.name, whole=one.whole and two.whole)
         if one.ram is None or one.cam is None or two.ram is None or two.cam is None:
             return joined

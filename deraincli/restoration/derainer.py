@@ -167,6 +167,9 @@ class Derainer(ABC):
             on_progress: Receives the number of finished tiles and the number of all tiles.
             on_warning: Receives sentences for the user.
 
+        Returns:
+            The restored picture, of the shape and dtype of `pixels`, and its maps.
+
         Raises:
             InputError: A mask has other proportions.
         """

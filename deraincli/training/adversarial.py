@@ -41,8 +41,11 @@ def generator_loss(adversary: Adversary, output: Tensor, corners: Tensor) -> Ten
 
     Args:
         adversary: The discriminators.
-        output: Outputs of the network, B×3×H×W.
+        output: Outputs of the network, B×3×H×W, near 0–1, not clamped.
         corners: Upper left corners (y, x) of the regions, B×2.
+
+    Returns:
+        The loss, a scalar.
     """
     adversary.network.requires_grad_(False)
     whole, region = adversary.network(output, corners)

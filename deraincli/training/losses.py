@@ -81,14 +81,19 @@ def frequency_loss(estimate: Tensor, clean: Tensor) -> Tensor:
     "Rethinking Coarse-to-Fine Approach in Single Image Deblurring" (ICCV 2021).
 
     Args:
-        estimate: The output.
-        clean: The clean picture.
+        estimate: The output, B×3×H×W, near 0–1, not clamped.
+        clean: The clean picture, B×3×H×W in 0–1.
     """
     return torch.fft.rfft2((estimate - clean).float(), norm="ortho").abs().mean()
 
 
 def perceptual_loss(estimate: Tensor, clean: Tensor) -> Tensor:
-    """Computes L_p, the mean squared difference between features, B×C×H×W each."""
+    """Computes L_p, the mean squared difference between features of the output and of the clean picture.
+
+    Args:
+        estimate: Features of the output, B×C×H×W.
+        clean: Features of the clean picture, B×C×H×W.
+    """
     return F.mse_loss(estimate.float(), clean.float())
 
 

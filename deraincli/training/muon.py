@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 MOMENTUM = 0.95
+"""Share of the former momentum in the next one, 0–1."""
 ITERATIONS = 5
+"""Steps of the iteration that makes singular values nearly equal."""
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Coefficients, from the source, of the odd polynomial that drives singular values towards 1."""
 LEAST_SIDE = 8
@@ -41,7 +43,11 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Makes one step along the momentum, with Nesterov's look-ahead. Weights of one shape are batched."""
+        """Makes one step along the momentum, with Nesterov's look-ahead. Weights of one shape are batched.
+
+        Args:
+            closure: Not used.
+        """
         for group in self.param_groups:
             alike: dict[tuple[int, ...], list[nn.Parameter]] = {}
             for weight in group["params"]:

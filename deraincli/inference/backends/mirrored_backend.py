@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deraincli.callbacks import OnProgress, OnWarning
+from deraincli.callbacks import OnProgress, OnWarning, part_of
 from deraincli.inference.backends.base import Backend
 from deraincli.inference.tiling import OverlapChoice, TileChoice, Tiling
 
@@ -56,14 +56,9 @@ class MirroredBackend:
                 given,
                 maps=maps,
                 levels=levels,
-                on_progress=None if on_progress is None else _half(on_progress, half),
+                on_progress=part_of(on_progress, half, 2),
                 on_warning=on_warning,
             )
             for half, given in enumerate((tile, np.ascontiguousarray(tile[..., ::-1])))
         )
         return (first + second[..., ::-1]) * np.float32(0.5)
-
-
-def _half(on_progress: OnProgress, half: int) -> OnProgress:
-    """Returns a callback that receives the progress of half 0 or half 1 of a tile's work."""
-    return lambda done, total: on_progress(half * total + done, 2 * total)

@@ -19,12 +19,12 @@ def crop_alike(views: Views, side: int, rng: np.random.Generator) -> Views:
     only, because rain falls down.
 
     Args:
-        views: Pictures of one size, at least `side` pixels high and wide.
+        views: Pictures of one size, H×W×3 uint8 each, at least `side` pixels high and wide.
         side: Side of the crops in pixels.
         rng: Source of randomness.
 
     Returns:
-        A crop of each view.
+        A crop of each view, side×side×3 uint8.
     """
     height, width = views[0].shape[:2]
     largest = min(height, width) / side
@@ -40,12 +40,12 @@ def crop_tilted(photo: Picture, side: int, rng: np.random.Generator) -> Picture:
     """Cuts a square from a photo as `crop_alike` does, turned by up to LARGEST_TILT in either direction.
 
     Args:
-        photo: At least √2·`side` pixels high and wide.
+        photo: A picture, H×W×3 uint8, at least √2·`side` pixels high and wide.
         side: Side of the crop in pixels.
         rng: Source of randomness.
 
     Returns:
-        The crop.
+        The crop, side×side×3 uint8.
     """
     angle = float(rng.uniform(-LARGEST_TILT, LARGEST_TILT))
     turn = np.deg2rad(abs(angle))

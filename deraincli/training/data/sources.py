@@ -58,7 +58,7 @@ class CropSource(Protocol):
     """The image pools that it reads."""
 
     def pair(self, rng: np.random.Generator) -> tuple[Picture, Picture]:
-        """Draws a rainy and a clean crop with sides of `data.crop` pixels."""
+        """Draws a rainy and a clean crop, each side×side×3 RGB uint8 with the side `data.crop`."""
 
 
 class CropSources(NamedTuple):

@@ -77,7 +77,7 @@ def test_the_commands_take_it(derain, random_model: Path, tmp_path: Path) -> Non
         np.testing.assert_array_equal(one, many)
         found.append(one)
     done = derain("batch", photos, "-o", tmp_path / "more", *model, "--ensemble", "--verbose")
-    assert "in fp32, ensemble\n" in done.err
+    assert "in fp32, ensemble; " in done.err
     assert not np.array_equal(*found)
     expected = deraincli.load(str(random_model), precision="fp32", ensemble=True)(a_picture())
     np.testing.assert_array_equal(found[1], expected)
