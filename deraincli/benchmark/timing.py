@@ -17,14 +17,14 @@ WARM_UP_MOST = 12
 STABLE = 0.95
 """A workload counts as warm once a run takes at least this share of its best time so far."""
 
-PATIENCE = 60.0
+TIME_LIMIT = 60.0
 """Seconds of timed runs after which a workload is no longer run, once it has run LEAST times.
 
 If the first run takes longer than this, its time is the only measurement.
 """
 
 LEAST = 3
-"""Smallest number of timed runs of a workload, unless its first run exceeds PATIENCE."""
+"""Smallest number of timed runs of a workload, unless its first run exceeds TIME_LIMIT."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def time_in_turn(
     for workload in workloads:
         with suppress(MemoryError):
             first = firsts[workload] = time_once(workload)
-            if first <= PATIENCE:
+            if first <= TIME_LIMIT:
                 warm_up(workload, first)
-            seconds[workload] = [first] if first > PATIENCE else []
+            seconds[workload] = [first] if first > TIME_LIMIT else []
     for done in range(1, rounds + 1):
         for workload, times in list(seconds.items()):
-            if sum(times) > PATIENCE and (len(times) >= LEAST or times[0] > PATIENCE):
+            if sum(times) > TIME_LIMIT and (len(times) >= LEAST or times[0] > TIME_LIMIT):
                 continue
             try:
                 times.append(time_once(workload))

@@ -9,7 +9,7 @@ from pathlib import Path
 from deraincli.imaging.formats import OTHER_PICTURE_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 
-def meant_command(words: Sequence[str]) -> str | None:
+def suggested_command(words: Sequence[str]) -> str | None:
     """Finds the right command line if a user named files or a folder and no command.
 
     Args:

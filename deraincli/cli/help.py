@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from deraincli.cli.guesses import meant_command
+from deraincli.cli.guesses import suggested_command
 from deraincli.cli.values import is_from_variable
 from deraincli.cli.wrong_values import wrong_value
 from deraincli.errors import ModelError, UsageError
@@ -95,7 +95,7 @@ class Group(TyperGroup):
         Raises:
             UsageError: The first word is a file or a folder. The message names the right command.
         """
-        meant = meant_command(args) if args[0] not in self.commands else None
+        meant = suggested_command(args) if args[0] not in self.commands else None
         if meant and ctx.parent is None:
             raise UsageError(f"'{args[0]}' is not a command: did you mean `{meant}`?")
         return super().resolve_command(ctx, args)

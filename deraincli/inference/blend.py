@@ -25,7 +25,7 @@ class Blender:
         self._width = plan.picture.width
         self._left = self._above = np.empty((0, 0, 0), np.float32)
 
-    def settle(self, answer: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
+    def add_tile(self, answer: NDArray[np.float32], tile: Tile) -> NDArray[np.float32]:
         """Blends a tile with its neighbours.
 
         Args:

@@ -12,7 +12,7 @@ from deraincli.inference.tiled import unit_range
 
 VISIBLE = 10.5 / 255
 """Change of a channel, 0–1, above which a pixel has changed visibly. In 8 bits that is 11 of 255 or more."""
-LITTLE = 0.03
+LITTLE_CHANGE = 0.03
 """Share of visibly changed pixels, 0–1, below which an image has changed little.
 
 In 24 real rainy photos the share was 0 to 1.9 % (14 photos), 2.9 %, 3.0 %, and 10 to 28 % (8 photos). Three
@@ -32,7 +32,7 @@ class Change(NamedTuple):
     @property
     def little(self) -> bool:
         """Whether the change is so little that rain may be left."""
-        return self.share < LITTLE
+        return self.share < LITTLE_CHANGE
 
     def record(self) -> dict[str, float]:
         """Returns the change as part of a JSON object."""

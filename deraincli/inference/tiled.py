@@ -114,7 +114,7 @@ def _restore_tiles(
     maps: NDArray[np.float32] | None = None
     blender = Blender(tiles)
     for done, tile in enumerate(tiles.tiles, start=1):
-        block = blender.settle(run_tile(_read(pixels, tile.source)), tile)
+        block = blender.add_tile(run_tile(_read(pixels, tile.source)), tile)
         rows, columns = tile.core.slices
         image[rows, columns] = quantised(block[:3], pixels.dtype).transpose(1, 2, 0)
         if len(block) > 3:

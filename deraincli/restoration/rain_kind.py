@@ -28,7 +28,7 @@ CELL = 32
 """Side of a cell in pixels: the product of the strides."""
 JUDGED_AS_IT_IS = 1.5 * USUAL_SIDE
 """Shorter side in pixels up to which a picture is judged at its own size."""
-RAINIEST = 0.25
+TOP_SHARE = 0.25
 """Share of the cells, those with the most rain, whose mean is the result, 0–1.
 
 Drops often cover only a part of a picture.
@@ -75,7 +75,7 @@ class RainClassifier:
         picture = unit_range(at_judged_size(pixels))
         colours = np.broadcast_to(picture, (*picture.shape[:2], 3))
         probabilities = 1 / (1 + np.exp(-self.logits(colours).reshape(-1, 2)))
-        count = ceil(RAINIEST * len(probabilities))
+        count = ceil(TOP_SHARE * len(probabilities))
         return RainKinds(*np.sort(probabilities, axis=0)[-count:].mean(0).tolist())
 
     def logits(self, picture: Floats) -> Floats:

@@ -17,7 +17,7 @@ from deraincli.model_zoo.catalogue import AUTO_MODEL, SHIPPED
 from deraincli.model_zoo.exports import self_contained
 from deraincli.model_zoo.resolve import resolve_model
 from deraincli.restoration.auto_model import FOUND, NO_DROPS, SURE_DROPS
-from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
+from deraincli.restoration.rain_kind import LAYERS, TOP_SHARE, shipped_classifier
 from deraincli.restoration.window_trial import CHANGE_RATIO, LEAST_CHANGE, WINDOW, WINDOWS
 from deraincli.serve import web_runtime
 from deraincli.serve.page_files import page_files
@@ -82,7 +82,7 @@ def choice_record() -> dict[str, object]:
         "members": dict(AUTO_MODEL.members),
         "classifier": CLASSIFIER,
         "layers": LAYERS,
-        "rainiest": RAINIEST,
+        "top_share": TOP_SHARE,
         "found": FOUND,
         "no_drops": NO_DROPS,
         "sure_drops": SURE_DROPS,

@@ -21,7 +21,7 @@ PICTURE = "picture"
 """Name of the form field that holds the picture."""
 MASKS = ("mask", "protect")
 """Names of the form fields that may hold masks."""
-PATIENCE = 30.0
+STALL_LIMIT = 30.0
 """Seconds without a byte after which an upload is given up."""
 MAX_FIELDS = 30
 """Largest number of fields and of files in a form."""
@@ -124,13 +124,13 @@ async def _patiently(stream: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes
     """Yields the chunks of a body. Raises RefusalError if the client stops sending."""
     while True:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(STALL_LIMIT):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
             raise RefusalError(
-                408, f"The upload stood still for {PATIENCE:g} seconds: send it again."
+                408, f"The upload stood still for {STALL_LIMIT:g} seconds: send it again."
             ) from None
         yield chunk
 

@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from deraincli.errors import DeviceError, UsageError
 
-PATIENCE = timedelta(hours=2)
+TIMEOUT = timedelta(hours=2)
 """How long processes wait for each other. One of them validates while the others wait."""
 
 CPU = torch.device("cpu")
@@ -89,7 +89,7 @@ def processes(device: torch.device) -> Iterator[ProcessGroup]:
         return
     if device.type == "cuda":
         device = _own_gpu(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield ProcessGroup(dist.get_rank(), count, device)
     finally:

@@ -14,7 +14,7 @@ EVERY = 10
 """Steps between points of the training curves."""
 
 
-class Board:
+class TensorBoardWriter:
     """Writes the reports of a run to TensorBoard's files."""
 
     def __init__(self, writer: SummaryWriter) -> None:
@@ -46,7 +46,7 @@ class Board:
         self._writer.close()
 
 
-def open_board(folder: Path, step: int) -> Board | None:
+def open_writer(folder: Path, step: int) -> TensorBoardWriter | None:
     """Opens a board.
 
     Args:
@@ -60,4 +60,4 @@ def open_board(folder: Path, step: int) -> Board | None:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return Board(SummaryWriter(str(folder), purge_step=step + 1))  # type: ignore[no-untyped-call]
+    return TensorBoardWriter(SummaryWriter(str(folder), purge_step=step + 1))  # type: ignore[no-untyped-call]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deraincli.batch.outcome import Outcome
 from deraincli.batch.summary import BatchSummary
 from deraincli.files.manifest import Job
-from deraincli.inference.change import LITTLE, Change
+from deraincli.inference.change import LITTLE_CHANGE, Change
 
 OUTCOMES = st.tuples(st.integers(0, 60), st.sampled_from(["done", "skipped", "failed"]))
 
@@ -50,6 +50,6 @@ def test_pictures_are_counted_by_their_change_and_their_model(events):
         last[number] = share
     known = [share for share in last.values() if share is not None]
     assert len(summary.compared) == len(known)
-    assert len(summary.hardly_changed) == sum(share < LITTLE for share in known)
+    assert len(summary.hardly_changed) == sum(share < LITTLE_CHANGE for share in known)
     assert sum(summary.models.values()) == len(last)
     assert summary.models.get("net-1", 0) == sum(number % 2 for number in last)

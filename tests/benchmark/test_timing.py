@@ -77,11 +77,11 @@ def test_warming_up_goes_on_while_it_gets_faster(clock: Clock) -> None:
 
 
 def test_the_slow_sit_out_and_the_fast_go_on(clock: Clock) -> None:
-    slow, fast = Listed(clock, [timing.PATIENCE], []), Listed(clock, [0.001], [])
-    endless = Listed(clock, [2 * timing.PATIENCE, 1], [])
+    slow, fast = Listed(clock, [timing.TIME_LIMIT], []), Listed(clock, [0.001], [])
+    endless = Listed(clock, [2 * timing.TIME_LIMIT, 1], [])
     timings = time_in_turn([slow, fast, endless], rounds=20)
     assert timings[slow].runs == timing.LEAST
-    assert (timings[endless].runs, timings[endless].median) == (1, 2 * timing.PATIENCE)
+    assert (timings[endless].runs, timings[endless].median) == (1, 2 * timing.TIME_LIMIT)
     assert timings[fast].runs == 20
 
 

@@ -21,7 +21,7 @@ def blend(cuts: Plan, answers: list[np.ndarray]) -> np.ndarray:
     blender = Blender(cuts)
     for answer, tile in zip(answers, cuts.tiles, strict=True):
         rows, columns = tile.core.slices
-        result[:, rows, columns] = blender.settle(answer.copy(), tile)
+        result[:, rows, columns] = blender.add_tile(answer.copy(), tile)
     return result
 
 

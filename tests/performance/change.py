@@ -17,7 +17,7 @@ from deraincli.evaluation.metrics import capped_psnr, psnr
 from deraincli.files.walk import pictures
 from deraincli.imaging.decode import decode
 from deraincli.imaging.formats import DEFAULT_MAX_PIXELS
-from deraincli.inference.change import LITTLE, measure_change, percent
+from deraincli.inference.change import LITTLE_CHANGE, measure_change, percent
 
 
 def main() -> None:
@@ -31,9 +31,9 @@ def main() -> None:
         shares.append(change.share)
         likenesses.append(likeness)
         print(f"{percent(change.share):>7}  {likeness:6.2f} dB  {file.name}, {result.model}", flush=True)
-    little = sum(share < LITTLE for share in shares)
+    little = sum(share < LITTLE_CHANGE for share in shares)
     mean = np.mean(likenesses)
-    print(f"{little} of {len(shares)} photos: less than {percent(LITTLE)}. Mean {mean:.2f} dB.")
+    print(f"{little} of {len(shares)} photos: less than {percent(LITTLE_CHANGE)}. Mean {mean:.2f} dB.")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from deraincli.inference.tiling import AxisTile, Plan, Tiling, choose_tiling, ne
 from deraincli.inference.working_size import USUAL_SIDE, coarser_sides, reduced, to_finest_size
 from deraincli.restoration.auto_model import AutoDerainer
 from deraincli.restoration.derainer import ModelDerainer
-from deraincli.restoration.rain_kind import LAYERS, RAINIEST, shipped_classifier
+from deraincli.restoration.rain_kind import LAYERS, TOP_SHARE, shipped_classifier
 from deraincli.restoration.window_trial import CHANGE_RATIO, LEAST_CHANGE, windows_show_drops
 from deraincli.serve import page_files
 from deraincli.serve.static_site import choice_record
@@ -155,7 +155,7 @@ def test_the_rain_found_is_that_of_python(modules, size: tuple[int, int]) -> Non
     body = """const classifier = it.classifierFrom(planes(given[1]).data, given[2]);
         return it.rainKinds(it.judgedSize(planes(given[0])), classifier, given[3])"""
     values = as_planes(classifier.values()[None, :, None])
-    found = run(modules, "rain_kind.js", body, as_planes(unit_range(pixels)), values, LAYERS, RAINIEST)
+    found = run(modules, "rain_kind.js", body, as_planes(unit_range(pixels)), values, LAYERS, TOP_SHARE)
     # Where a large picture is reduced, halves are rounded to 8 bits in one way or the other.
     assert found == pytest.approx(classifier(pixels)._asdict(), abs=1e-3 if min(size) > 600 else 1e-5)
 

@@ -66,7 +66,7 @@ def test_the_sum_of_all_uploads_has_a_limit() -> None:
 
 
 def test_an_upload_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "PATIENCE", 0.01)
+    monkeypatch.setattr(uploads, "STALL_LIMIT", 0.01)
     with pytest.raises(RefusalError, match="stood still") as refused:
         receive(Uploads(1000, 1000), request([b"half", b""], []))
     assert refused.value.status == 408

@@ -23,7 +23,7 @@ from deraincli.training.config import load_config
 from deraincli.training.distributed import ProcessGroup
 from deraincli.training.loop import Progress, Run
 from deraincli.training.schedule import rate_factor
-from deraincli.training.tensorboard_writer import open_board
+from deraincli.training.tensorboard_writer import open_writer
 from deraincli.training.time_budget import Clock
 
 FULL = (
@@ -296,7 +296,7 @@ def test_tensorboard_gets_curves_and_pictures(folder: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    board = open_board(folder / "board", 0)
+    board = open_writer(folder / "board", 0)
     assert board is not None
     settings = ('network="balnet-lite"', "network_options={}", "optimiser.steps=10", "validate_every=10")
     seen: list[Progress] = []

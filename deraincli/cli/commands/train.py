@@ -190,14 +190,14 @@ class _Reporter:
     """Shows a run on a live line (without a terminal: a line per validation) and in TensorBoard."""
 
     def __init__(self, out: Output, batch: int, folder: Path, step: int) -> None:
-        from deraincli.training.tensorboard_writer import open_board
+        from deraincli.training.tensorboard_writer import open_writer
 
         self._out = out
         self._batch = batch
         self._means: dict[str, float] = {}
         self._meter = out.training_meter()
         self._began: tuple[float, Progress] | None = None
-        self._board = open_board(folder / "tensorboard", step)
+        self._board = open_writer(folder / "tensorboard", step)
         if self._board is None:
             out.note(f"For curves and pictures in TensorBoard: {install_command('train')}")
 

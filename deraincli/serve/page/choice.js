@@ -9,8 +9,8 @@ const DOUBT = "There may be drops on the lens, which are left: choose “drops o
 // `open` resolves a name to a model, {tiling, runTile}. Resolves to {names, rain, notes}: the models in the order in
 // which they restore the picture, the probabilities of streaks and of drops, and sentences for the user.
 export async function choose(picture, classifier, automatic, open, onWindow) {
-  const {members: {streak, drop}, found, no_drops: noDrops, sure_drops: sureDrops, rainiest, trial} = automatic;
-  const judged = judgedSize(picture), rain = rainKinds(judged, classifier, rainiest);
+  const {members: {streak, drop}, found, no_drops: noDrops, sure_drops: sureDrops, top_share: topShare, trial} = automatic;
+  const judged = judgedSize(picture), rain = rainKinds(judged, classifier, topShare);
   const chosen = (names, notes = []) => ({names, rain, notes});
   if (rain.drops >= sureDrops) return chosen(rain.streaks >= found ? [drop, streak] : [drop]);
   if (rain.drops < noDrops) return chosen([streak]);

@@ -26,12 +26,12 @@ export function judgedSize(picture) {
 }
 
 // The probabilities of streaks and of drops on the lens in what `judgedSize` returns: {streaks, drops}. Each is the mean
-// over the rainiest cells, `rainiest` of all, 0–1.
-export function rainKinds(picture, classifier, rainiest) {
+// over the cells with the most rain, a share of `topShare` of all, 0–1.
+export function rainKinds(picture, classifier, topShare) {
   const {data, channels} = logits(picture, classifier), count = data.length / channels;
   const mean = kind => {
     const cells = Float64Array.from({length: count}, (_, n) => 1 / (1 + Math.exp(-data[channels * n + kind])));
-    const most = cells.sort().subarray(count - Math.ceil(rainiest * count));
+    const most = cells.sort().subarray(count - Math.ceil(topShare * count));
     return most.reduce((sum, probability) => sum + probability, 0) / most.length;
   };
   return {streaks: mean(0), drops: mean(1)};

@@ -11,7 +11,7 @@ export async function restoreTiled(picture, tiling, runTile, onTile = async () =
   let made = null;
   for (const [done, tile] of tiles.entries()) {
     const answer = await runTile(mirrored(picture, tile.rows.source, tile.columns.source));
-    const core = blender.settle(answer, tile);
+    const core = blender.addTile(answer, tile);
     made ??= planes(answer.channels, picture.height, picture.width);
     copy(core, 0, 0, core.height, core.width, made, tile.rows.core.start, tile.columns.core.start);
     await onTile(done + 1, tiles.length);

@@ -10,7 +10,7 @@ export class TileBlender {
   constructor(width) { this.#width = width; }
 
   // Blends the next tile of a plan with its neighbours. Returns the final values of its core.
-  settle(answer, {rows, columns}) {
+  addTile(answer, {rows, columns}) {
     const top = rows.core.start - rows.source.start, left = columns.core.start - columns.source.start;
     const height = rows.core.stop - rows.core.start, width = columns.core.stop - columns.core.start;
     const block = crop(answer, top, left, height + rows.fadeOut, width + columns.fadeOut);
