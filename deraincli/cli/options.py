@@ -191,6 +191,8 @@ MaxPixels = Annotated[
 Strength = Annotated[
     float,
     typer.Option(
+        min=0,
+        max=1.5,
         metavar="S",
         show_default=False,
         rich_help_panel=QUALITY,
@@ -213,7 +215,7 @@ ImageFormat = Annotated[
         metavar="NAME",
         autocompletion=suggest(*IMAGE_FORMATS),
         rich_help_panel=IN_OUT,
-        help=f"Format of the result: {listed(IMAGE_FORMATS)}. Default: by the suffix, or as IN.",
+        help=f"Format of the result: {listed(IMAGE_FORMATS)}. Default: by the suffix of -o, or as the input.",
     ),
 ]
 Quality = Annotated[

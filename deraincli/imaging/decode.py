@@ -130,9 +130,9 @@ def content_format(source: Path | bytes) -> str:
 
 def _known_format(head: bytes, source: Path | bytes) -> str:
     """Returns the format of a source that starts with `head`, or raises UnreadableImageError."""
-    name, suffix = ("The picture", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
+    name, suffix = ("The input", "") if isinstance(source, bytes) else (f"'{source}'", source.suffix)
     if not head:
-        raise UnreadableImageError(f"{name} is empty: get a whole copy.")
+        raise UnreadableImageError(f"{name} is empty: take another copy of the picture.")
     format = recognise(head, suffix)
     if format is not None and FORMATS[format].extra:
         _check_available(format, name)
@@ -141,7 +141,9 @@ def _known_format(head: bytes, source: Path | bytes) -> str:
     if is_video(head, suffix):
         raise UnreadableImageError(f"{name} is a video: restore it by `derain video`.")
     known = "JPEG, PNG, WebP, TIFF, BMP" + (", AVIF" if available("AVIF") else "")
-    raise UnreadableImageError(f"{name} is none of {known}, JPEG XL, HEIC or a camera raw: convert it first.")
+    raise UnreadableImageError(
+        f"{name} is not a picture that derain reads ({known}, JPEG XL, HEIC, camera raws): convert it first."
+    )
 
 
 def _check_available(format: str, name: str) -> None:

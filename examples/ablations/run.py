@@ -55,13 +55,13 @@ ABLATIONS = (
     ),
     Ablation(
         "ram",
-        "AM = RAM, its opposite as the other map",
+        "RAM, its opposite as the other map",
         "1",
         {"streak": (36.75, 0.9592), "drop": (32.20, 0.9332)},
     ),
     Ablation(
         "cam",
-        "AM = BAM, its opposite as the other map",
+        "CAM (BAM in the response), its opposite as the other map",
         "1",
         {"streak": (36.81, 0.9603), "drop": (32.26, 0.9335)},
     ),

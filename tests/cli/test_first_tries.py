@@ -39,6 +39,12 @@ def test_files_without_the_right_command(derain, here: Path, typed: list[str], m
     assert len(done.err.strip().splitlines()) == 1
 
 
+def test_a_pattern_that_no_shell_expanded(derain, here: Path) -> None:
+    done = derain("image", "*.jpg")
+    assert (done.code, done.out) == (1, b"")
+    assert "`derain batch '*.jpg'`" in done.err
+
+
 def test_other_words_are_left_to_the_usual_answer(derain, here: Path) -> None:
     done = derain("imagee", "photo.jpg")
     assert done.code == 2

@@ -172,7 +172,7 @@ def test_what_was_applied_is_said(image, tmp_path: Path) -> None:
         (("--mask", "empty.png"), 1, "'empty.png' is empty"),
         (("--mask", "black.png"), 1, "'black.png' is black everywhere"),
         (("--mask", "none.png"), 1, "There is no file 'none.png'"),
-        (("--mask", "text.png"), 1, "'text.png' is none of"),
+        (("--mask", "text.png"), 1, "'text.png' is not a picture that derain reads"),
         (("--mask", "."), 1, "'.' is a folder"),
         (("--mask", ""), 2, "A path needs a name"),
         (("--mask", "left.png", "--protect", "./left.png"), 2, "is both the mask and what to protect"),

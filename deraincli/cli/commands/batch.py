@@ -228,6 +228,8 @@ def command(
     outcomes = _watched(request, settings, run, out, write_page) if watch else run_batch(mine, settings, run)
     with _summed_up(summary, total, mine, settings, write_page, out), progress:
         _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
+    if report is not None:
+        out.line(f"Report: {report}")
     nothing_done = found.unsupported and not found.jobs
     if summary.failures or (nothing_done and not watch):
         raise typer.Exit(ExitCode.SOME_FAILED)
@@ -254,7 +256,7 @@ def _find(request: BatchRequest, settings: RestoreSettings, out: Output, *, watc
     if found.links:
         out.note(f"{found.links} symbolic links to folders, or out of the folder given, were not followed.")
     if found.results:
-        out.note(f"{found.results} files that were written by derain are not pictures to restore again.")
+        out.note(f"Results of derain are not restored again. Left out: {found.results}.")
     note_other_kinds(found.unsupported, out, videos="restore videos by `derain video`")
     for error in found.unlisted.values():
         output.error(str(error))
@@ -374,7 +376,8 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
     if out.json or out.quiet:
         return
     roots = ", ".join(str(root) for root in dict.fromkeys(job.root for job in jobs))
-    out.table(f"Results in {roots}" if roots else "Results", COLUMNS, [summary.row(total)])
+    title = f"Results in {roots}" if summary.done or summary.skipped else "No results"
+    out.table(title, COLUMNS, [summary.row(total)])
     if failures := summary.failures:
         named = failures[:NAMED_FAILURES]
         more = len(failures) - len(named)

@@ -167,6 +167,11 @@ def _input_format(source: str) -> str:
     if os.path.isdir(source):  # noqa: PTH112  # which takes any name, however long
         folder = shlex.quote(source)
         raise InputError(f"'{source}' is a folder: restore all of its pictures by `derain batch {folder}`.")
+    if not os.path.exists(source) and any(sign in source for sign in "*?["):  # noqa: PTH110
+        pattern = shlex.quote(source)
+        raise InputError(
+            f"There is no file '{source}': restore several pictures by `derain batch {pattern}`."
+        )
     if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113
         raise InputError(f"'{source}' is not a regular file: pipe it in and name the input '-'.")
     from deraincli.imaging.decode import content_format
