@@ -90,7 +90,7 @@ def main() -> None:
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "rainy": lambda rainy: rainy,
         "enlarged": lambda rainy: enlarged(rainy, usual),
-        "today": usual,
+        "in passes": usual,
     }
     if arguments.full:
         ways["full"] = deraincli.load("balnet-lite-streak", working_side="full")
