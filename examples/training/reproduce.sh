@@ -100,7 +100,7 @@ train streak-11 frames-streak 3000 "$(from streak-10)" "${longer[@]}"     # 0.5 
 train streak-12 frames-streak 5361 "$(from streak-11 last)" "${longer[@]}"  # 0.9 h there
 average streak-13 3,17 streak-11/last.safetensors streak-12/last.safetensors
 train streak-14 frames-streak 8246 "$(from streak-13)" "${longer[@]}" --set data.crop=160 --set data.batch=5  # 1.4 h there
-average streak-15 3,7 streak-13/best.safetensors streak-14/last.safetensors
+average streak-15 1,1 streak-13/best.safetensors streak-14/last.safetensors
 ship streak-15 balnet-lite-streak
 
 # balnet-lite-drop
@@ -122,7 +122,7 @@ train small-1 small-streak 600 "$(from streak-10)"                        # 0.6 
 train small-2 small-streak 812 "$(from small-1 last)"                     # 0.8 h there
 average small-3 1,1,2 streak-10/best.safetensors small-1/last.safetensors small-2/last.safetensors
 average small-4 1,1,1 streak-11/last.safetensors streak-12/last.safetensors small-3/best.safetensors
-average small-5 1,1 streak-15/best.safetensors small-4/best.safetensors
+average small-5 3,7,10 streak-13/best.safetensors streak-14/last.safetensors small-4/best.safetensors
 ship small-5 balnet-small
 
 # balnet-lite-free: drawn rain alone, and the last weights instead of the best ones
