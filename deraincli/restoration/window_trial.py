@@ -21,8 +21,8 @@ WINDOWS = 4
 CHANGE_RATIO = 35.0
 """Ratio of the changes by the specialists for drops and for streaks above which a picture may show drops.
 
-In the five photos with drops about which the classifier was in doubt, the ratio was at least 390. In the
-other photos in doubt it was at most 31.
+In the five photos with drops about which the classifier was in doubt, the ratio was at least 430. In the
+other photos in doubt it was at most 27.
 """
 LEAST_CHANGE = 3.3 / 255
 """Mean change by the specialist for drops, 0–1, above which a picture may show drops.
