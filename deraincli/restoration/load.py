@@ -125,7 +125,7 @@ def open_model(
         from deraincli.models.classical.registry import CLASSICAL_METHODS
 
         raise UsageError(
-            f"A time limit is for the classical methods ({', '.join(CLASSICAL_METHODS)}) only: leave it out."
+            f"A time limit is for the classical methods, {' and '.join(CLASSICAL_METHODS)}: leave it out."
         )
     backend = choose_backend(options.backend, options.model, options.device)
     if options.provider != "auto" and backend != "onnxruntime":

@@ -6,7 +6,7 @@ import io
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,11 @@ def restore(page: Any, file: Path, task: str) -> None:
     wait_for_states(page, "done")
 
 
+def rainy_coffee() -> np.ndarray:
+    """The example with streaks."""
+    return np.asarray(PIL.Image.open(EXAMPLES / "rainy_coffee.jpg"))
+
+
 @pytest.mark.parametrize(
     ("height", "width", "task"), [(50, 70, "auto"), (610, 620, "streak")], ids=["small", "large"]
 )
@@ -95,21 +100,20 @@ def test_the_browser_makes_what_the_command_line_makes(page, restored, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("drops", "rainy", "model"),
+    ("photo", "drops", "model"),
     [
-        (0.3, False, "balnet-lite-streak"),
-        (0.38, False, "balnet-lite-drop"),
-        (1, True, "balnet-lite-drop and balnet-lite-streak"),
+        (skimage.data.coffee, 0.3, "balnet-lite-streak"),
+        (skimage.data.astronaut, 0.5, "balnet-lite-drop"),
+        (rainy_coffee, 1, "balnet-lite-drop and balnet-lite-streak"),
     ],
     ids=["doubt-streak", "doubt-drop", "both"],
 )
 def test_the_browser_chooses_as_the_command_line_does(
-    page, derain, tmp_path, drops: float, rainy: bool, model: str
+    page, derain, tmp_path, photo: Callable[[], np.ndarray], drops: float, model: str
 ) -> None:
     """In the first two pictures the classifier is in doubt, so windows of the picture decide."""
-    photo = np.asarray(PIL.Image.open(EXAMPLES / "rainy_coffee.jpg")) if rainy else skimage.data.coffee()
     source, target = tmp_path / "in.png", tmp_path / "out.png"
-    PIL.Image.fromarray(faint_drops(photo[:160, :200], drops)).save(source)
+    PIL.Image.fromarray(faint_drops(photo()[:160, :200], drops)).save(source)
     done = derain("image", source, "-o", target, "--json", *FP32)
     record = json.loads(done.out)
     assert record["model"] == model

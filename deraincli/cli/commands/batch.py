@@ -230,8 +230,7 @@ def command(
         _follow(outcomes, summary, progress, out, fail_fast=fail_fast)
     if report is not None:
         out.line(f"Report: {report}")
-    nothing_done = found.unsupported and not found.jobs
-    if summary.failures or (nothing_done and not watch):
+    if summary.failures or (found.unsupported and not found.jobs and not watch):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
