@@ -107,8 +107,8 @@ def open_model(
     Args:
         options: The model and how it runs.
         found: What `options.model` stands for, if the caller has resolved it already.
-        opened: What earlier calls opened, by file and precision, and what this call opens. A file is kept
-            once for calls whose options differ in the model and the task alone.
+        opened: What earlier calls opened, by file and `options.precision`, and what this call opens. A file
+            is kept once for calls whose options differ in the model and the task alone.
 
     Returns:
         The loaded model.
@@ -133,11 +133,11 @@ def open_model(
     opened = {} if opened is None else opened
     derainers, precision = [], options.precision
     for file in found.files:
-        network = opened.get((file.path, precision)) or _backend(file, options, backend, precision)
-        opened[file.path, precision] = network
-        precision = network.precision  # the specialists of an automatic model use the same precision
-        opened[file.path, precision] = network
-        derainers.append(_derainer(file.name, network, options))
+        key = (file.path, options.precision)
+        if key not in opened:
+            opened[key] = _backend(file, options, backend, precision)
+        precision = opened[key].precision  # the specialists of an automatic model use the same precision
+        derainers.append(_derainer(file.name, opened[key], options))
     if len(derainers) > 1:
         streak, drop = derainers
         return AutoDerainer(found.name, streak, drop, shipped_classifier())

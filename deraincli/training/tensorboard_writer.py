@@ -47,14 +47,14 @@ class TensorBoardWriter:
 
 
 def open_writer(folder: Path, step: int) -> TensorBoardWriter | None:
-    """Opens a board.
+    """Opens a writer.
 
     Args:
         folder: The folder of TensorBoard's files. Later points of an earlier run are removed.
         step: The step after which the run continues.
 
     Returns:
-        The board, or None if TensorBoard is not installed.
+        The writer, or None if TensorBoard is not installed.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -375,8 +375,9 @@ def _conclude(summary: BatchSummary, total: int, jobs: Sequence[Job], out: Outpu
     if out.json or out.quiet:
         return
     roots = ", ".join(str(root) for root in dict.fromkeys(job.root for job in jobs))
-    title = f"Results in {roots}" if summary.done or summary.skipped else "No results"
-    out.table(title, COLUMNS, [summary.row(total)])
+    title = "Results" if summary.done or summary.skipped else "No results"
+    where = f" in {roots}" if roots else ""  # --watch may begin without any photo
+    out.table(title + where, COLUMNS, [summary.row(total)])
     if failures := summary.failures:
         named = failures[:NAMED_FAILURES]
         more = len(failures) - len(named)

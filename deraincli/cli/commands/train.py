@@ -197,13 +197,13 @@ class _Reporter:
         self._means: dict[str, float] = {}
         self._meter = out.training_meter()
         self._began: tuple[float, Progress] | None = None
-        self._board = open_writer(folder / "tensorboard", step)
-        if self._board is None:
+        self._curves = open_writer(folder / "tensorboard", step)
+        if self._curves is None:
             out.note(f"For curves and pictures in TensorBoard: {install_command('train')}")
 
     def __call__(self, progress: Progress) -> None:
-        if self._board is not None:
-            self._board(progress)
+        if self._curves is not None:
+            self._curves(progress)
         self._began = self._began or (time.monotonic(), progress)
         for name, value in {**progress.losses, "PSNR": progress.psnr}.items():
             self._means[name] = SMOOTHING * self._means.get(name, value) + (1 - SMOOTHING) * value
@@ -243,5 +243,5 @@ class _Reporter:
     def close(self) -> None:
         """Removes the live line and writes the remaining data for TensorBoard."""
         self._meter.close()
-        if self._board is not None:
-            self._board.close()
+        if self._curves is not None:
+            self._curves.close()
